@@ -1,0 +1,90 @@
+// conf.d: which files count, in which order.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+#include "base/config/document.h"
+
+namespace sallyport::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view schema_file = "schema.json";
+
+bool counts(const std::string& name) {
+  return name.ends_with(".json") && !name.starts_with('.') && name != schema_file;
+}
+
+std::optional<std::vector<std::string>> names_in(const std::string& directory, Diagnostics& diagnostics) {
+  std::error_code fault;
+  std::vector<std::string> names;
+  for (fs::directory_iterator entry(directory, fault), end; !fault && entry != end; entry.increment(fault))
+    if (auto name = entry->path().filename().string(); counts(name)) names.push_back(std::move(name));
+  if (fault) {
+    diagnostics.error({directory, 0, 0},
+                      "the directory of the configuration cannot be read: " + fault.message());
+    return std::nullopt;
+  }
+  if (names.empty()) {
+    diagnostics.error({directory, 0, 0}, "there is no *.json file in this directory");
+    return std::nullopt;
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+std::optional<std::string> read_all(std::FILE* file) {
+  std::string text;
+  char buffer[16 * 1024];
+  while (const auto got = std::fread(buffer, 1, sizeof buffer, file)) {
+    text.append(buffer, got);
+    if (text.size() > max_file_size) break;
+  }
+  if (std::ferror(file)) return std::nullopt;
+  return text;
+}
+
+}  // namespace
+
+std::optional<std::string> read_file(const std::string& path, const Position& blame,
+                                     Diagnostics& diagnostics) {
+  errno = 0;
+  std::optional<std::string> text;
+  if (const File file{std::fopen(path.c_str(), "re")}) text = read_all(file.get());
+  if (!text) {
+    diagnostics.error(blame, fmt::format("{} cannot be read: {}", path, std::strerror(errno)));
+  } else if (text->size() > max_file_size) {
+    diagnostics.error(blame, fmt::format("{} is larger than {} MiB", path, max_file_size >> 20));
+    text.reset();
+  }
+  return text;
+}
+
+std::optional<Node> load_directory(const std::string& directory, Diagnostics& diagnostics) {
+  const auto names = names_in(directory, diagnostics);
+  if (!names) return std::nullopt;
+  std::optional<Node> merged = Node::object();
+  for (const auto& name : *names) {
+    const std::string path = directory + "/" + name;
+    auto text = read_file(path, {path, 0, 0}, diagnostics);
+    auto node = text ? parse(std::move(*text), path, diagnostics) : std::nullopt;
+    if (!node)
+      merged.reset();
+    else if (merged)
+      merge(*merged, std::move(*node));
+  }
+  return merged;
+}
+
+}  // namespace sallyport::config

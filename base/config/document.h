@@ -1,0 +1,29 @@
+// One file of the configuration: JSON with comments, read into Nodes that know their positions.
+//
+// Duplicate keys are errors, all of them reported; a syntax error ends the file, so there is at most one.
+// Bounds: 16 MiB a file, 64 levels. A byte order mark is stepped over. Never throws.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/config/node.h"
+
+namespace sallyport::config {
+
+inline constexpr std::size_t max_file_size = 16 << 20;
+inline constexpr std::size_t max_depth = 64;
+
+// Reads `text`, which is called `file` in positions. nullopt: errors are in `diagnostics`. The text is
+// remembered there.
+std::optional<Node> parse(std::string text, const std::string& file, Diagnostics& diagnostics);
+
+// Reads a whole file of at most `max_file_size` octets; nullopt and an error at `blame` if that fails.
+std::optional<std::string> read_file(const std::string& path, const Position& blame,
+                                     Diagnostics& diagnostics);
+
+// The *.json files of a directory in name order (but schema.json, which describes them), merged. nullopt:
+// nothing that could be used; errors in single files are all reported.
+std::optional<Node> load_directory(const std::string& directory, Diagnostics& diagnostics);
+
+}  // namespace sallyport::config

@@ -1,0 +1,158 @@
+#include "base/io/acceptor.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/io/socket.h"
+#include "base/io/socket_address.h"
+#include "base/io/socket_stream.h"
+#include "base/io/system_error.h"
+
+namespace sallyport::io {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kBacklog = 4096;
+constexpr Duration kFirstPause = 100ms;
+constexpr Duration kLongestPause = 500ms;
+constexpr int kPatience = 16;  // transient failures in a row before they are an episode too
+constexpr rlim_t kLeastReserve = 16;
+
+// The kernel gives out the lowest free number, so a number near the limit means that nearly all are
+// taken: no need to count them. What is kept back, a tenth, is for next hops, DNS and logs.
+bool cuts_into_reserve(int descriptor) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
+  const rlim_t reserve = std::max(kLeastReserve, limit.rlim_cur / 10);
+  return static_cast<rlim_t>(descriptor) + reserve >= limit.rlim_cur;
+}
+
+// When to pause after a failed accept(), and for how long.
+class Episode {
+ public:
+  void over() { *this = {}; }
+
+  // No pause for a single transient failure (ECONNABORTED, EPROTO, EPERM by a firewall ...).
+  bool must_pause(const Error& error) { return error.code == Errc::no_space || ++transient_ > kPatience; }
+  bool first_pause() { return !std::exchange(reported_, true); }
+
+  Duration pause() { return std::exchange(pause_, std::min(pause_ * 2, kLongestPause)); }
+
+ private:
+  Duration pause_ = kFirstPause;
+  int transient_ = 0;
+  bool reported_ = false;
+};
+
+class SocketListener final : public Listener {
+ public:
+  SocketListener(const Executor& executor, Descriptor descriptor)
+      : executor_(executor), socket_(executor, std::move(descriptor)), wake_(executor) {}
+
+  Endpoint local() const override { return local_endpoint(socket_.descriptor()); }
+
+  Task<> run(Place place, OnConnection on_connection, OnTrouble on_trouble) override {
+    running_ = true;
+    Episode episode;
+    while (!socket_.aborted()) {
+      Descriptor accepted;
+      auto done =
+          co_await socket_.drive([this, &accepted] { return try_accept(accepted); }, TimePoint::max());
+      if (done) {
+        episode.over();
+        hand_over(std::move(accepted), place, on_connection);
+      } else if (!socket_.aborted() && episode.must_pause(done.error())) {
+        if (episode.first_pause() && on_trouble) on_trouble(done.error());
+        co_await wake_.wait(std::chrono::steady_clock::now() + episode.pause());
+      }
+    }
+    socket_.close();
+  }
+
+  void close() override {
+    socket_.abort();
+    wake_.notify();
+    if (!running_) socket_.close();
+  }
+
+ private:
+  Attempt try_accept(Descriptor& accepted) {
+    Descriptor descriptor(::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!descriptor && errno == EAGAIN) return Attempt::needs_input();
+    if (!descriptor) return Attempt::failed(stream_error("accept", errno));
+    if (cuts_into_reserve(descriptor.get())) {
+      return Attempt::failed(fail(Errc::no_space, "accept: only the reserve of descriptors is left"));
+    }
+    accepted = std::move(descriptor);
+    return Attempt::done();
+  }
+
+  void hand_over(Descriptor accepted, const Place& place, const OnConnection& on_connection) {
+    const Executor chosen = place(peer_endpoint(accepted.get()));
+    const Executor& executor = chosen ? chosen : executor_;
+    on_connection(std::make_unique<SocketStream>(executor, std::move(accepted)), executor);
+  }
+
+  Executor executor_;
+  Socket socket_;
+  Signal wake_;
+  bool running_ = false;
+};
+
+// A dual-stack socket for "[::]" whatever net.ipv6.bindv6only says.
+void set_options(int descriptor, int family) {
+  const int on = 1;
+  const int off = 0;
+  setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (family == AF_INET6) setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+}
+
+Result<Descriptor> listen_on(const Endpoint& endpoint) {
+  const SocketAddress address = to_socket_address(endpoint);
+  const std::string name = "cannot listen on " + endpoint.to_string();
+  Descriptor descriptor(
+      ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  if (!descriptor) return connect_error(name, errno);
+  set_options(descriptor.get(), address.family());
+  if (::bind(descriptor.get(), address.get(), address.length) != 0) return connect_error(name, errno);
+  if (::listen(descriptor.get(), kBacklog) != 0) return connect_error(name, errno);
+  return descriptor;
+}
+
+bool is_listening_tcp(int descriptor) {
+  int listening = 0;
+  socklen_t length = sizeof listening;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0) return false;
+  SocketAddress address;
+  if (getsockname(descriptor, address.get(), &address.length) != 0) return false;
+  return listening != 0 && (address.family() == AF_INET || address.family() == AF_INET6);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> Listener::bind(const Executor& executor, const Endpoint& endpoint) {
+  auto descriptor = listen_on(endpoint);
+  const bool any_v6 = endpoint.address.is_unspecified() && !endpoint.address.is_v4();
+  if (!descriptor && descriptor.error().code == Errc::unreachable && any_v6) {
+    descriptor = listen_on({IpAddress::v4(INADDR_ANY), endpoint.port});
+  }
+  if (!descriptor) return std::move(descriptor.error());
+  return std::make_unique<SocketListener>(executor, *std::move(descriptor));
+}
+
+Result<std::unique_ptr<Listener>> Listener::adopt(const Executor& executor, int descriptor) {
+  if (!is_listening_tcp(descriptor)) {
+    return fail(Errc::invalid,
+                "descriptor " + std::to_string(descriptor) + " is not a listening TCP socket");
+  }
+  fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  return std::make_unique<SocketListener>(executor, Descriptor(descriptor));
+}
+
+}  // namespace sallyport::io

@@ -1,0 +1,65 @@
+#include "base/io/task.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace sallyport::io {
+namespace {
+
+constexpr auto kAwait = boost::asio::as_tuple(boost::asio::use_awaitable);
+
+std::string what(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& exception) {
+    return exception.what();
+  } catch (...) {
+    return "not a std::exception";
+  }
+}
+
+}  // namespace
+
+void TaskGroup::spawn(const Executor& executor, const char* name, Task<> task) {
+  running_.fetch_add(1, std::memory_order_relaxed);
+  boost::asio::co_spawn(executor, std::move(task), [this, name](const std::exception_ptr& thrown) {
+    running_.fetch_sub(1, std::memory_order_relaxed);
+    if (thrown && on_exception_) on_exception_(name, what(thrown));
+  });
+}
+
+Task<> sleep_until(TimePoint when) {
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, when);
+  co_await timer.async_wait(kAwait);
+}
+
+Task<> sleep_for(Duration duration) { return sleep_until(std::chrono::steady_clock::now() + duration); }
+
+Task<Executor> this_executor() { co_return co_await boost::asio::this_coro::executor; }
+
+struct Signal::State {
+  explicit State(const Executor& executor) : timer(executor) {}
+  boost::asio::steady_timer timer;
+  bool notified = false;
+};
+
+Signal::Signal(const Executor& executor) : state_(std::make_unique<State>(executor)) {}
+Signal::~Signal() = default;
+
+Task<bool> Signal::wait(TimePoint deadline) {
+  if (!state_->notified) {
+    state_->timer.expires_at(deadline);
+    co_await state_->timer.async_wait(kAwait);
+  }
+  co_return std::exchange(state_->notified, false);
+}
+
+void Signal::notify() {
+  state_->notified = true;
+  state_->timer.cancel();
+}
+
+}  // namespace sallyport::io

@@ -1,0 +1,184 @@
+#include "base/store/event_log.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/store/event_text.h"
+#include "base/store/line_output.h"
+
+namespace sallyport::store {
+namespace {
+
+constexpr std::size_t kMaxBacklog = 4 << 20;
+constexpr std::chrono::milliseconds kPatience{100};  // between two tries on a reader that is slow
+
+}  // namespace
+
+class EventLog::Impl {
+ public:
+  Impl(int descriptor, LogFormat format, const Clock& clock)
+      : format_(format), clock_(clock), time_(format == LogFormat::json), output_(descriptor) {}
+  ~Impl();
+
+  LogFormat format() const { return format_; }
+  // `head`: the type, or what stands for it in text. `body`: in the log's format.
+  void emit(std::string_view head, std::string_view body);
+  std::uint64_t dropped() const;
+  void flush(Duration at_most);
+
+ private:
+  std::string_view compose(std::string_view head, std::string_view body);
+  void accept(std::string_view line);
+  void report_dropped();
+  void drain();
+  void die();
+  void drain_in_background();
+
+  const LogFormat format_;
+  const Clock& clock_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  TimeStamp time_;
+  LineOutput output_;
+  std::string line_;      // kept for its memory
+  std::string backlog_;   // whole lines, but for the first, which may have lost its front
+  std::size_t sent_ = 0;  // octets of `backlog_` that are out
+  std::uint64_t dropped_ = 0;
+  std::uint64_t unreported_ = 0;
+  bool dead_ = false;
+  bool stopping_ = false;
+  std::thread drainer_;  // from the first backlog on
+};
+
+EventLog::Impl::~Impl() {
+  {
+    const std::lock_guard lock(mutex_);
+    drain();
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  if (drainer_.joinable()) drainer_.join();
+}
+
+void EventLog::Impl::emit(std::string_view head, std::string_view body) {
+  const std::lock_guard lock(mutex_);
+  if (dead_) {
+    ++dropped_;
+    return;
+  }
+  report_dropped();
+  accept(compose(head, body));
+}
+
+std::string_view EventLog::Impl::compose(std::string_view head, std::string_view body) {
+  const bool json = format_ == LogFormat::json;
+  line_ = json ? "{\"time\":\"" : "";
+  time_.append(line_, clock_.wall());
+  line_ += json ? "\",\"type\":\"" : " ";
+  line_ += head;
+  line_ += json ? "\"" : "";
+  line_ += body;
+  line_ += json ? "}\n" : "\n";
+  return line_;
+}
+
+void EventLog::Impl::accept(std::string_view line) {
+  if (unreported_ > 0 || backlog_.size() - sent_ + line.size() > kMaxBacklog) {
+    ++dropped_;
+    ++unreported_;
+    return;
+  }
+  const bool direct = backlog_.empty();
+  if (direct && output_.write(line) == LineOutput::Outcome::dead) {
+    ++dropped_;
+    return die();
+  }
+  backlog_ += line;
+  if (backlog_.empty() || !direct) return;
+  changed_.notify_one();
+  if (!drainer_.joinable()) drainer_ = std::thread([this] { drain_in_background(); });
+}
+
+void EventLog::Impl::report_dropped() {
+  // Room for the line behind it is wanted as well, or every other line would be a report.
+  if (unreported_ == 0 || backlog_.size() - sent_ > kMaxBacklog / 2) return;
+  Event report("dropped");
+  report.number("count", static_cast<std::int64_t>(std::exchange(unreported_, 0)));
+  const std::string& body = report.body_;
+  accept(compose("dropped", format_ == LogFormat::json ? body : body_as_text(body)));
+}
+
+void EventLog::Impl::drain() {
+  std::string_view rest = std::string_view(backlog_).substr(sent_);
+  if (output_.write(rest) == LineOutput::Outcome::dead) return die();
+  sent_ = backlog_.size() - rest.size();
+  if (sent_ < backlog_.size() / 2) return;
+  backlog_.erase(0, sent_);
+  sent_ = 0;
+  if (backlog_.empty()) report_dropped();
+}
+
+void EventLog::Impl::die() {
+  dead_ = true;
+  dropped_ += static_cast<std::uint64_t>(std::ranges::count(backlog_, '\n'));
+  std::string().swap(backlog_);
+  sent_ = 0;
+}
+
+void EventLog::Impl::drain_in_background() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stopping_ || !backlog_.empty(); });
+    if (stopping_) return;
+    lock.unlock();
+    output_.wait_writable(kPatience);
+    lock.lock();
+    drain();
+  }
+}
+
+void EventLog::Impl::flush(Duration at_most) {
+  const TimePoint end = std::chrono::steady_clock::now() + at_most;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    drain();
+    if (backlog_.empty() || std::chrono::steady_clock::now() >= end) return;
+    lock.unlock();
+    output_.wait_writable(std::chrono::milliseconds(10));
+    lock.lock();
+  }
+}
+
+std::uint64_t EventLog::Impl::dropped() const {
+  const std::lock_guard lock(mutex_);
+  return dropped_;
+}
+
+EventLog::EventLog(int descriptor, LogFormat format, const Clock& clock)
+    : impl_(std::make_unique<Impl>(descriptor, format, clock)) {}
+
+EventLog::~EventLog() = default;
+
+void EventLog::write(const Event& event) {
+  const bool json = impl_->format() == LogFormat::json;
+  json ? impl_->emit(event.type_, event.body_) : impl_->emit(event.type_, body_as_text(event.body_));
+}
+
+void EventLog::note(std::string_view level, std::string_view text) {
+  if (impl_->format() == LogFormat::json) {
+    return write(Event("note").text("level", level).text("text", text));
+  }
+  std::string body = " ";
+  append_escaped(body, text);
+  impl_->emit(std::string(level) + ":", body);
+}
+
+std::uint64_t EventLog::dropped() const { return impl_->dropped(); }
+
+void EventLog::flush(Duration at_most) { impl_->flush(at_most); }
+
+}  // namespace sallyport::store

@@ -1,0 +1,56 @@
+// Who may send to whom: the right to relay, and what becomes of one recipient. Pure functions.
+//
+// The right to relay comes from three things only: a trusted network, AUTH, a client certificate
+// (promise P2). HELO, MAIL FROM and header fields are no inputs here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/ip_address.h"
+#include "base/mail/address.h"
+#include "base/mail/reply.h"
+#include "policy/replies.h"
+#include "policy/settings.h"
+
+namespace sallyport::policy {
+
+struct ClientFacts {
+  IpAddress address;
+  std::string authenticated;  // user name, "" = nobody
+  std::string certificate_fingerprint;
+  std::string certificate_name;  // vouched for by the private CA
+};
+
+enum class RelayRight { none, trusted_network, authenticated, client_certificate };
+RelayRight relay_right(const ClientFacts& client, const Settings& settings);
+bool is_trusted(const IpAddress& address, const Settings& settings);
+bool is_upstream(const IpAddress& address, const Settings& settings);
+
+struct Refuse {
+  Refusal why;
+  mail::Reply reply;
+  std::string rule;  // file:line of the list entry that decided, or ""
+  bool reply_id = true;
+};
+// Goes to `route`. A role address is delivered whatever the next hop says of it (role_mailbox).
+struct Accept {
+  std::string route;
+  bool role = false;
+  bool outbound = false;
+};
+using RecipientVerdict = std::variant<Accept, Refuse>;
+
+// In this order: percent hack, role addresses of ours, the barring list of recipients, a missing domain,
+// the right to relay, the barring list of senders. `sender` is nullptr where there is none yet. The
+// reason why the right to relay comes behind barred recipients: bang and quoted paths get the list's text.
+RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* sender,
+                                 const mail::Path& recipient, const Settings& settings);
+
+// After the message is complete: mail that goes round in circles.
+std::optional<Refuse> judge_trace(int received, int received_by_us, const Settings& settings);
+
+bool is_role_address(const mail::Path& path, const Settings& settings);
+
+}  // namespace sallyport::policy

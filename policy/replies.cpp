@@ -1,0 +1,105 @@
+#include "policy/replies.h"
+
+#include <array>
+
+namespace sallyport::policy {
+namespace {
+
+using enum Refusal;
+
+constexpr std::array kTexts = {
+    RefusalText{
+        relay,
+        "relay",
+        550,
+        {5, 7, 1},
+        "cannot relay for {}",
+        "The domain is not among `domains`, and the client has no right to relay: it is in no trusted "
+        "network, not authenticated, and shows no listed certificate."},
+    RefusalText{percent_hack,
+                "percent-hack",
+                550,
+                {5, 7, 1},
+                "forwarding percent hack is not permitted",
+                "user%other.host@our.domain asks us to pass the mail on to other.host. Write to "
+                "user@other.host directly."},
+    RefusalText{barred_sender,
+                "barred-sender",
+                550,
+                {5, 7, 1},
+                "{}",
+                "A line of the list `barring.senders` matches the sender; the event names file and line."},
+    RefusalText{
+        barred_recipient,
+        "barred-recipient",
+        550,
+        {5, 7, 1},
+        "{}",
+        "A line of the list `barring.recipients` matches the recipient; the event names file and line."},
+    RefusalText{no_domain,
+                "no-domain",
+                550,
+                {5, 1, 3},
+                "a recipient needs a domain",
+                "Only <postmaster> can be written without a domain (RFC 5321 4.5.1)."},
+    RefusalText{needs_mapping,
+                "needs-mapping",
+                553,
+                {5, 6, 7},
+                "domain is not in its normal form",
+                "The domain is written in characters that only match a name after mapping. Write it in "
+                "lower case, in its normal form, or as A-labels (xn--...)."},
+    RefusalText{
+        other_route,
+        "other-route",
+        452,
+        {4, 5, 3},
+        "this recipient goes another way: send it separately",
+        "Recipients of one transaction share a route. The sender's server tries this one again in a "
+        "transaction of its own, some at once, some (Postfix) at the next run of its queue."},
+    RefusalText{loop,
+                "loop",
+                554,
+                {5, 4, 6},
+                "mail loop: {}",
+                "The message passed too many hops, or passed here too often. Look for two servers that "
+                "forward to each other."},
+    RefusalText{
+        not_utf8_capable,
+        "smtputf8",
+        550,
+        {5, 6, 7},
+        "the server of this recipient does not take SMTPUTF8",
+        "The internal server does not offer SMTPUTF8 (RFC 6531). Send to an ASCII address without it."},
+    RefusalText{too_large_for_route,
+                "too-large-for-route",
+                552,
+                {5, 3, 4},
+                "message too large for this recipient: at most {} octets",
+                "The internal server or the route's `message_size` allows less than the declared size."},
+    RefusalText{eight_bit,
+                "eight-bit",
+                554,
+                {5, 6, 3},
+                "8-bit content is refused on the way to this recipient",
+                "The route says `eight_bit: refuse` and the message was declared 8BITMIME."},
+};
+
+}  // namespace
+
+std::span<const RefusalText> refusal_texts() { return kTexts; }
+
+const RefusalText& text_of(Refusal refusal) {
+  for (const RefusalText& entry : kTexts)
+    if (entry.refusal == refusal) return entry;
+  return kTexts.front();
+}
+
+mail::Reply reply_for(Refusal refusal, std::string_view detail) {
+  const RefusalText& entry = text_of(refusal);
+  std::string text = entry.text;
+  if (auto place = text.find("{}"); place != std::string::npos) text.replace(place, 2, detail);
+  return {entry.code, entry.enhanced, std::move(text)};
+}
+
+}  // namespace sallyport::policy

@@ -1,0 +1,298 @@
+#include "proxy/demo.h"
+
+#include <fmt/color.h>
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "base/io/event_loop.h"
+#include "base/io/stream.h"
+#include "base/io/tls.h"
+#include "base/mail/reply.h"
+#include "base/text.h"
+#include "proxy/demo_sessions.h"
+#include "proxy/gateway.h"
+#include "proxy/sink.h"
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr Duration kPatience = std::chrono::seconds(20);
+constexpr std::size_t kShownLine = 100;
+
+TimePoint soon() { return system_clock().now() + kPatience; }
+
+// -- what a person sees --------------------------------------------------------------------------------
+
+class Stage {
+ public:
+  explicit Stage(bool colour) : colour_(colour) {}
+
+  void title(std::size_t number, const DemoSession& session) const {
+    fmt::print("\n{}\n  {}\n\n", styled(fmt::format("{}  {}", number, session.title), fmt::emphasis::bold),
+               session.story);
+  }
+  void client(std::string_view text) const { lines("  C ", text, fmt::fg(fmt::terminal_color::cyan)); }
+  void server(std::string_view text) const { lines("  S ", text, fmt::fg(fmt::terminal_color::yellow)); }
+  void aside(std::string_view text) const { lines("    ", text, fmt::emphasis::faint); }
+  void outcome(bool good, std::string_view text) const {
+    auto style =
+        fmt::fg(good ? fmt::terminal_color::green : fmt::terminal_color::red) | fmt::emphasis::bold;
+    fmt::print("\n  {} {}\n", styled(good ? "as intended:" : "NOT AS INTENDED:", style), text);
+    std::fflush(stdout);
+  }
+
+ private:
+  std::string styled(std::string_view text, fmt::text_style style) const {
+    return colour_ ? fmt::format(style, "{}", text) : std::string(text);
+  }
+  void lines(const char* mark, std::string_view text, fmt::text_style style) const {
+    while (!text.empty()) {
+      std::size_t end = std::min(text.find("\r\n"), text.size());
+      fmt::print("{}{}\n", mark, styled(printable(text.substr(0, end), kShownLine), style));
+      text.remove_prefix(std::min(end + 2, text.size()));
+    }
+  }
+
+  bool colour_;
+};
+
+// -- the client ----------------------------------------------------------------------------------------
+
+class DemoClient {
+ public:
+  DemoClient(const Stage& stage, std::shared_ptr<const io::ClientTls> tls)
+      : stage_(stage), tls_(std::move(tls)) {}
+
+  // Plays one session; "" if every reply was the intended one, else what went wrong.
+  io::Task<std::string> play(const DemoSession& session, Endpoint gateway) {
+    auto connected = co_await io::connect(gateway, {{}, soon()});
+    if (!connected) co_return "cannot connect: " + connected.error().detail;
+    stream_ = std::move(*connected);
+    received_.clear();
+    std::string wrong = co_await expect(220);
+    for (const DemoStep& step : session.steps)
+      if (wrong.empty()) wrong = co_await take(step);
+    co_await stream_->close();
+    co_return wrong;
+  }
+
+ private:
+  io::Task<std::string> take(const DemoStep& step) {
+    stage_.client(step.send);
+    std::string bytes = step.kind == DemoStep::Kind::content ? step.send : step.send + "\r\n";
+    auto written = co_await stream_->write(bytes, soon());
+    if (!written) co_return "the connection broke: " + written.error().detail;
+    std::string wrong = co_await expect(step.expect);
+    if (wrong.empty() && step.kind == DemoStep::Kind::start_tls) wrong = co_await start_tls();
+    co_return wrong;
+  }
+
+  io::Task<std::string> start_tls() {
+    auto done = co_await stream_->start_tls(tls_, "mx.example.com", soon());
+    if (!done) co_return "no TLS: " + done.error().detail;
+    stage_.aside(fmt::format("{} {}", stream_->tls().version, stream_->tls().cipher));
+    co_return std::string();
+  }
+
+  io::Task<std::string> expect(int code) {
+    mail::ReplyParser parser;
+    while (true) {
+      std::string_view input = received_;
+      auto state = parser.feed(input);
+      std::size_t used = received_.size() - input.size();
+      stage_.server(std::string_view(received_).substr(0, used));
+      received_.erase(0, used);
+      if (state == mail::ReplyParser::State::broken) co_return "a broken reply: " + parser.why_broken();
+      if (state == mail::ReplyParser::State::done) break;
+      auto bytes = co_await stream_->read(soon());
+      if (!bytes) co_return "no reply: " + bytes.error().detail;
+      received_ += *bytes;
+    }
+    if (parser.reply().code == code) co_return std::string();
+    co_return fmt::format("expected {}, got {}", code, parser.reply().code);
+  }
+
+  const Stage& stage_;
+  std::shared_ptr<const io::ClientTls> tls_;
+  std::unique_ptr<io::Stream> stream_;
+  std::string received_;
+};
+
+// -- the set -------------------------------------------------------------------------------------------
+
+std::string overlay(const std::string& folder, Endpoint sink, std::uint16_t port) {
+  auto listen = [&](int offset) { return port == 0 ? 0 : port + offset; };
+  return fmt::format(
+      R"({{"hostname": "mx.example.com", "domains": {{"example.com": {{"route": "groupware"}}}},
+          "routes": {{"groupware": {{"hosts": ["{0}"], "tls": "never", "recipients": "ask"}}}},
+          "role_mailbox": "anna@example.com",
+          "listeners": {{"mx": {{"bind": ["127.0.0.1:{2}"], "tls": "starttls"}},
+                         "submission": {{"bind": ["127.0.0.1:{3}"], "tls": "starttls", "auth": "required"}},
+                         "smtps": {{"bind": ["127.0.0.1:{4}"], "tls": "implicit", "auth": "required"}}}},
+          "tls": {{"certificate": "{1}/certificate.pem", "key": "{1}/key.pem"}},
+          "state": {{"sqlite": "{1}/state.db"}}, "temp_directory": "{1}"}})",
+      sink.to_string(), folder, listen(0), listen(1), listen(2));
+}
+
+// The demo's folder: certificate, state and Maildir. Gone at the end of `--once`.
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "sallyport-demo-XXXXXX").string();
+    if (mkdtemp(name.data())) path_ = name;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    if (!keep_ && !path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  const std::string& path() const { return path_; }
+  void keep() { keep_ = true; }
+
+ private:
+  std::string path_;
+  bool keep_ = false;
+};
+
+// The internal server: a sink on a thread of its own.
+class InternalServer {
+ public:
+  InternalServer(std::string maildir, io::TaskGroup& tasks)
+      : sink_({Endpoint{IpAddress::v4(0x7f000001), 0},
+               false,
+               std::move(maildir),
+               "groupware.example.com",
+               {"anna@example.com", "bob@example.com"}},
+              tasks, nullptr) {}
+  ~InternalServer() {
+    loop_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  InternalServer(const InternalServer&) = delete;
+  InternalServer& operator=(const InternalServer&) = delete;
+
+  Result<> start() {
+    auto started = sink_.start(loop_.executor());
+    if (started) thread_ = std::thread([this] { loop_.run(); });
+    return started;
+  }
+  const Sink& sink() const { return sink_; }
+
+ private:
+  Sink sink_;
+  io::EventLoop loop_;
+  std::thread thread_;
+};
+
+int complain(std::string_view what, int status) {
+  fmt::print(stderr, "sallyport demo: {}\n", what);
+  return status;
+}
+
+io::Task<> play_all(const Stage& stage, std::shared_ptr<const io::ClientTls> tls, Endpoint gateway,
+                    const Sink& sink, bool& good) {
+  std::size_t number = 0;
+  for (const DemoSession& session : demo_sessions()) {
+    stage.title(++number, session);
+    int before = sink.messages();
+    DemoClient client(stage, tls);
+    std::string wrong = co_await client.play(session, gateway);
+    int stored = sink.messages() - before;
+    if (wrong.empty() && stored != session.stored)
+      wrong = fmt::format("{} messages reached the internal server, not {}", stored, session.stored);
+    stage.outcome(wrong.empty(), wrong.empty() ? session.moral : wrong);
+    good = good && wrong.empty();
+  }
+}
+
+Endpoint listener_named(const Gateway& gateway, std::string_view name) {
+  for (const auto& [listener, endpoint] : gateway.listening())
+    if (listener == name) return endpoint;
+  return {};
+}
+
+void print_how_to_connect(const Gateway& gateway, const std::string& folder) {
+  Endpoint mx = listener_named(gateway, "mx");
+  fmt::print(
+      "\nThe gateway stays up. Try it yourself, from another terminal:\n\n"
+      "  swaks --server {0} --from you@example.net --to anna@example.com          a mail\n"
+      "  swaks --server {0} --from you@example.net --to anna@example.com -tls     under TLS\n"
+      "  swaks --server {0} --from you@example.net --to nobody@example.com        an unknown recipient\n"
+      "  swaks --server {0} --from you@example.net --to you@example.org           a relay attempt\n\n"
+      "A mail client: server 127.0.0.1, port {1}, STARTTLS or none (the certificate is self-signed),\n"
+      "no login; mail to anna@example.com and bob@example.com is taken.\n"
+      "What arrives lies in {2}/maildir/new; the events of the gateway in {2}/events.log.\n"
+      "Ctrl-C ends it.\n",
+      mx.to_string(), mx.port, folder);
+  std::fflush(stdout);
+}
+
+// On the usual ports, or, where they are taken, on any. 0, or an exit status after a complaint.
+int start_gateway(const DemoOptions& options, const std::string& folder, Endpoint sink,
+                  store::EventLog& events, std::unique_ptr<Gateway>& gateway) {
+  std::string refused;
+  for (std::uint16_t port : {options.port, std::uint16_t{0}}) {
+    LoadOptions load_options;
+    load_options.overlay = overlay(folder, sink, port);
+    config::Diagnostics diagnostics;
+    auto settings = load(options.directory, load_options, diagnostics);
+    if (!settings) return complain(diagnostics.to_string(), EX_CONFIG);
+    gateway = std::make_unique<Gateway>(events, system_clock());
+    auto started = gateway->start(std::move(settings));
+    if (started) return EX_OK;
+    refused = started.error().detail;
+  }
+  return complain(refused, EX_UNAVAILABLE);
+}
+
+io::Task<> wait_for_end(io::SignalSet& signals) { (void)co_await signals.wait(); }
+
+}  // namespace
+
+int demo(const DemoOptions& options) {
+  io::ignore_sigpipe();
+  Folder folder;
+  if (folder.path().empty()) return complain("cannot make a temporary folder", EX_CANTCREAT);
+  io::CertificateFiles certificate{folder.path() + "/certificate.pem", folder.path() + "/key.pem"};
+  if (auto made = io::make_self_signed("mx.example.com", certificate); !made)
+    return complain(made.error().detail, EX_CANTCREAT);
+  auto client_tls = io::ClientTls::load({});
+  if (!client_tls) return complain(client_tls.error().detail, EX_SOFTWARE);
+
+  FILE* log = std::fopen((folder.path() + "/events.log").c_str(), "we");
+  if (!log) return complain("cannot write the event log", EX_CANTCREAT);
+  store::EventLog events(fileno(log), store::LogFormat::text, system_clock());
+  io::TaskGroup tasks([&](std::string_view, std::string_view what) { events.note("error", what); });
+  InternalServer internal(folder.path() + "/maildir", tasks);
+  if (auto started = internal.start(); !started) return complain(started.error().detail, EX_UNAVAILABLE);
+
+  io::EventLoop loop;
+  io::SignalSet signals(loop.executor(), {SIGTERM, SIGINT});
+  std::unique_ptr<Gateway> running;
+  if (int status = start_gateway(options, folder.path(), internal.sink().local(), events, running))
+    return status;
+  Gateway& gateway = *running;
+
+  Endpoint mx = listener_named(gateway, "mx");
+  fmt::print("Sallyport is up on {}, with a small internal server behind it on {}.\n", mx.to_string(),
+             internal.sink().local().to_string());
+  bool good = true;
+  Stage stage(options.colour);
+  loop.run(play_all(stage, *client_tls, mx, internal.sink(), good));
+  if (!options.once) {
+    folder.keep();
+    print_how_to_connect(gateway, folder.path());
+    loop.run(wait_for_end(signals));
+  }
+  gateway.stop();
+  return good ? EX_OK : EX_SOFTWARE;
+}
+
+}  // namespace sallyport::proxy

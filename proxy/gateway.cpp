@@ -1,0 +1,295 @@
+#include "proxy/gateway.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <future>
+
+#include "proxy/session.h"
+#include "proxy/version.h"
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr int kFileThreads = 4;
+constexpr int kPasswordThreads = 2;
+constexpr std::size_t kMostFileWork = 4096;
+constexpr std::size_t kMostPasswordWork = 64;
+
+// What EHLO offers depends on the next hops; a first start waits this long for what they say.
+constexpr Duration kLearnAtStart = std::chrono::seconds(1);
+constexpr Duration kFarewell = std::chrono::milliseconds(500);
+
+std::vector<std::shared_ptr<const relay::Route>> routes_of(const Settings& settings) {
+  std::vector<std::shared_ptr<const relay::Route>> routes;
+  for (const auto& [name, route] : settings.routes) routes.push_back(route);
+  return routes;
+}
+
+store::Event trouble_event(const relay::Trouble& trouble) {
+  store::Event event(trouble.kind);
+  event.text("id", trouble.id)
+      .text("route", trouble.route)
+      .text("host", trouble.host)
+      .text("detail", trouble.detail);
+  return event;
+}
+
+}  // namespace
+
+struct Gateway::Core {
+  SessionRegistry registry;
+  io::EventLoop loop;
+  std::thread thread;
+};
+
+struct Gateway::OpenListener {
+  std::string name;
+  Endpoint wanted;  // as configured: port 0 asks the system for one
+  std::unique_ptr<io::Listener> listener;
+};
+
+Gateway::Gateway(store::EventLog& events, const Clock& clock)
+    : clock_(clock),
+      events_(events),
+      tasks_([&events](std::string_view task, std::string_view what) {
+        events.note("error", fmt::format("{} ended by an exception: {}", task, what));
+      }),
+      files_("files", kFileThreads, kMostFileWork),
+      passwords_("passwords", kPasswordThreads, kMostPasswordWork) {}
+
+Gateway::~Gateway() { stop(); }
+
+// -- start ---------------------------------------------------------------------------------------------
+
+Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSockets& passed) {
+  if (auto opened = open_state(settings->state_file); !opened) return opened;
+  relay_ = std::make_unique<relay::Relay>(relay::RelayServices{
+      clock_, tasks_, *state_,
+      [this](const relay::Trouble& trouble) { events_.write(trouble_event(trouble)); }});
+  services_ =
+      std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_, limits_});
+  start_cores(settings->workers);
+  auto listeners = open(*settings, passed);
+  if (!listeners) return listeners.error();
+  listeners_ = *listeners;
+  adopt(std::move(settings));
+  learn(kLearnAtStart);
+  run(listeners_);
+  announce();
+  return Result<>{};
+}
+
+Result<> Gateway::open_state(const std::string& file) {
+  auto opened =
+      store::StateStore::open(file, clock_, [this](std::string_view what) { events_.note("error", what); });
+  if (!opened) return opened.error();
+  state_ = std::move(*opened);
+  return Result<>{};
+}
+
+void Gateway::start_cores(int count) {
+  if (count <= 0) count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  for (int i = 0; i < count; ++i) {
+    cores_.push_back(std::make_unique<Core>());
+    Core& core = *cores_.back();
+    core.thread = std::thread([&core] { core.loop.run(); });
+  }
+}
+
+Result<Gateway::Listeners> Gateway::open(const Settings& settings, const PassedSockets& passed) {
+  Listeners opened;
+  for (const ListenerSettings& listener : settings.listeners)
+    for (const Endpoint& endpoint : listener.bind) {
+      auto open = find_open(listener.name, endpoint);
+      if (!open) {
+        auto fresh = open_one(listener, endpoint, passed);
+        if (!fresh) return fresh.error();
+        open = *fresh;
+      }
+      opened.push_back(std::move(open));
+    }
+  return opened;
+}
+
+Result<std::shared_ptr<Gateway::OpenListener>> Gateway::open_one(const ListenerSettings& listener,
+                                                                 const Endpoint& endpoint,
+                                                                 const PassedSockets& passed) {
+  io::Executor executor = cores_.front()->loop.executor();
+  auto socket = passed.find(listener.name);
+  auto opened = socket == passed.end() ? io::Listener::bind(executor, endpoint)
+                                       : io::Listener::adopt(executor, socket->second);
+  if (!opened) {
+    Error error = opened.error();
+    error.detail =
+        fmt::format("listener \"{}\" on {}: {}", listener.name, endpoint.to_string(), error.detail);
+    return error;
+  }
+  return std::make_shared<OpenListener>(OpenListener{listener.name, endpoint, std::move(*opened)});
+}
+
+std::shared_ptr<Gateway::OpenListener> Gateway::find_open(const std::string& name,
+                                                          const Endpoint& wanted) const {
+  auto found = std::ranges::find_if(
+      listeners_, [&](const auto& open) { return open->name == name && open->wanted == wanted; });
+  return found == listeners_.end() ? nullptr : *found;
+}
+
+void Gateway::adopt(std::shared_ptr<const Settings> settings) {
+  std::vector<Endpoint> ours;
+  for (const auto& open : listeners_) ours.push_back(open->listener->local());
+  relay_->set_ourselves(settings->policy->hostname, std::move(ours));
+  std::scoped_lock lock(settings_mutex_);
+  settings_ = std::move(settings);
+}
+
+std::shared_ptr<const Settings> Gateway::settings() const {
+  std::scoped_lock lock(settings_mutex_);
+  return settings_;
+}
+
+// -- listeners and sessions ----------------------------------------------------------------------------
+
+namespace {
+
+// Keeps what the loop uses alive until it has returned.
+io::Task<> accept_until_closed(std::shared_ptr<void> keep, io::Listener* listener,
+                               io::Listener::Place place, io::Listener::OnConnection on_connection,
+                               io::Listener::OnTrouble on_trouble) {
+  co_await listener->run(std::move(place), std::move(on_connection), std::move(on_trouble));
+}
+
+io::Task<> close_listener(std::shared_ptr<void> keep, io::Listener* listener) {
+  listener->close();
+  co_return;
+}
+
+io::Task<> learn_routes(relay::Relay* relay, std::vector<std::shared_ptr<const relay::Route>> routes,
+                        std::shared_ptr<std::promise<void>> done) {
+  co_await relay->learn(std::move(routes));
+  done->set_value();
+}
+
+}  // namespace
+
+void Gateway::run(Listeners listeners) {
+  for (auto& open : listeners) {
+    auto place = [this](const Endpoint&) {
+      return cores_[next_core_.fetch_add(1, std::memory_order_relaxed) % cores_.size()]->loop.executor();
+    };
+    auto connected = [this, raw = open.get()](std::unique_ptr<io::Stream> stream,
+                                              const io::Executor& executor) {
+      on_connection(*raw, std::move(stream), executor);
+    };
+    auto trouble = [this, name = open->name](const Error& error) {
+      events_.note("error", fmt::format("listener \"{}\" cannot accept: {}", name, error.detail));
+    };
+    io::Listener* raw = open->listener.get();
+    tasks_.spawn(cores_.front()->loop.executor(), "listener",
+                 accept_until_closed(open, raw, place, connected, trouble));
+  }
+}
+
+void Gateway::on_connection(const OpenListener& listener, std::unique_ptr<io::Stream> stream,
+                            const io::Executor& executor) {
+  auto snapshot = settings();
+  auto configured = std::ranges::find(snapshot->listeners, listener.name, &ListenerSettings::name);
+  if (configured == snapshot->listeners.end()) return;  // closed by a reload this very moment
+  auto core =
+      std::ranges::find_if(cores_, [&](const auto& one) { return one->loop.executor() == executor; });
+  if (core == cores_.end()) return;
+  tasks_.spawn(executor, "session",
+               Session::serve(std::move(stream), snapshot, &*configured, *services_, (*core)->registry));
+}
+
+void Gateway::close(const Listeners& listeners) {
+  for (const auto& open : listeners)
+    tasks_.spawn(cores_.front()->loop.executor(), "close listener",
+                 close_listener(open, open->listener.get()));
+}
+
+void Gateway::learn(Duration at_most) {
+  auto done = std::make_shared<std::promise<void>>();
+  auto learned = done->get_future();
+  tasks_.spawn(cores_.front()->loop.executor(), "learn",
+               learn_routes(relay_.get(), routes_of(*settings()), done));
+  learned.wait_for(at_most);
+}
+
+std::vector<std::pair<std::string, Endpoint>> Gateway::listening() const {
+  std::vector<std::pair<std::string, Endpoint>> all;
+  for (const auto& open : listeners_) all.emplace_back(open->name, open->listener->local());
+  return all;
+}
+
+void Gateway::announce() const {
+  store::Event event("start");
+  event.text("version", kVersion).number("pid", getpid()).number("cores", static_cast<int>(cores_.size()));
+  event.begin_list("listeners");
+  for (const auto& [name, endpoint] : listening())
+    event.begin_item().text("name", name).text("address", endpoint.to_string()).end_item();
+  event.end_list();
+  events_.write(event);
+}
+
+// -- reload --------------------------------------------------------------------------------------------
+
+Result<> Gateway::reload(std::shared_ptr<const Settings> settings) {
+  auto opened = open(*settings, {});
+  if (!opened) return opened.error();
+  auto is_in = [](const Listeners& list, const auto& open) {
+    return std::ranges::find(list, open) != list.end();
+  };
+  Listeners fresh, stale;
+  std::ranges::copy_if(*opened, std::back_inserter(fresh),
+                       [&](auto& open) { return !is_in(listeners_, open); });
+  std::ranges::copy_if(listeners_, std::back_inserter(stale),
+                       [&](auto& open) { return !is_in(*opened, open); });
+  listeners_ = *opened;
+  adopt(std::move(settings));
+  learn(Duration::zero());
+  run(fresh);
+  close(stale);
+  return Result<>{};
+}
+
+// -- the way down --------------------------------------------------------------------------------------
+
+void Gateway::on_every_core(const char* name, io::Task<> (*task)(Gateway*, Core*)) {
+  for (auto& core : cores_) tasks_.spawn(core->loop.executor(), name, task(this, core.get()));
+}
+
+bool Gateway::wait_until_empty(TimePoint deadline) const {
+  while (limits_.sessions() > 0 && clock_.now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  return limits_.sessions() == 0;
+}
+
+void Gateway::stop() {
+  if (cores_.empty()) return;
+  close(listeners_);
+  listeners_.clear();
+  on_every_core("drain", [](Gateway*, Core* core) -> io::Task<> {
+    core->registry.drain();
+    co_return;
+  });
+  if (auto running = settings(); running && !wait_until_empty(clock_.now() + running->timeouts.drain)) {
+    on_every_core("abort", [](Gateway*, Core* core) -> io::Task<> {
+      core->registry.abort();
+      co_return;
+    });
+    (void)wait_until_empty(clock_.now() + kFarewell);
+  }
+  on_every_core("close idle",
+                [](Gateway* gateway, Core*) -> io::Task<> { co_await gateway->relay_->close_idle(); });
+  TimePoint until = clock_.now() + kFarewell;
+  while (tasks_.running() > 0 && clock_.now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  for (auto& core : cores_) core->loop.stop();
+  for (auto& core : cores_) core->thread.join();
+  cores_.clear();
+  if (state_) state_->flush();
+}
+
+}  // namespace sallyport::proxy

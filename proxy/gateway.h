@@ -1,0 +1,83 @@
+// The running gateway: cores, listeners, sessions, reload, and the way down.
+//
+// One io loop a core, each on a thread of its own; listeners live on the first. A session belongs to one
+// core all its life. All functions are called from the one thread that runs the program (serve, demo).
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/io/acceptor.h"
+#include "base/io/event_loop.h"
+#include "base/store/state_store.h"
+#include "proxy/services.h"
+#include "proxy/session_registry.h"
+#include "proxy/settings.h"
+
+namespace sallyport::proxy {
+
+class Gateway {
+ public:
+  // A listening socket that systemd passed, by the name in FileDescriptorName=.
+  using PassedSockets = std::multimap<std::string, int>;
+
+  Gateway(store::EventLog& events, const Clock& clock);
+  ~Gateway();
+
+  // Errors: refused (address in use, state in use by another instance), io. Nothing runs then.
+  Result<> start(std::shared_ptr<const Settings> settings, const PassedSockets& passed = {});
+  // New sessions use the new settings. Listeners are opened and closed as they changed; if one cannot be
+  // opened nothing changes and the error says why.
+  Result<> reload(std::shared_ptr<const Settings> settings);
+  // Closes the listeners, lets running messages finish for timeouts.drain at most, ends the rest.
+  void stop();
+
+  std::vector<std::pair<std::string, Endpoint>> listening() const;
+  int sessions() const { return limits_.sessions(); }
+
+ private:
+  struct Core;
+  struct OpenListener;
+
+  using Listeners = std::vector<std::shared_ptr<OpenListener>>;
+
+  Result<Listeners> open(const Settings& settings, const PassedSockets& passed);
+  Result<std::shared_ptr<OpenListener>> open_one(const ListenerSettings& listener, const Endpoint& endpoint,
+                                                 const PassedSockets& passed);
+  std::shared_ptr<OpenListener> find_open(const std::string& name, const Endpoint& wanted) const;
+  void run(Listeners listeners);
+  void close(const Listeners& listeners);
+  void on_connection(const OpenListener& listener, std::unique_ptr<io::Stream> stream,
+                     const io::Executor& executor);
+  Result<> open_state(const std::string& file);
+  void start_cores(int count);
+  void adopt(std::shared_ptr<const Settings> settings);
+  void learn(Duration at_most);
+  void announce() const;
+  void on_every_core(const char* name, io::Task<> (*task)(Gateway*, Core*));
+  bool wait_until_empty(TimePoint deadline) const;
+  std::shared_ptr<const Settings> settings() const;
+
+  const Clock& clock_;
+  store::EventLog& events_;
+  io::TaskGroup tasks_;
+  io::WorkerPool files_;
+  io::WorkerPool passwords_;
+  SessionLimits limits_;
+  std::unique_ptr<store::StateStore> state_;
+  std::unique_ptr<relay::Relay> relay_;
+  std::unique_ptr<Services> services_;
+
+  mutable std::mutex settings_mutex_;
+  std::shared_ptr<const Settings> settings_;
+  Listeners listeners_;
+  std::vector<std::unique_ptr<Core>> cores_;  // last: their loops destroy tasks that use all the rest
+  std::atomic<unsigned> next_core_{0};
+};
+
+}  // namespace sallyport::proxy

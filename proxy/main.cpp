@@ -1,0 +1,129 @@
+// The command line of Sallyport.
+#include <fmt/format.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "proxy/check.h"
+#include "proxy/demo.h"
+#include "proxy/serve.h"
+#include "proxy/settings.h"
+#include "proxy/sink.h"
+#include "proxy/version.h"
+
+namespace {
+
+using namespace sallyport;
+
+struct Arguments {
+  std::string directory = "/etc/sallyport/conf.d";
+  bool json = false;
+  bool changed = false;
+  std::string log_format = "json";
+  proxy::DemoOptions demo;
+  std::string sink_listen = "127.0.0.1:2600";
+  proxy::SinkSettings sink;
+};
+
+store::LogFormat format_of(const Arguments& arguments) {
+  return arguments.log_format == "text" ? store::LogFormat::text : store::LogFormat::json;
+}
+
+int show(const Arguments& arguments) {
+  config::Diagnostics diagnostics;
+  std::string text = proxy::show(arguments.directory, arguments.changed, diagnostics);
+  if (!diagnostics.all().empty()) fmt::print(stderr, "{}\n", diagnostics.to_string());
+  if (diagnostics.has_errors()) return EX_CONFIG;
+  fmt::print("{}", text);
+  return EX_OK;
+}
+
+int print(const std::string& text) {
+  fmt::print("{}", text);
+  return EX_OK;
+}
+
+int run_sink(Arguments& arguments) {
+  auto listen = Endpoint::parse(arguments.sink_listen);
+  if (!listen) {
+    fmt::print(stderr, "sallyport sink: --listen wants ADDRESS:PORT, like 127.0.0.1:2600\n");
+    return EX_USAGE;
+  }
+  arguments.sink.listen = *listen;
+  return proxy::run_sink(arguments.sink, format_of(arguments));
+}
+
+int run_demo(Arguments& arguments, bool directory_given) {
+  arguments.demo.directory = directory_given ? arguments.directory : SALLYPORT_SHIPPED_CONF_D;
+  arguments.demo.colour = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
+  return proxy::demo(arguments.demo);
+}
+
+int run(int argc, char** argv) {
+  Arguments arguments;
+  std::function<int()> command;
+  CLI::App app("Sallyport, the SMTP proxy gateway that answers with the internal server's own word");
+  app.set_version_flag("--version", fmt::format("sallyport {}", kVersion));
+  app.require_subcommand(1);
+  app.fallthrough();
+  auto* directory = app.add_option("-c,--config", arguments.directory, "the configuration directory")
+                        ->capture_default_str();
+  app.add_option("--log-format", arguments.log_format, "json or text")
+      ->check(CLI::IsMember({"json", "text"}))
+      ->capture_default_str();
+
+  app.add_subcommand("serve", "run the gateway")->callback([&] {
+    command = [&] { return proxy::serve({arguments.directory, format_of(arguments)}); };
+  });
+  auto* check = app.add_subcommand("check", "say what is wrong with the configuration");
+  check->add_flag("--json", arguments.json, "as JSON");
+  check->callback([&] { command = [&] { return proxy::check(arguments.directory, arguments.json); }; });
+
+  auto* config = app.add_subcommand("config", "show the configuration, or describe it");
+  config->require_subcommand(1);
+  auto* config_show = config->add_subcommand("show", "every value that counts");
+  config_show->add_flag("--changed", arguments.changed, "only what differs from its default");
+  config_show->callback([&] { command = [&] { return show(arguments); }; });
+  config->add_subcommand("schema", "its JSON Schema")->callback([&] {
+    command = [] { return print(proxy::schema()); };
+  });
+  config->add_subcommand("reference", "docs/configuration.md")->callback([&] {
+    command = [] { return print(proxy::reference()); };
+  });
+
+  auto* demo = app.add_subcommand("demo", "watch real mail cross a gateway on loopback");
+  demo->add_flag("--once", arguments.demo.once,
+                 "end after the sessions; status 0 if each went as intended");
+  demo->add_option("--port", arguments.demo.port,
+                   "of the mx listener; the two above it are submission and smtps")
+      ->capture_default_str();
+  demo->callback([&] { command = [&] { return run_demo(arguments, directory->count() > 0); }; });
+
+  auto* sink = app.add_subcommand("sink", "a small SMTP or LMTP server that stores to a Maildir");
+  sink->add_option("--listen", arguments.sink_listen, "ADDRESS:PORT")->capture_default_str();
+  sink->add_option("--maildir", arguments.sink.maildir, "where the messages go")->required();
+  sink->add_option("--known", arguments.sink.known,
+                   "a recipient that exists (repeat it); without: everybody does");
+  sink->add_flag("--lmtp", arguments.sink.lmtp, "speak LMTP");
+  sink->callback([&] { command = [&] { return run_sink(arguments); }; });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+  }
+  return command();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "sallyport: {}\n", error.what());
+    return EX_SOFTWARE;
+  }
+}

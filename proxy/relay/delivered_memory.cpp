@@ -1,0 +1,53 @@
+#include "proxy/relay/delivered_memory.h"
+
+#include "base/mail/digest.h"
+
+namespace sallyport::relay {
+namespace {
+
+constexpr const char* kKind = "delivered";
+constexpr auto kKept = std::chrono::hours(24 * 5);
+
+std::string pair_key(const mail::Path& sender, const mail::Path& recipient) {
+  return "<" + sender.key() + "> <" + recipient.key() + ">";
+}
+
+}  // namespace
+
+io::Task<Result<std::string>> digest_of(store::MessageBuffer& content) {
+  mail::MessageDigest digest;
+  for (std::uint64_t offset = 0; offset < content.size();) {
+    auto piece = co_await content.piece(offset);
+    if (!piece) co_return piece.error();
+    digest.feed(*piece);
+    offset += piece->size();
+  }
+  co_return digest.finish();
+}
+
+bool DeliveredMemory::may_know(const mail::Path& sender, const mail::Path& recipient) const {
+  return state_.get(kKind, pair_key(sender, recipient)).has_value();
+}
+
+bool DeliveredMemory::knows(const mail::Path& sender, const mail::Path& recipient,
+                            const std::string& digest) const {
+  return state_.get(kKind, pair_key(sender, recipient) + " " + digest).has_value();
+}
+
+io::Task<Result<>> DeliveredMemory::remember(const mail::Path& sender,
+                                             const std::vector<mail::Path>& recipients,
+                                             const std::string& digest) {
+  const auto expires = clock_.wall() + kKept;
+  std::string last;
+  for (const auto& recipient : recipients) {
+    const auto pair = pair_key(sender, recipient);
+    state_.put(kKind, pair, "", expires);
+    last = pair + " " + digest;
+    state_.put(kKind, last, "", expires);
+  }
+  if (last.empty()) co_return Result<void>{};
+  // Records reach the disk in the order in which they were put: the last one speaks for all.
+  co_return co_await state_.put_durable(kKind, last, "", expires);
+}
+
+}  // namespace sallyport::relay

@@ -1,0 +1,173 @@
+#include "proxy/relay/pool.h"
+
+#include <utility>
+
+#include "proxy/relay/idle.h"
+#include "proxy/relay/opening.h"
+
+namespace sallyport::relay {
+namespace {
+
+bool fits(const void* wants, const Gift& gift) {
+  return *static_cast<const HopSettings*>(wants) == static_cast<const Connection&>(gift).settings();
+}
+
+std::unique_ptr<Connection> as_connection(std::unique_ptr<Gift> gift) {
+  return std::unique_ptr<Connection>(static_cast<Connection*>(gift.release()));
+}
+
+// Owns a core's idle connections and says QUIT to those whose time is over; ends with the last of them.
+io::Task<> keep(std::shared_ptr<IdleConnections> idle) {
+  while (!idle->empty()) {
+    co_await idle->changed().wait(idle->next_expiry());
+    const auto now = std::chrono::steady_clock::now();
+    while (auto expired = idle->take_expired(now)) co_await expired->quit();
+  }
+  idle->kept = false;
+}
+
+}  // namespace
+
+// What a core has: the way to run something on it, and its idle connections while there are any.
+class Pool::Core {
+ public:
+  explicit Core(io::Executor executor) : executor_(std::move(executor)) {}
+  const io::Executor& executor() const { return executor_; }
+  std::shared_ptr<IdleConnections> idle() const { return idle_.lock(); }
+
+  std::shared_ptr<IdleConnections> idle_or_new() {
+    auto idle = idle_.lock();
+    if (!idle) idle_ = idle = std::make_shared<IdleConnections>(executor_);
+    return idle;
+  }
+
+ private:
+  io::Executor executor_;
+  std::weak_ptr<IdleConnections> idle_;  // touched on this core only
+};
+
+Pool::~Pool() = default;
+
+std::shared_ptr<Pool::Core> Pool::core(const io::Executor& executor) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& core : cores_) {
+    if (same_core(core->executor(), executor)) return core;
+  }
+  return cores_.emplace_back(std::make_shared<Core>(executor));
+}
+
+io::Task<Pool::Opened> Pool::borrow(Order order, TimePoint deadline) {
+  const auto core = this->core(co_await io::this_executor());
+  const auto host = environment_.hosts().of(order.settings.host);
+  if (auto idle = core->idle()) {
+    if (order.fresh) idle->drop(order.settings);
+    if (auto connection = idle->take(order.settings)) {
+      connection->set_reused();
+      co_return connection;
+    }
+  }
+  if (host->shut(environment_.now())) co_return way_fault(Way::unreachable, "skipped after failures");
+  std::unique_ptr<Connection> handed;
+  auto permit = co_await admit(host, order, core, deadline, handed);
+  if (handed) co_return handed;
+  if (!permit) co_return way_fault(Way::busy, "all connections in use");
+  co_return co_await open(order, host, std::move(permit), deadline);
+}
+
+io::Task<Permit> Pool::admit(const std::shared_ptr<HostState>& host, const Order& order,
+                             const std::shared_ptr<Core>& core, TimePoint deadline,
+                             std::unique_ptr<Connection>& handed) {
+  auto& permits = host->permits();
+  if (auto permit = permits.try_take(order.limit)) co_return std::move(*permit);
+  auto place = permits.queue_up(core->executor(), order.limit, &order.settings);
+  make_room(order.settings.host, *core);
+  co_await place.wait(deadline);
+  if (auto gift = place.take_gift()) {
+    handed = as_connection(std::move(gift));
+    handed->set_reused();
+  }
+  co_return place.take_permit();
+}
+
+// On the core that owns them; destroying the connection passes its permit on.
+io::Task<> Pool::shed_one(std::shared_ptr<Core> core, Host host) {
+  if (auto idle = core->idle()) idle->take_oldest(host).reset();
+  co_return;
+}
+
+void Pool::make_room(const Host& host, const Core& own) {
+  if (auto idle = own.idle()) {
+    if (idle->take_oldest(host)) return;
+  }
+  const std::lock_guard lock(mutex_);
+  for (const auto& core : cores_) {
+    if (core.get() != &own) environment_.tasks().spawn(core->executor(), "make room", shed_one(core, host));
+  }
+}
+
+namespace {
+
+// A try to connect must end in one of HostState's three ways, even if its task is torn down.
+class Try {
+ public:
+  Try(HostState& host) : host_(host) {}
+  ~Try() {
+    if (open_) host_.gave_up();
+  }
+  bool connected() { return end() && host_.connected(); }
+  bool failed(TimePoint now) { return end() && host_.failed(now); }
+
+ private:
+  bool end() {
+    open_ = false;
+    return true;
+  }
+  HostState& host_;
+  bool open_ = true;
+};
+
+}  // namespace
+
+io::Task<Pool::Opened> Pool::open(const Order& order, std::shared_ptr<HostState> host, Permit permit,
+                                  TimePoint deadline) {
+  if (!host->may_connect(environment_.now())) {
+    co_return way_fault(Way::unreachable, "skipped after failures");
+  }
+  Try attempt(*host);
+  auto opened = co_await open_connection(environment_, order.settings, order.timeouts, std::move(permit),
+                                         host, deadline);
+  if (opened) {
+    if (attempt.connected()) environment_.tell({"host_up", order.route, host->name(), "", ""});
+    co_return opened;
+  }
+  const auto& fault = opened.error();
+  // Time that the caller did not have says nothing about the host.
+  if (const auto now = environment_.now(); now < deadline && attempt.failed(now)) {
+    environment_.tell({"host_down", order.route, host->name(), fault.detail, ""});
+  }
+  if (fault.trouble) {
+    environment_.tell_now_and_then(*host, {fault.trouble, order.route, host->name(), fault.detail, ""});
+  }
+  co_return opened;
+}
+
+io::Task<> Pool::hand_back(std::unique_ptr<Connection> connection, std::chrono::milliseconds timeout) {
+  if (!connection->in_step()) co_return;
+  const auto executor = co_await io::this_executor();
+  const auto host = connection->host();
+  connection = as_connection(host->permits().hand_over(executor, std::move(connection), fits));
+  if (!connection || host->permits().awaited()) co_return;
+  const auto idle = core(executor)->idle_or_new();
+  idle->put(std::move(connection), environment_.now() + timeout);
+  if (!std::exchange(idle->kept, true))
+    environment_.tasks().spawn(executor, "idle connections", keep(idle));
+}
+
+io::Task<> Pool::close_idle() {
+  const auto idle = core(co_await io::this_executor())->idle();
+  if (!idle) co_return;
+  while (auto connection = idle->take_any()) co_await connection->quit();
+  idle->changed().notify();
+}
+
+}  // namespace sallyport::relay

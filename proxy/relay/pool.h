@@ -1,0 +1,62 @@
+// Connections to next hops, kept open between messages.
+//
+// A connection belongs to the core that opened it and is lent to one task at a time. What is handed back
+// in step with the next hop waits, idle, for the next task with the same settings on the same core, at
+// most for the idle timeout. Each host has a limit over all cores: who comes when it is reached waits in
+// turn, an idle connection anywhere is closed to make room, and one handed back passes to who waits.
+//
+// Idle connections are owned by a task on their core, so they go before its event loop does.
+// Thread rule: every function from every core.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "proxy/relay/connection.h"
+#include "proxy/relay/environment.h"
+#include "proxy/relay/way.h"
+
+namespace sallyport::relay {
+
+class Pool {
+ public:
+  explicit Pool(Environment& environment) : environment_(environment) {}
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  struct Order {
+    HopSettings settings;
+    HopTimeouts timeouts;
+    int limit = 1;       // connections to this host, all cores together
+    bool fresh = false;  // not one that was idle
+    std::string route;   // for Trouble
+  };
+
+  io::Task<WayResult<std::unique_ptr<Connection>>> borrow(Order order, TimePoint deadline);
+
+  // A connection that is not in step is closed; so is one that is just destroyed instead.
+  io::Task<> hand_back(std::unique_ptr<Connection> connection, std::chrono::milliseconds idle);
+
+  io::Task<> close_idle();  // of the calling core
+
+ private:
+  class Core;
+  using Opened = WayResult<std::unique_ptr<Connection>>;
+
+  std::shared_ptr<Core> core(const io::Executor& executor);
+  io::Task<Permit> admit(const std::shared_ptr<HostState>& host, const Order& order,
+                         const std::shared_ptr<Core>& core, TimePoint deadline,
+                         std::unique_ptr<Connection>& handed);
+  void make_room(const Host& host, const Core& own);
+  io::Task<Opened> open(const Order& order, std::shared_ptr<HostState> host, Permit permit,
+                        TimePoint deadline);
+  static io::Task<> shed_one(std::shared_ptr<Core> core, Host host);
+
+  Environment& environment_;
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<Core>> cores_;
+};
+
+}  // namespace sallyport::relay

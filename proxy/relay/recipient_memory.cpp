@@ -1,0 +1,113 @@
+#include "proxy/relay/recipient_memory.h"
+
+#include "base/text.h"
+
+namespace sallyport::relay {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+constexpr const char* kRecipients = "recipient";
+constexpr const char* kRefused = "refused";
+constexpr const char* kDomains = "unverifiable";
+
+constexpr auto kFoundKept = hours(24 * 31);
+constexpr auto kUnknownKept = minutes(10);
+constexpr auto kRefusedKept = hours(24);
+constexpr auto kTrustKept = hours(1);
+constexpr std::int64_t kFresh = 3600;          // seconds
+constexpr std::int64_t kRefreshedAfter = 600;  // a delivery renews a record older than that
+
+constexpr std::string_view kFoundPrefix = "found ";
+
+std::string recipient_key(const Route& route, const mail::Path& recipient) {
+  return asked_host(route).to_string() + " " + recipient.key();
+}
+
+std::string domain_key(const Route& route, const mail::Path& recipient) {
+  return asked_host(route).to_string() + " " + recipient.domain_ascii;
+}
+
+std::string pair_key(const mail::Path& sender, const mail::Path& recipient) {
+  return "<" + sender.key() + "> <" + recipient.key() + ">";
+}
+
+// The form on the wire is also a good one to keep: ReplyParser reads it back with all its checks.
+std::string to_record(const mail::Reply& reply) { return reply.wire(""); }
+
+std::optional<mail::Reply> from_record(std::string_view record) {
+  mail::ReplyParser parser;
+  if (parser.feed(record) != mail::ReplyParser::State::done) return std::nullopt;
+  return parser.reply();
+}
+
+}  // namespace
+
+const Host& asked_host(const Route& route) {
+  static const Host nowhere;
+  if (route.ask_host) return *route.ask_host;
+  return route.hosts.empty() ? nowhere : route.hosts.front();
+}
+
+std::int64_t RecipientMemory::seconds() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch()).count();
+}
+
+std::optional<KnownRecipient> RecipientMemory::recall(const Route& route,
+                                                      const mail::Path& recipient) const {
+  const auto record = state_.get(kRecipients, recipient_key(route, recipient));
+  if (!record) return std::nullopt;
+  if (record->starts_with(kFoundPrefix)) {
+    const auto since = parse_unsigned(std::string_view(*record).substr(kFoundPrefix.size())).value_or(0);
+    const auto age = seconds() - static_cast<std::int64_t>(since);
+    // A clock that was set back makes the record stale, not eternal.
+    return KnownRecipient{.found = true, .fresh = age >= 0 && age < kFresh, .reply = {}};
+  }
+  const auto reply = from_record(*record);
+  if (!reply) return std::nullopt;
+  return KnownRecipient{.found = false, .fresh = true, .reply = *reply};
+}
+
+void RecipientMemory::found(const Route& route, const mail::Path& recipient) {
+  const auto key = recipient_key(route, recipient);
+  const auto now = seconds();
+  if (const auto record = state_.get(kRecipients, key); record && record->starts_with(kFoundPrefix)) {
+    const auto since = parse_unsigned(std::string_view(*record).substr(kFoundPrefix.size())).value_or(0);
+    const auto age = now - static_cast<std::int64_t>(since);
+    if (age >= 0 && age < kRefreshedAfter) return;
+  }
+  state_.put(kRecipients, key, std::string(kFoundPrefix) + std::to_string(now), clock_.wall() + kFoundKept);
+}
+
+void RecipientMemory::unknown(const Route& route, const mail::Path& recipient, const mail::Reply& reply) {
+  state_.put(kRecipients, recipient_key(route, recipient), to_record(reply), clock_.wall() + kUnknownKept);
+}
+
+DomainTrust RecipientMemory::trust(const Route& route, const mail::Path& recipient) const {
+  const auto record = state_.get(kDomains, domain_key(route, recipient));
+  if (!record) return DomainTrust::untested;
+  return *record == "yes" ? DomainTrust::unverifiable : DomainTrust::verifiable;
+}
+
+void RecipientMemory::set_trust(const Route& route, const mail::Path& recipient, DomainTrust trust) {
+  state_.put(kDomains, domain_key(route, recipient), trust == DomainTrust::unverifiable ? "yes" : "no",
+             clock_.wall() + kTrustKept);
+}
+
+void RecipientMemory::refused(const mail::Path& sender, const mail::Path& recipient,
+                              const mail::Reply& reply) {
+  state_.put(kRefused, pair_key(sender, recipient), to_record(reply), clock_.wall() + kRefusedKept);
+}
+
+std::optional<mail::Reply> RecipientMemory::take_refusal(const mail::Path& sender,
+                                                         const mail::Path& recipient) {
+  const auto key = pair_key(sender, recipient);
+  const auto record = state_.get(kRefused, key);
+  if (!record) return std::nullopt;
+  auto reply = from_record(*record);
+  if (!reply || reply->transient()) state_.erase(kRefused, key);
+  return reply;
+}
+
+}  // namespace sallyport::relay

@@ -1,0 +1,51 @@
+// What is known of recipients without asking, kept in the state store.
+//
+// "recipient": found (fresh for 1 h, kept 31 days for when the way is down) or unknown (10 min), by the
+// host that said so. "refused": refused at delivery, by sender and recipient, 24 h. "unverifiable": for
+// an hour, whether a domain accepts recipients that cannot exist. Usable from every thread.
+#pragma once
+
+#include <optional>
+
+#include "base/mail/address.h"
+#include "base/mail/reply.h"
+#include "base/store/state_store.h"
+#include "proxy/relay/route.h"
+
+namespace sallyport::relay {
+
+struct KnownRecipient {
+  bool found = false;
+  bool fresh = false;
+  mail::Reply reply;  // if not found
+};
+
+enum class DomainTrust { untested, verifiable, unverifiable };
+
+class RecipientMemory {
+ public:
+  RecipientMemory(store::StateStore& state, const Clock& clock) : state_(state), clock_(clock) {}
+
+  std::optional<KnownRecipient> recall(const Route& route, const mail::Path& recipient) const;
+  void found(const Route& route, const mail::Path& recipient);
+  void unknown(const Route& route, const mail::Path& recipient, const mail::Reply& reply);
+
+  DomainTrust trust(const Route& route, const mail::Path& recipient) const;
+  void set_trust(const Route& route, const mail::Path& recipient, DomainTrust trust);
+
+  // A refusal at delivery, for the retry to get at RCPT. A temporary one is told once only: it parts this
+  // recipient from the others of its transaction, which then goes through; the next try is a fresh one.
+  void refused(const mail::Path& sender, const mail::Path& recipient, const mail::Reply& reply);
+  std::optional<mail::Reply> take_refusal(const mail::Path& sender, const mail::Path& recipient);
+
+ private:
+  std::int64_t seconds() const;
+
+  store::StateStore& state_;
+  const Clock& clock_;
+};
+
+// The host whose answers are meant when a route's recipients are remembered.
+const Host& asked_host(const Route& route);
+
+}  // namespace sallyport::relay

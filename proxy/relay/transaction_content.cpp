@@ -1,0 +1,130 @@
+// The content's way through a transaction: BDAT where CHUNKING is offered, else DATA with its dots.
+#include "base/text.h"
+#include "proxy/relay/transaction.h"
+
+namespace sallyport::relay {
+namespace {
+
+// What is written at once. Also how much at most follows the last look at client and next hop.
+constexpr std::size_t kChunk = 64 * 1024;
+
+}  // namespace
+
+io::Task<Step> Transaction::begin_content() {
+  if (hop_.capabilities().chunking) co_return Step{};
+  if (!data_reply_) {
+    auto reply = co_await hop_.command("DATA\r\n", patience_.for_command());
+    if (!reply) co_return stop(fault_of(reply.error()));
+    data_reply_ = std::move(*reply);
+  }
+  if (data_reply_->code == 354) co_return Step{};
+  const auto words = "DATA: " + one_line(*data_reply_);
+  if (is_closing(*data_reply_)) co_return stop(WayFault{Way::refusing, words, nullptr});
+  const bool answers = data_reply_->transient() || data_reply_->permanent();
+  if (!answers || refuses_us(*data_reply_)) co_return stop(WayFault{Way::refusing, words, "way_refused"});
+  co_return stop(*data_reply_, Asked::content);
+}
+
+io::Task<Step> Transaction::send_content(const std::function<bool()>& still_there) {
+  content_begun_ = true;
+  if (hop_.capabilities().chunking) out_ = "BDAT " + std::to_string(message_.size()) + " LAST\r\n";
+  frame(message_.trace);
+  if (auto framed = co_await frame_content(); !framed) co_return framed;
+  if (!hop_.capabilities().chunking) dots_.finish(out_);
+  co_return co_await push_last(still_there);
+}
+
+void Transaction::frame(std::string_view content) {
+  if (hop_.capabilities().chunking) {
+    out_ += content;
+  } else {
+    dots_.feed(content, out_);
+  }
+}
+
+// All of the content into `out_`, which is written whenever it holds a chunk and more is to come.
+io::Task<Step> Transaction::frame_content() {
+  for (std::uint64_t offset = 0; offset < message_.content.size();) {
+    const auto piece = co_await message_.content.piece(offset);
+    if (!piece) {
+      co_return stop(Fate::deferred, mail::reply(451, {4, 3, 0}, "Local error, please try again later"),
+                     piece.error().detail);
+    }
+    for (auto rest = *piece; !rest.empty();) {
+      if (out_.size() >= kChunk) {
+        if (auto pushed = co_await push(); !pushed) co_return pushed;
+      }
+      const auto chunk = rest.substr(0, kChunk);
+      frame(chunk);
+      rest.remove_prefix(chunk.size());
+    }
+    offset += piece->size();
+  }
+  co_return Step{};
+}
+
+// A refusal that comes before the end is an answer; anything else that comes, or the end of the
+// connection, means that this message will not be taken.
+io::Task<Step> Transaction::look_aside() {
+  mail::Reply reply;
+  const auto aside = co_await hop_.early_reply(reply, patience_.for_command());
+  if (aside == Connection::Aside::nothing) co_return Step{};
+  if (aside == Connection::Aside::reply && (reply.transient() || reply.permanent())) {
+    co_return stop(reply, Asked::content);
+  }
+  co_return stop(Fate::deferred, way_reply(Way::lost), "connection lost in the middle of the message");
+}
+
+io::Task<Step> Transaction::push() {
+  if (auto looked = co_await look_aside(); !looked) co_return looked;
+  const std::string_view parts[] = {out_};
+  const auto written = co_await hop_.write(parts, patience_.for_command());
+  out_.clear();
+  if (written) co_return Step{};
+  // A next hop that closes has often said why.
+  if (auto looked = co_await look_aside(); !looked) co_return looked;
+  co_return stop(Fate::deferred, way_reply(patience_.over() ? Way::busy : Way::lost),
+                 written.error().detail);
+}
+
+io::Task<Step> Transaction::push_last(const std::function<bool()>& still_there) {
+  if (auto looked = co_await look_aside(); !looked) co_return looked;
+  if (patience_.over()) co_return stop(Fate::deferred, way_reply(Way::busy), "no time left");
+  if (still_there && !still_there()) co_return stop(Fate::client_gone, way_reply(Way::lost));
+  hop_.owe(answers_due());
+  const std::string_view parts[] = {out_};
+  const auto written = co_await hop_.write(parts, patience_.clock.now() + patience_.command);
+  if (written) co_return Step{};
+  mail::Reply reply;
+  const auto aside = co_await hop_.early_reply(reply, patience_.for_command());
+  if (aside == Connection::Aside::reply && (reply.transient() || reply.permanent())) {
+    co_return stop(reply, Asked::content);
+  }
+  // Nobody can tell whether the dot got through.
+  co_return stop(Fate::ambiguous, way_reply(Way::lost), written.error().detail);
+}
+
+io::Task<bool> Transaction::collect_results() {
+  const auto deadline = patience_.clock.now() + patience_.answer;
+  bool in_step = true;
+  for (int i = 0; i < answers_due(); ++i) {
+    auto reply = co_await hop_.receive(deadline);
+    if (!reply || reply->code / 100 == 3) {
+      in_step = false;
+      break;
+    }
+    if (is_closing(*reply)) in_step = false;
+    accepted_[static_cast<std::size_t>(i)]->result = std::move(*reply);
+  }
+  // SMTP has one answer for all; a recipient that shares another's mailbox shares its answer.
+  for (auto& slot : slots_) {
+    if (!hop_.lmtp() && slot.accepted) slot.result = accepted_.front()->result;
+    if (!slot.shares) continue;
+    for (const auto* other : accepted_) {
+      if (iequals(other->address, slot.address)) slot.result = other->result;
+    }
+  }
+  co_return in_step;
+}
+
+}  // namespace sallyport::relay

@@ -1,0 +1,25 @@
+// What every session uses and none owns: services of the process that outlive the event loops.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/io/task.h"
+#include "base/io/worker_pool.h"
+#include "base/store/event_log.h"
+#include "proxy/relay/relay.h"
+#include "proxy/session_limits.h"
+
+namespace sallyport::proxy {
+
+struct Services {
+  const Clock& clock;
+  store::EventLog& events;
+  io::TaskGroup& tasks;
+  io::WorkerPool& files;
+  io::WorkerPool& passwords;
+  relay::Relay& relay;
+  SessionLimits& limits;
+};
+
+}  // namespace sallyport::proxy

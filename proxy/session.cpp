@@ -1,0 +1,207 @@
+#include "proxy/session.h"
+
+#include "base/id.h"
+#include "proxy/session_end.h"
+#include "proxy/session_registry.h"
+#include "proxy/users.h"
+
+namespace sallyport::proxy {
+
+io::Task<> Session::serve(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
+                          const ListenerSettings* listener, Services& services, SessionRegistry& registry) {
+  Session session(std::move(stream), std::move(settings), *listener, services);
+  auto entry = registry.enter(session);
+  co_await session.run();
+}
+
+Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
+                 const ListenerSettings& listener, Services& services)
+    : stream_(std::move(stream)),
+      settings_(std::move(settings)),
+      listener_(listener),
+      services_(services),
+      id_(new_id(services.clock)),
+      began_(services.clock.now()),
+      peer_(stream_->peer()),
+      budget_(settings_->timeouts, began_) {
+  client_.facts.address = peer_.address;
+  client_.session_id = id_;
+}
+
+Session::~Session() = default;
+
+io::Task<> Session::run() {
+  if (co_await read_proxy_header() && co_await admit() && co_await begin_tls()) {
+    greet();
+    co_await converse();
+  }
+  end_transaction({}, "abandoned");
+  record();
+  co_await stream_->close();
+}
+
+// -- the dialogue --------------------------------------------------------------------------------------
+
+io::Task<> Session::converse() {
+  bool open = true;
+  while (open) {
+    smtp::Event event = machine_->next(input_);
+    if (std::get_if<smtp::NeedInput>(&event))
+      open = co_await more_input();
+    else if (auto* content = std::get_if<smtp::Body>(&event))
+      co_await on_content(content->bytes);
+    else if (auto* recipient = std::get_if<smtp::Rcpt>(&event))
+      co_await on_recipient(std::move(*recipient));
+    else if (auto* mail = std::get_if<smtp::Mail>(&event))
+      on_mail(std::move(*mail));
+    else if (auto* helo = std::get_if<smtp::Helo>(&event))
+      on_helo(*helo);
+    else if (std::get_if<smtp::DataBegins>(&event))
+      on_data();
+    else if (std::get_if<smtp::MessageEnds>(&event))
+      open = co_await on_message();
+    else if (auto* dropped = std::get_if<smtp::MessageDropped>(&event))
+      on_dropped(*dropped);
+    else if (std::get_if<smtp::TransactionReset>(&event))
+      end_transaction({}, "reset");
+    else if (std::get_if<smtp::StartTls>(&event))
+      open = co_await on_start_tls();
+    else if (auto* auth = std::get_if<smtp::Auth>(&event))
+      co_await on_auth(std::move(*auth));
+    else if (auto* close = std::get_if<smtp::Close>(&event)) {
+      if (close->why != smtp::Close::Why::answered) end_ = end_word(close->why);
+      open = co_await flush() && false;
+    }
+  }
+}
+
+io::Task<bool> Session::more_input() {
+  bool replied = !machine_->output().empty();
+  if (replied && !co_await flush()) co_return false;
+  if (!input_.empty()) co_return true;
+  if (draining_ && idle()) {
+    co_await input_ended(fail(Errc::stopped));
+    co_return true;
+  }
+  if (replied || machine_->waiting() != budget_.stage()) budget_.begin(machine_->waiting());
+  co_return co_await receive();
+}
+
+void Session::on_helo(const smtp::Helo& command) {
+  bool unread = has_unread();
+  machine_->answer({250, {}, {}}, unread);
+  refresh_client();
+}
+
+void Session::on_mail(smtp::Mail command) {
+  machine_->answer({250, {2, 1, 0}, "sender ok"}, !input_.empty());
+  if (!machine_->in_transaction()) return;
+  refresh_client();
+  transaction_ =
+      std::make_unique<Transaction>(*settings_, services_, client_, machine_->id(), std::move(command));
+}
+
+io::Task<> Session::on_recipient(smtp::Rcpt command) {
+  keep_input();
+  mail::Reply reply = co_await transaction_->add_recipient(std::move(command));
+  machine_->answer(reply, !input_.empty());
+}
+
+void Session::on_data() { machine_->answer({354, {}, {}}, has_unread()); }
+
+io::Task<> Session::on_content(std::string_view content) {
+  auto refusal = transaction_->take(content);
+  if (!refusal && transaction_->wants_spill()) {
+    keep_input();
+    refusal = co_await transaction_->spill();
+  }
+  if (refusal) machine_->discard(*refusal);
+}
+
+io::Task<bool> Session::on_message() {
+  keep_input();
+  mail::Reply reply = co_await transaction_->finish([this] { return client_is_there(); });
+  machine_->answer(reply);
+  ++messages_;
+  transaction_->record(reply, transaction_->fate());
+  co_return co_await confirm(co_await flush());
+}
+
+void Session::on_dropped(const smtp::MessageDropped& dropped) {
+  end_transaction(dropped.reply, dropped.reply.code == 0 ? "abandoned" : "refused");
+}
+
+io::Task<bool> Session::on_start_tls() {
+  if (!co_await flush()) co_return false;
+  TimePoint deadline = services_.clock.now() + settings_->timeouts.tls_handshake;
+  auto done = co_await stream_->start_tls(settings_->tls, deadline);
+  if (!done) {
+    end_ = end_word(done.error().code);
+    co_return false;
+  }
+  machine_->tls_established();
+  refresh_client();
+  co_return true;
+}
+
+io::Task<> Session::on_auth(smtp::Auth command) {
+  keep_input();
+  bool unread = has_unread();
+  mail::Reply reply = co_await check_password(settings_->users_file, std::move(command.user),
+                                              std::move(command.password), services_.passwords);
+  machine_->answer(reply, unread);
+  refresh_client();
+}
+
+// -- the end of a message, and of the session ----------------------------------------------------------
+
+// After the answer to a message went out: was it heard? If the client's kernel has acknowledged it, it was.
+io::Task<bool> Session::confirm(bool flushed) {
+  if (!transaction_->delivered()) {
+    transaction_.reset();
+    co_return flushed;
+  }
+  unconfirmed_ = std::move(transaction_);
+  if (!flushed)
+    co_await not_confirmed();
+  else if (stream_->unacknowledged() == 0)
+    unconfirmed_.reset();
+  co_return flushed;
+}
+
+io::Task<> Session::not_confirmed() {
+  co_await unconfirmed_->remember_unconfirmed();
+  unconfirmed_.reset();
+}
+
+void Session::end_transaction(const mail::Reply& reply, std::string_view fate) {
+  if (transaction_) transaction_->record(reply, fate);
+  transaction_.reset();
+}
+
+bool Session::idle() const {
+  return !machine_->in_transaction() && machine_->waiting() == smtp::Waiting::command;
+}
+
+void Session::drain() {
+  draining_ = true;
+  if (reading_ && machine_ && idle()) stream_->interrupt();
+}
+
+// A probe that only connects leaves no line.
+void Session::record() {
+  if (!heard_) return;
+  store::Event event("session");
+  event.text("id", id_).text("listener", listener_.name).text("client", peer_.address.to_string());
+  if (machine_) {
+    event.text("helo", machine_->helo()).text("user", machine_->authenticated());
+    event.number("commands", machine_->commands()).number("errors", machine_->errors());
+  }
+  event.text("tls", stream_->tls().version).text("cipher", stream_->tls().cipher);
+  if (early_talker_) event.flag("early_talker", true);
+  event.number("messages", messages_).text("end", end_);
+  event.milliseconds("ms", services_.clock.now() - began_);
+  services_.events.write(event);
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,105 @@
+// One SMTP session: carries bytes between a stream and the protocol machine, and carries out what the
+// machine asks for. The protocol is in smtp::ServerMachine, the judgement in policy, the mail in
+// Transaction; what is left here is waiting.
+//
+// Lives in the frame of its own task, on one core, from the first byte to the last. Holds no buffer
+// while idle. References to services outlive the event loops.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/io/stream.h"
+#include "proxy/read_budget.h"
+#include "proxy/services.h"
+#include "proxy/settings.h"
+#include "proxy/smtp/server_machine.h"
+#include "proxy/transaction.h"
+
+namespace sallyport::proxy {
+
+class SessionRegistry;
+
+class Session {
+ public:
+  // Runs a whole session; returns when the connection is closed.
+  static io::Task<> serve(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
+                          const ListenerSettings* listener, Services& services, SessionRegistry& registry);
+
+  // The gateway is going down: a session that is waiting between messages says 421 and ends; one in the
+  // middle of a message may finish it. From the session's own core.
+  void drain();
+  // Time is up: ends at once.
+  void abort() { stream_->abort(); }
+
+  Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
+          const ListenerSettings& listener, Services& services);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+ private:
+  // -- before the first command ----------------------------------------------------------------------
+  io::Task<> run();
+  io::Task<bool> read_proxy_header();
+  io::Task<bool> admit();
+  io::Task<bool> begin_tls();
+  void greet();
+
+  // -- the dialogue: one function for each event of the machine ---------------------------------------
+  io::Task<> converse();
+  io::Task<bool> more_input();
+  void on_helo(const smtp::Helo& command);
+  void on_mail(smtp::Mail command);
+  io::Task<> on_recipient(smtp::Rcpt command);
+  void on_data();
+  io::Task<> on_content(std::string_view content);
+  io::Task<bool> on_message();
+  void on_dropped(const smtp::MessageDropped& dropped);
+  io::Task<bool> on_start_tls();
+  io::Task<> on_auth(smtp::Auth command);
+
+  // -- bytes -----------------------------------------------------------------------------------------
+  io::Task<bool> flush();
+  io::Task<bool> receive();
+  io::Task<> input_ended(Error error);
+  void keep_input();
+  io::Presence poll_input();
+  bool has_unread();
+  bool client_is_there();
+
+  io::Task<bool> confirm(bool flushed);
+  io::Task<> not_confirmed();
+  void end_transaction(const mail::Reply& reply, std::string_view fate);
+  void refresh_client();
+  smtp::ServerOptions machine_options() const;
+  bool idle() const;
+  void record();
+
+  std::unique_ptr<io::Stream> stream_;
+  std::shared_ptr<const Settings> settings_;
+  const ListenerSettings& listener_;
+  Services& services_;
+  Admission admission_;
+  std::string id_;
+  TimePoint began_;
+  ClientView client_;
+  Endpoint peer_;  // the client, behind a PROXY header if there was one
+  std::unique_ptr<smtp::ServerMachine> machine_;
+  ReadBudget budget_;
+
+  std::string_view input_;  // what the machine has not consumed yet: in scratch, or in stash_
+  std::string stash_;
+
+  std::unique_ptr<Transaction> transaction_;
+  std::unique_ptr<Transaction> unconfirmed_;  // answered 250, not yet acknowledged by the client's kernel
+  const char* end_ = "closed";                // why the session ended, for its event
+  int messages_ = 0;
+  bool early_talker_ = false;
+  bool heard_ = false;  // anything at all came from the client
+  bool draining_ = false;
+  bool reading_ = false;
+};
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,93 @@
+// A session's bytes: what was read and not consumed, what is written, and how long either may take.
+#include <algorithm>
+
+#include "proxy/session.h"
+#include "proxy/session_end.h"
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr std::size_t kMostUnread = io::Stream::kScratch;
+
+}  // namespace
+
+io::Task<bool> Session::flush() {
+  if (machine_->output().empty()) co_return true;
+  keep_input();
+  std::string output = machine_->take_output();
+  auto written = co_await stream_->write(output, services_.clock.now() + settings_->timeouts.write);
+  if (!written)
+    end_ = written.error().code == Errc::timeout ? "client does not read" : end_word(written.error().code);
+  co_return written.has_value();
+}
+
+io::Task<bool> Session::receive() {
+  std::string().swap(stash_);
+  TimePoint began = services_.clock.now();
+  reading_ = true;
+  auto bytes = co_await stream_->read(budget_.deadline(began));
+  reading_ = false;
+  if (!bytes) {
+    Errc code = bytes.error().code;
+    co_await input_ended(bytes.error());
+    co_return code == Errc::timeout || code == Errc::stopped;
+  }
+  budget_.waited(began, services_.clock.now(), bytes->size());
+  input_ = *bytes;
+  heard_ = true;
+  unconfirmed_.reset();
+  co_return true;
+}
+
+// No more input will come, or none is waited for: what the machine says next is the last word.
+io::Task<> Session::input_ended(Error error) {
+  end_ = end_word(error.code);
+  if (unconfirmed_ && stream_->unacknowledged() > 0) co_await not_confirmed();
+  if (error.code == Errc::stopped)
+    machine_->end_session(mail::Reply{421, {4, 3, 2}, "going down, try again later"});
+  if (error.code == Errc::timeout)
+    machine_->end_session(mail::Reply{421, {4, 4, 2}, "timeout waiting for you"});
+}
+
+void Session::keep_input() {
+  if (input_.empty() || input_.data() == nullptr) return;
+  bool stashed = input_.data() >= stash_.data() && input_.data() < stash_.data() + stash_.size();
+  if (stashed) {
+    stash_.erase(0, static_cast<std::size_t>(input_.data() - stash_.data()));
+  } else {
+    stash_.assign(input_);
+  }
+  input_ = stash_;
+}
+
+// Takes up what has arrived meanwhile, so that it can be looked at before we speak.
+io::Presence Session::poll_input() {
+  if (input_.empty()) stash_.clear();
+  keep_input();
+  std::size_t room = kMostUnread - std::min(kMostUnread, stash_.size());
+  auto presence = stream_->poll(stash_, room);
+  input_ = stash_;
+  if (!input_.empty()) heard_ = true;
+  return presence;
+}
+
+bool Session::has_unread() {
+  if (input_.empty()) (void)poll_input();
+  return !input_.empty();
+}
+
+// Asked just before our final dot to the next hop. A client that shut its side down behind a QUIT still
+// waits for its reply; any other end of its stream means that nobody would hear our answer.
+bool Session::client_is_there() {
+  switch (poll_input()) {
+    case io::Presence::here:
+      return true;
+    case io::Presence::closed:
+      return smtp::ServerMachine::ends_in_quit(input_);
+    case io::Presence::gone:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,76 @@
+#include "proxy/session_limits.h"
+
+#include <utility>
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr std::size_t kMostRates = 50'000;
+
+IpAddress address_key(const IpAddress& client) { return client.is_v4() ? client : client.masked(64); }
+IpAddress network_key(const IpAddress& client) { return client.masked(client.is_v4() ? 96 + 24 : 48); }
+
+void count_out(std::unordered_map<IpAddress, int>& counts, const IpAddress& key) {
+  auto entry = counts.find(key);
+  if (entry != counts.end() && --entry->second <= 0) counts.erase(entry);
+}
+
+}  // namespace
+
+SessionLimits::Verdict SessionLimits::admit(const IpAddress& client, bool exempt, const Limits& limits,
+                                            TimePoint now) {
+  IpAddress address = address_key(client), network = network_key(client);
+  std::scoped_lock lock(mutex_);
+  if (total_ >= limits.sessions) return Verdict::too_many;
+  if (!exempt) {
+    auto held = addresses_.find(address);
+    if (held != addresses_.end() && held->second >= limits.sessions_per_address)
+      return Verdict::too_many_for_address;
+    held = networks_.find(network);
+    if (held != networks_.end() && held->second >= limits.sessions_per_network)
+      return Verdict::too_many_for_network;
+    if (too_fast(network, limits.connects_per_network, now)) return Verdict::too_fast;
+  }
+  ++total_;
+  ++addresses_[address];
+  ++networks_[network];
+  return Verdict::admitted;
+}
+
+bool SessionLimits::too_fast(const IpAddress& network, int limit, TimePoint now) {
+  if (limit <= 0) return false;
+  if (rates_.size() >= kMostRates) forget_old_rates(now);
+  Rate& rate = rates_[network];
+  if (now - rate.minute >= std::chrono::minutes(1)) rate = {now, 0};
+  return ++rate.connects > limit;
+}
+
+void SessionLimits::forget_old_rates(TimePoint now) {
+  std::erase_if(rates_,
+                [&](const auto& entry) { return now - entry.second.minute >= std::chrono::minutes(1); });
+  if (rates_.size() >= kMostRates) rates_.clear();
+}
+
+void SessionLimits::release(const IpAddress& client) {
+  std::scoped_lock lock(mutex_);
+  --total_;
+  count_out(addresses_, address_key(client));
+  count_out(networks_, network_key(client));
+}
+
+int SessionLimits::sessions() const {
+  std::scoped_lock lock(mutex_);
+  return total_;
+}
+
+Admission& Admission::operator=(Admission&& other) noexcept {
+  std::swap(limits_, other.limits_);
+  std::swap(client_, other.client_);
+  return *this;
+}
+
+Admission::~Admission() {
+  if (limits_) limits_->release(client_);
+}
+
+}  // namespace sallyport::proxy

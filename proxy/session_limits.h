@@ -1,0 +1,56 @@
+// How many sessions there are at once: in all, for one address, for its network; and how fast a network
+// opens new ones. A client's address is an IPv4 address or the /64 of an IPv6 one; its network is the
+// /24 or /48. One table for all cores: every function may be called from any thread.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/ip_address.h"
+#include "proxy/settings.h"
+
+namespace sallyport::proxy {
+
+class SessionLimits {
+ public:
+  enum class Verdict { admitted, too_many, too_many_for_address, too_many_for_network, too_fast };
+
+  // Counts the session in if it is admitted. `exempt` (trusted networks, upstream) is counted, and never
+  // refused but for the limit over all.
+  Verdict admit(const IpAddress& client, bool exempt, const Limits& limits, TimePoint now);
+  void release(const IpAddress& client);
+  int sessions() const;
+
+ private:
+  struct Rate {
+    TimePoint minute;
+    int connects = 0;
+  };
+  bool too_fast(const IpAddress& network, int limit, TimePoint now);
+  void forget_old_rates(TimePoint now);
+
+  mutable std::mutex mutex_;
+  int total_ = 0;
+  std::unordered_map<IpAddress, int> addresses_;
+  std::unordered_map<IpAddress, int> networks_;
+  std::unordered_map<IpAddress, Rate> rates_;
+};
+
+// One admitted session, counted out when it ends.
+class Admission {
+ public:
+  Admission() = default;
+  Admission(SessionLimits& limits, const IpAddress& client) : limits_(&limits), client_(client) {}
+  Admission(Admission&& other) noexcept
+      : limits_(std::exchange(other.limits_, nullptr)), client_(other.client_) {}
+  Admission& operator=(Admission&& other) noexcept;
+  ~Admission();
+
+ private:
+  SessionLimits* limits_ = nullptr;
+  IpAddress client_;
+};
+
+}  // namespace sallyport::proxy

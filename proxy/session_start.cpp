@@ -1,0 +1,116 @@
+// A session before its first command: PROXY header, limits, implicit TLS, greeting.
+#include <fmt/format.h>
+
+#include "policy/recipient.h"
+#include "proxy/proxy_header.h"
+#include "proxy/session.h"
+#include "proxy/session_end.h"
+
+namespace sallyport::proxy {
+
+io::Task<bool> Session::read_proxy_header() {
+  bool front_end = false;
+  for (const Network& network : listener_.proxy_protocol) front_end |= network.contains(peer_.address);
+  if (!front_end) co_return true;
+  ProxyHeader header;
+  TimePoint deadline = services_.clock.now() + settings_->timeouts.proxy_header;
+  while (true) {
+    auto bytes = co_await stream_->read(deadline);
+    if (!bytes) {
+      end_ = bytes.error().code == Errc::timeout ? "no PROXY header in time" : end_word(bytes.error().code);
+      co_return false;
+    }
+    input_ = *bytes;
+    auto state = header.feed(input_);
+    keep_input();
+    if (state == ProxyHeader::State::done) break;
+    if (state == ProxyHeader::State::broken) {
+      heard_ = true;
+      end_ = "broken PROXY header";
+      co_return false;
+    }
+  }
+  if (header.has_client()) peer_ = header.client();
+  client_.facts.address = peer_.address;
+  co_return true;
+}
+
+io::Task<bool> Session::admit() {
+  bool exempt = policy::is_trusted(peer_.address, *settings_->policy) ||
+                policy::is_upstream(peer_.address, *settings_->policy);
+  auto verdict = services_.limits.admit(peer_.address, exempt, settings_->limits, services_.clock.now());
+  if (verdict == SessionLimits::Verdict::admitted) {
+    admission_ = Admission(services_.limits, peer_.address);
+    co_return true;
+  }
+  end_ = verdict == SessionLimits::Verdict::too_fast ? "too many new sessions" : "too many sessions";
+  // Under implicit TLS there is nobody to talk to before a handshake, and a flood is not worth one.
+  if (listener_.tls == ListenerTls::implicit) co_return false;
+  mail::Reply reply{
+      421, {4, 7, 0}, fmt::format("{} from {}, try again later", end_, peer_.address.address_literal())};
+  std::string line = reply.wire(id_);
+  (void)co_await stream_->write(line, services_.clock.now() + settings_->timeouts.write);
+  co_return false;
+}
+
+io::Task<bool> Session::begin_tls() {
+  if (listener_.tls != ListenerTls::implicit) co_return true;
+  TimePoint deadline = services_.clock.now() + settings_->timeouts.tls_handshake;
+  auto done = co_await stream_->start_tls(settings_->tls, deadline);
+  if (!done) {
+    end_ = end_word(done.error().code);
+    heard_ = done.error().code == Errc::tls;
+  }
+  co_return done.has_value();
+}
+
+void Session::greet() {
+  machine_ = std::make_unique<smtp::ServerMachine>(machine_options(), id_);
+  if (listener_.tls == ListenerTls::implicit) machine_->set_tls_from_start();
+  refresh_client();
+  early_talker_ = has_unread() && settings_->early_talker != Mode::off;
+  if (early_talker_ && settings_->early_talker == Mode::enforce) {
+    input_ = {};
+    machine_->greet({554, {5, 5, 1}, "you talked before the greeting"});
+  } else {
+    machine_->greet();
+  }
+}
+
+smtp::ServerOptions Session::machine_options() const {
+  const Limits& limits = settings_->limits;
+  std::vector<std::shared_ptr<const relay::Route>> routes;
+  for (const auto& [name, route] : settings_->routes) routes.push_back(route);
+  auto offers = services_.relay.offers(routes);
+  bool lenient = false;
+  for (const Network& network : settings_->lenient_networks) lenient |= network.contains(peer_.address);
+
+  smtp::ServerOptions options;
+  options.hostname = settings_->policy->hostname;
+  options.starttls = listener_.tls == ListenerTls::starttls && settings_->tls != nullptr;
+  options.tls_required = listener_.tls_required;
+  options.auth_required = listener_.auth_required;
+  options.auth_offered = listener_.auth_required && !settings_->users_file.empty();
+  options.smtputf8 = offers.smtputf8;
+  options.dsn = offers.dsn;
+  options.lenient = lenient;
+  options.normalize_line_ends = lenient;
+  options.message_size = limits.message_size;
+  options.line_length = limits.line_length;
+  options.command_line = limits.command_line;
+  options.recipients = limits.recipients;
+  options.errors = limits.errors;
+  options.junk_commands = limits.junk_commands;
+  return options;
+}
+
+void Session::refresh_client() {
+  client_.helo = machine_->helo();
+  client_.extended = machine_->extended();
+  client_.tls = stream_->tls();
+  client_.facts.authenticated = machine_->authenticated();
+  client_.facts.certificate_fingerprint = client_.tls.peer_fingerprint;
+  client_.facts.certificate_name = client_.tls.peer_name;
+}
+
+}  // namespace sallyport::proxy

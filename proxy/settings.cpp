@@ -1,0 +1,133 @@
+#include "proxy/settings.h"
+
+#include "base/config/document.h"
+#include "proxy/settings_loading.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using config::Diagnostics;
+using config::Node;
+
+// The files, and the overlay as one that is named last in the same directory.
+std::optional<Node> read_document(const std::string& directory, const std::string& overlay,
+                                  Diagnostics& diagnostics) {
+  auto document = config::load_directory(directory, diagnostics);
+  if (overlay.empty()) return document;
+  auto last = config::parse(overlay, directory + "/(built-in)", diagnostics);
+  if (!document || !last) return std::nullopt;
+  config::merge(*document, std::move(*last));
+  return document;
+}
+
+std::vector<Network> values(const std::vector<Located<Network>>& located) {
+  std::vector<Network> out;
+  for (const auto& network : located) out.push_back(network.value);
+  return out;
+}
+
+void copy_plain_values(const Written& written, Settings& settings) {
+  settings.lenient_networks = values(written.lenient_networks);
+  settings.limits = written.limits;
+  settings.timeouts = written.timeouts;
+  settings.early_talker = written.checks.early_talker.mode;
+  settings.malformed_header_refused = written.checks.malformed_header_refused;
+  settings.state_file = written.state.sqlite;
+  settings.temp_directory = written.temp_directory;
+  settings.users_file = written.users.value;
+  settings.workers = written.workers;
+}
+
+std::shared_ptr<const Settings> compose(const Loading& loading) {
+  auto settings = std::make_shared<Settings>();
+  settings->directory = loading.directory;
+  copy_plain_values(loading.written, *settings);
+  settings->policy = compose_policy(loading);
+  settings->routes = compose_routes(loading);
+  settings->tls = compose_tls(loading);
+  settings->listeners = compose_listeners(loading);
+  check_networks(loading);
+  check_next_hops(loading);
+  check_route_names(loading);
+  return settings;
+}
+
+// Notes at each shown value where it was written.
+void note_origins(Node& shown, const Node& written) {
+  auto* members = std::get_if<config::Object>(&shown.value);
+  if (!members) {
+    shown.position = written.position;
+    return;
+  }
+  for (auto& member : *members)
+    if (const auto* found = written.find(member.key); found && !found->is_null())
+      note_origins(member.value, *found);
+}
+
+}  // namespace
+
+const relay::Route* Settings::route(const std::string& name) const {
+  const auto found = routes.find(name);
+  return found == routes.end() ? nullptr : found->second.get();
+}
+
+std::shared_ptr<const Settings> load(const std::string& directory, const LoadOptions& options,
+                                     Diagnostics& diagnostics) {
+  const auto document = read_document(directory, options.overlay, diagnostics);
+  std::shared_ptr<const Settings> settings;
+  if (document) {
+    Written written;
+    config::Reader reader(diagnostics);
+    written_table().read(*document, written, reader);
+    const config::Position whole{directory, 0, 0};
+    const auto hostname = compose_hostname(written, options, whole, diagnostics);
+    settings = compose({written, options, directory, hostname, diagnostics});
+  }
+  diagnostics.sort();
+  return diagnostics.has_errors() ? nullptr : settings;
+}
+
+std::string show(const std::string& directory, bool changed, Diagnostics& diagnostics) {
+  const auto document = read_document(directory, {}, diagnostics);
+  Written written;
+  config::Reader reader(diagnostics);
+  const bool good = document && written_table().read(*document, written, reader);
+  diagnostics.sort();
+  if (!good || diagnostics.has_errors()) return {};
+  Node shown = written_table().show(written, changed ? config::Show::changed : config::Show::all);
+  note_origins(shown, *document);
+  return config::to_json(shown, config::Comments::origin);
+}
+
+std::string schema() {
+  Node out = Node::object();
+  out.add("$schema", Node::text("http://json-schema.org/draft-07/schema#"));
+  out.add("title", Node::text("Configuration of Sallyport"));
+  Node table = config::table_schema(written_table().info());
+  config::merge(out, std::move(table));
+  return config::to_json(out);
+}
+
+std::string reference() {
+  return
+      R"(# The configuration, key by key
+
+This page is made by `sallyport config reference`.
+
+The configuration is every `*.json` file of the directory (`/etc/sallyport/conf.d`, or what `-c` names), read in name
+order; `schema.json` is passed over. The files are JSON with comments (`//` and `/* */`). Where two files speak of the
+same object they are merged; of anything else the later file's value counts, and `null` stands for "as if it were not
+written". Unknown keys and keys written twice are errors. `sallyport check` tells all that is wrong at once, and
+`sallyport config show --changed` what differs from the defaults, and where it is written.
+
+- Sizes: `"50MB"`, `"256KiB"`, or octets as a number; KB, MB, GB are powers of 1000, KiB, MiB, GiB of 1024.
+- Durations: `"5m"`, `"1h30m"`, `"500ms"`; the units are d, h, m, s and ms, largest first.
+- Networks: `"10.0.0.0/24"`, `"2001:db8::/48"` or a single address.
+- File names: relative to the directory of the file that names them.
+- "Read at" is the stage of a session at which a value is read: after a reload (SIGHUP) new sessions use new values,
+  running ones keep those they began with; what is read at `start` needs a restart.
+
+)" + config::table_reference(written_table().info(), "");
+}
+
+}  // namespace sallyport::proxy

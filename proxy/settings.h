@@ -1,0 +1,102 @@
+// Everybody's settings, composed from conf.d: one immutable snapshot that a session keeps for life.
+//
+// load() reads every *.json file of a directory in name order. Errors come all at once (one syntax
+// error a file), each with file, line, column, the line itself with a caret, and a hint. schema.json is
+// passed over: it describes the configuration. File names are relative to the file that names them.
+//
+// Plain functions without state, for any thread; they read files and so may block.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/config/diagnostic.h"
+#include "base/io/tls.h"
+#include "base/ip_address.h"
+#include "policy/settings.h"
+#include "proxy/relay/route.h"
+
+namespace sallyport::proxy {
+
+enum class ListenerTls { none, starttls, implicit };
+enum class Mode { enforce, observe, off };
+
+struct ListenerSettings {
+  std::string name;
+  std::vector<Endpoint> bind;
+  ListenerTls tls = ListenerTls::starttls;
+  bool tls_required = false;
+  bool auth_required = false;
+  std::vector<Network> proxy_protocol;  // front ends whose PROXY header is believed, and required
+};
+
+struct Limits {
+  std::uint64_t message_size = 50'000'000;
+  std::uint64_t header_size = 256 * 1024;
+  std::uint64_t line_length = 1 << 20;
+  std::size_t command_line = 2048;
+  std::size_t recipients = 1000;
+  int errors = 20;
+  int junk_commands = 100;
+  int sessions = 10'000;
+  int sessions_per_address = 50;   // an IPv6 client's address is its /64
+  int sessions_per_network = 200;  // /24, /48
+  int connects_per_network = 0;    // new connections a minute from a /24 or /48; 0 = no limit
+  int received = 50;               // Received fields: more of them is mail that goes in circles
+  int received_by_us = 3;          // of them our own
+};
+
+struct Timeouts {
+  Duration command = std::chrono::minutes(5);
+  Duration tls_handshake = std::chrono::seconds(30);
+  Duration data = std::chrono::minutes(5);  // plus octets / data_rate
+  std::uint64_t data_rate = 500;            // octets a second
+  Duration data_total = std::chrono::minutes(60);
+  Duration session = std::chrono::hours(2);
+  Duration proxy_header = std::chrono::seconds(5);
+  Duration write = std::chrono::minutes(1);    // a client that does not read
+  Duration relay = std::chrono::seconds(120);  // from the client's final dot to ours
+  Duration drain = std::chrono::seconds(30);   // SIGTERM
+};
+
+struct Settings {
+  std::string directory;  // conf.d
+  std::shared_ptr<const policy::Settings> policy;
+  std::map<std::string, std::shared_ptr<const relay::Route>> routes;
+  std::vector<ListenerSettings> listeners;
+  std::vector<Network> lenient_networks;     // hand-typed commands, bare line ends normalised
+  std::shared_ptr<const io::ServerTls> tls;  // nullptr: no certificate configured
+  Limits limits;
+  Timeouts timeouts;
+  Mode early_talker = Mode::observe;
+  bool malformed_header_refused = true;
+  std::string state_file;      // "" = memory only
+  std::string temp_directory;  // for messages over 1 MiB
+  std::string users_file;      // name:crypt(3) hash; "" = nobody can authenticate
+  int workers = 0;             // 0: one a core
+
+  const relay::Route* route(const std::string& name) const;
+};
+
+struct LoadOptions {
+  // Built-in changes laid over the files as a last one, as JSON text: the demo's ports and routes.
+  std::string overlay;
+  bool open_files = true;       // certificates, lists; false for `config show`
+  std::string system_hostname;  // stands in for the system's own name; "" = ask the system
+};
+
+// nullptr with at least one error in `diagnostics`, or settings with perhaps some warnings.
+std::shared_ptr<const Settings> load(const std::string& directory, const LoadOptions& options,
+                                     config::Diagnostics& diagnostics);
+
+// `sallyport config show`: the whole configuration as JSON with comments; `changed` leaves out what is at
+// its default. "" with errors in `diagnostics`. Passwords are never shown.
+std::string show(const std::string& directory, bool changed, config::Diagnostics& diagnostics);
+// `sallyport config schema`: JSON Schema of it, as in conf.d/schema.json.
+std::string schema();
+// `sallyport config reference`: every key, as Markdown; docs/configuration.md is this text.
+std::string reference();
+
+}  // namespace sallyport::proxy

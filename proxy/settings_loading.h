@@ -1,0 +1,45 @@
+// From what is written to what is used: each part composes its share of Settings and reports, with their
+// positions, the faults that no single value shows.
+//
+// A value that could not be read has been reported already and stands at its default; nothing here
+// complains of it again.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/settings_written.h"
+
+namespace sallyport::proxy {
+
+struct Loading {
+  const Written& written;
+  const LoadOptions& options;
+  const std::string& directory;
+  const std::string& hostname;
+  config::Diagnostics& diagnostics;
+
+  config::Position whole() const { return {directory, 0, 0}; }  // for what is nowhere written
+};
+
+std::string compose_hostname(const Written& written, const LoadOptions& options,
+                             const config::Position& whole, config::Diagnostics& diagnostics);
+std::shared_ptr<const policy::Settings> compose_policy(const Loading& loading);
+std::map<std::string, std::shared_ptr<const relay::Route>> compose_routes(const Loading& loading);
+std::shared_ptr<const io::ServerTls> compose_tls(const Loading& loading);
+std::vector<ListenerSettings> compose_listeners(const Loading& loading);
+
+// Where one section speaks of another.
+void check_networks(const Loading& loading);
+void check_next_hops(const Loading& loading);    // none may be a listener of ours
+void check_route_names(const Loading& loading);  // known, and used
+
+// Files that the configuration names; {} and an error if they cannot be read.
+policy::WildcardList read_wildcard_list(const Located<std::string>& file, const Loading& loading);
+std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,
+                                             const Loading& loading);
+std::string read_password(const Located<std::string>& file, const Loading& loading);
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,261 @@
+// The field tables: every key of the configuration but those of a route, once.
+#include "proxy/settings_types.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using config::boolean;
+using config::choice;
+using config::endpoint;
+using config::file_name;
+using config::integer;
+using config::list_of;
+using config::located;
+using config::map_of;
+using config::network;
+using config::section;
+using config::size;
+using config::Stage;
+using config::Table;
+using config::text;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr std::uint64_t max_message = 10'000'000'000;
+constexpr int max_name = 255;
+
+config::Type<Duration> wait(Duration low, Duration high) { return config::duration<Duration>(low, high); }
+
+const Table<DomainSection>& domain_table() {
+  static const auto table =
+      Table<DomainSection>(
+          "One entry for each domain whose mail is ours: `\"example.com\"`, or `\"*.example.com\"` for "
+          "everything below "
+          "it. Exact names beat wildcards, longer wildcards beat shorter ones.")
+          .required("route", &DomainSection::route, located(text(max_name, "the name of a route")),
+                    Stage::rcpt, "the route that its mail takes");
+  return table;
+}
+
+const Table<OutboundSection>& outbound_table() {
+  static const auto table =
+      Table<OutboundSection>(
+          "Mail for domains that are not ours, from clients with the right to relay: trusted networks, "
+          "AUTH, client "
+          "certificates.")
+          .field("route", &OutboundSection::route, located(text(max_name, "the name of a route")),
+                 Stage::rcpt, "the route that such mail takes; without one nobody relays");
+  return table;
+}
+
+const Table<ListenerSection>& listener_table() {
+  static const auto table =
+      Table<ListenerSection>("Where clients connect. The names are for logs.")
+          .required("bind", &ListenerSection::binds, list_of(located(endpoint()), config::Empty::refused),
+                    Stage::start, "addresses and ports; `[::]` takes IPv4 too")
+          .field("tls", &ListenerSection::tls,
+                 choice<ListenerTls>({{"none", ListenerTls::none},
+                                      {"starttls", ListenerTls::starttls},
+                                      {"implicit", ListenerTls::implicit}}),
+                 Stage::connect, "TLS not at all, by STARTTLS, or from the first byte")
+          .field("tls_required", &ListenerSection::tls_required, boolean(), Stage::mail,
+                 "no mail in clear; not for port 25, where some senders know no TLS")
+          .field("auth", &ListenerSection::auth_required,
+                 choice<bool>({{"none", false}, {"required", true}}), Stage::mail,
+                 "`required` on submission listeners: only users of the `users` file may send")
+          .field("proxy_protocol", &ListenerSection::proxy_protocol, list_of(network()), Stage::connect,
+                 "front ends whose PROXY header (v1, v2) is believed, and demanded");
+  return table;
+}
+
+const Table<io::CertificateFiles>& certificate_table() {
+  static const auto table = Table<io::CertificateFiles>(
+                                "One more certificate; clients get the one whose name they ask for (SNI).")
+                                .required("certificate", &io::CertificateFiles::certificate, file_name(),
+                                          Stage::connect, "PEM file, the certificate first, then its chain")
+                                .required("key", &io::CertificateFiles::key, file_name(), Stage::connect,
+                                          "PEM file of its private key");
+  return table;
+}
+
+const Table<TlsSection>& tls_table() {
+  static const auto table =
+      Table<TlsSection>("Our certificates, and the client certificates that carry the right to relay.")
+          .field("certificate", &TlsSection::certificate, file_name(), Stage::connect,
+                 "PEM file, the certificate first, then its chain")
+          .field("key", &TlsSection::key, file_name(), Stage::connect, "PEM file of its private key")
+          .field("certificates", &TlsSection::certificates, list_of(section(certificate_table())),
+                 Stage::connect, "further certificates, chosen by the name that the client asks for")
+          .field("minimum", &TlsSection::minimum, tls_version(), Stage::connect,
+                 "oldest version of TLS that is spoken")
+          .field("client_ca", &TlsSection::client_ca, located(file_name()), Stage::connect,
+                 "PEM file of a private CA for client certificates; the system's trust store is refused")
+          .field("client_fingerprints", &TlsSection::client_fingerprints, list_of(fingerprint()),
+                 Stage::rcpt, "SHA-256 fingerprints of client certificates that may relay")
+          .field("client_names", &TlsSection::client_names, located(list_of(host_name())), Stage::rcpt,
+                 "names in certificates of `client_ca` that may relay");
+  return table;
+}
+
+const Table<StateSection>& state_table() {
+  static const auto table =
+      Table<StateSection>(
+          "What is remembered across restarts: recipients that were asked, copies already delivered.")
+          .field("sqlite", &StateSection::sqlite, file_name(), Stage::start,
+                 "SQLite file; `\"\"` keeps the state in memory only");
+  return table;
+}
+
+const Table<Limits>& limits_table() {
+  static const auto table =
+      Table<Limits>("How much of everything. Over a limit the answer is 421, 452 or 552, never silence.")
+          .field("message_size", &Limits::message_size, size(64'000, max_message), Stage::mail,
+                 "a whole message; offered as SIZE")
+          .field("header_size", &Limits::header_size, size(16'000, 16 << 20), Stage::data,
+                 "the header block of a message")
+          .field("line_length", &Limits::line_length, size(1'000, 64 << 20), Stage::data,
+                 "a line of a message; lines are never re-wrapped")
+          .field("command_line", &Limits::command_line, integer<std::size_t>(512, 65'536), Stage::connect,
+                 "octets of a command line, its CRLF included")
+          .field("recipients", &Limits::recipients, integer<std::size_t>(100, 100'000), Stage::rcpt,
+                 "accepted recipients of one message")
+          .field("errors", &Limits::errors, integer<int>(1, 1'000), Stage::connect,
+                 "refused commands of one session")
+          .field("junk_commands", &Limits::junk_commands, integer<int>(1, 10'000), Stage::connect,
+                 "commands that do nothing (NOOP, RSET, VRFY ...) between two messages")
+          .field("sessions", &Limits::sessions, integer<int>(1, 1'000'000), Stage::connect,
+                 "sessions at once, in all")
+          .field("sessions_per_address", &Limits::sessions_per_address, integer<int>(1, 1'000'000),
+                 Stage::connect, "sessions at once from one address; of IPv6, from one /64")
+          .field("sessions_per_network", &Limits::sessions_per_network, integer<int>(1, 1'000'000),
+                 Stage::connect, "sessions at once from one /24; of IPv6, from one /48")
+          .field("connects_per_network", &Limits::connects_per_network, integer<int>(0, 1'000'000),
+                 Stage::connect, "new connections a minute from one /24 or /48; 0 is no limit")
+          .field("received", &Limits::received, integer<int>(10, 1'000), Stage::data,
+                 "Received lines in a message; more of them is mail that goes in circles")
+          .field("received_by_us", &Limits::received_by_us, integer<int>(1, 100), Stage::data,
+                 "Received lines of our own; a list post passes twice, a loop more often");
+  return table;
+}
+
+const Table<Timeouts>& timeouts_table() {
+  static const auto table =
+      Table<Timeouts>("How long is waited for a client, and for how long at most.")
+          .field("command", &Timeouts::command, wait(seconds(10), hours(1)), Stage::connect,
+                 "for the next command")
+          .field("tls_handshake", &Timeouts::tls_handshake, wait(seconds(1), minutes(10)), Stage::connect,
+                 "for a TLS handshake")
+          .field("data", &Timeouts::data, wait(seconds(10), hours(1)), Stage::data,
+                 "for a message, plus the time that its octets need at `data_rate`")
+          .field("data_rate", &Timeouts::data_rate, size(1, 1'000'000'000), Stage::data,
+                 "octets a second that a client must manage")
+          .field("data_total", &Timeouts::data_total, wait(minutes(1), hours(24)), Stage::data,
+                 "for a message, whatever its size")
+          .field("session", &Timeouts::session, wait(minutes(1), hours(24)), Stage::connect,
+                 "for a session as a whole")
+          .field("proxy_header", &Timeouts::proxy_header, wait(seconds(1), minutes(1)), Stage::connect,
+                 "for the PROXY header of a front end")
+          .field("write", &Timeouts::write, wait(seconds(1), minutes(10)), Stage::connect,
+                 "for a client that does not read its replies")
+          .field("relay", &Timeouts::relay, wait(seconds(10), minutes(9)), Stage::data,
+                 "from the client's final dot to ours; senders give up after 10 minutes (RFC 5321)")
+          .field("drain", &Timeouts::drain, wait(seconds(1), minutes(10)), Stage::start,
+                 "for running sessions after SIGTERM");
+  return table;
+}
+
+const Table<EarlyTalkerSection>& early_talker_table() {
+  static const auto table =
+      Table<EarlyTalkerSection>(
+          "Clients that talk before they are greeted. Mail servers wait; most that do not are spam "
+          "programs.")
+          .field("mode", &EarlyTalkerSection::mode,
+                 choice<Mode>({{"enforce", Mode::enforce}, {"observe", Mode::observe}, {"off", Mode::off}}),
+                 Stage::connect, "`enforce` refuses them, `observe` records it only");
+  return table;
+}
+
+const Table<ChecksSection>& checks_table() {
+  static const auto table =
+      Table<ChecksSection>("What is looked at, and what follows from it.")
+          .field("early_talker", &ChecksSection::early_talker, section(early_talker_table()),
+                 Stage::connect, "clients that talk before the greeting")
+          .field("malformed_header", &ChecksSection::malformed_header_refused,
+                 choice<bool>({{"reject", true}, {"pass", false}}), Stage::data,
+                 "a header block with a line that is no header field");
+  return table;
+}
+
+const Table<BarringSection>& barring_table() {
+  static const auto table = Table<BarringSection>(
+                                "Addresses that are refused, whoever sends. The files are Type 2 wildcard "
+                                "lists: one pattern a line, the whole "
+                                "address, case ignored, the last match decides; `~` in front clears "
+                                "instead of barring; `*` one or more "
+                                "characters, `?` one, `$` a letter, `%` a digit, `\\` takes the next "
+                                "character as it is; `#` begins a comment.")
+                                .field("senders", &BarringSection::senders, located(file_name()),
+                                       Stage::rcpt, "list of barred senders")
+                                .field("recipients", &BarringSection::recipients, located(file_name()),
+                                       Stage::rcpt, "list of barred recipients")
+                                .field("reply", &BarringSection::reply, reply_text(), Stage::rcpt,
+                                       "what the sender is told, word for word")
+                                .field("reply_id", &BarringSection::reply_id, boolean(), Stage::rcpt,
+                                       "whether `; id X` follows that text");
+  return table;
+}
+
+Table<Written> sites_part() {
+  return Table<Written>("The top level.")
+      .field("$schema", &Written::schema, text(4096), Stage::start, "for editors only: `\"schema.json\"`")
+      .field("hostname", &Written::hostname, located(host_name()), Stage::connect,
+             "our name: in the greeting, in EHLO to next hops, in Received; the default is the system's "
+             "name if it is "
+             "fully qualified")
+      .field("domains", &Written::domains, located(map_of(section(domain_table()))), Stage::rcpt,
+             "the domains whose mail is ours")
+      .field("routes", &Written::routes, map_of(section(route_table())), Stage::rcpt,
+             "the ways to internal servers and smart hosts")
+      .field("outbound", &Written::outbound, section(outbound_table()), Stage::rcpt,
+             "the way of mail to everybody else")
+      .field("trusted_networks", &Written::trusted_networks, list_of(located(network())), Stage::connect,
+             "clients that may relay through `outbound`: the internal servers")
+      .field("upstream", &Written::upstream, list_of(located(network())), Stage::connect,
+             "our secondary MXs and forwarders: known, so spared session limits; no right to relay")
+      .field("lenient_networks", &Written::lenient_networks, list_of(located(network())), Stage::connect,
+             "clients with broken software: hand-typed commands and bare line ends are understood")
+      .field("role_mailbox", &Written::role_mailbox, located(mailbox()), Stage::rcpt,
+             "takes the mail to role addresses that the internal server does not know; required where "
+             "there are domains")
+      .field("role_names", &Written::role_names, list_of(role_name(), config::Empty::refused), Stage::rcpt,
+             "local parts that are accepted in every domain of ours");
+}
+
+}  // namespace
+
+const Table<Written>& written_table() {
+  static const auto table =
+      sites_part()
+          .field("listeners", &Written::listeners, located(map_of(section(listener_table()))), Stage::start,
+                 "where clients connect")
+          .field("tls", &Written::tls, located(section(tls_table())), Stage::connect, "certificates")
+          .field("users", &Written::users, located(file_name()), Stage::mail,
+                 "file of users that may authenticate, `name:crypt(3) hash` a line; without it nobody can")
+          .field("state", &Written::state, section(state_table()), Stage::start,
+                 "what is remembered across restarts")
+          .field("temp_directory", &Written::temp_directory, file_name(), Stage::data,
+                 "holds messages over 1 MiB while they are handled; a disk, not memory")
+          .field("workers", &Written::workers, integer<int>(0, 256), Stage::start,
+                 "threads that serve sessions; 0 is one a core")
+          .field("limits", &Written::limits, section(limits_table()), Stage::connect,
+                 "how much of everything")
+          .field("timeouts", &Written::timeouts, section(timeouts_table()), Stage::connect,
+                 "how long is waited")
+          .field("checks", &Written::checks, section(checks_table()), Stage::connect, "what is looked at")
+          .field("barring", &Written::barring, section(barring_table()), Stage::rcpt,
+                 "addresses that are refused");
+  return table;
+}
+
+}  // namespace sallyport::proxy

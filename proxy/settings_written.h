@@ -1,0 +1,110 @@
+// The configuration as it is written: one struct a section, each with its positions where a later check
+// wants to point at them. Defaults stand here, and nowhere else.
+//
+// Only proxy/settings*.cpp know these; everybody else gets Settings.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/config/table.h"
+#include "proxy/settings.h"
+
+namespace sallyport::proxy {
+
+using config::Located;
+using config::Named;
+
+struct DomainSection {
+  Located<std::string> route;
+};
+
+// Who knows which recipients exist: "ask", "list", "any", {"ask": host} or {"list": file}.
+struct RecipientSource {
+  relay::RecipientCheck check = relay::RecipientCheck::ask;
+  std::optional<relay::Host> ask;
+  std::string list;
+};
+
+struct RouteCredentials {
+  std::string user;
+  std::string password;
+  Located<std::string> password_file;
+};
+
+struct RouteSection : relay::Route {
+  std::vector<Located<relay::Host>> next_hops;
+  std::string tls_ca;
+  std::vector<std::string> tls_pins;
+  io::TlsVersion tls_minimum = io::TlsVersion::tls1_2;
+  std::string tls_certificate;
+  std::string tls_key;
+  Located<RouteCredentials> auth;
+  Located<RecipientSource> recipient_source;
+};
+
+struct OutboundSection {
+  Located<std::string> route;
+};
+
+struct ListenerSection : ListenerSettings {
+  std::vector<Located<Endpoint>> binds;
+};
+
+struct TlsSection {
+  std::string certificate;
+  std::string key;
+  std::vector<io::CertificateFiles> certificates;
+  io::TlsVersion minimum = io::TlsVersion::tls1_2;
+  Located<std::string> client_ca;
+  std::vector<std::string> client_fingerprints;
+  Located<std::vector<std::string>> client_names;
+};
+
+struct StateSection {
+  std::string sqlite = "/var/lib/sallyport/state.db";
+};
+
+struct EarlyTalkerSection {
+  Mode mode = Mode::observe;
+};
+
+struct ChecksSection {
+  EarlyTalkerSection early_talker;
+  bool malformed_header_refused = true;
+};
+
+struct BarringSection {
+  Located<std::string> senders;
+  Located<std::string> recipients;
+  std::string reply = "Address barred";
+  bool reply_id = true;
+};
+
+struct Written {
+  std::string schema;
+  Located<std::string> hostname;
+  Located<std::vector<Named<DomainSection>>> domains;
+  std::vector<Named<RouteSection>> routes;
+  OutboundSection outbound;
+  std::vector<Located<Network>> trusted_networks;
+  std::vector<Located<Network>> upstream;
+  std::vector<Located<Network>> lenient_networks;
+  Located<std::string> role_mailbox;
+  std::vector<std::string> role_names = {"postmaster", "abuse"};
+  Located<std::vector<Named<ListenerSection>>> listeners;
+  Located<TlsSection> tls;
+  StateSection state;
+  std::string temp_directory = "/var/lib/sallyport/tmp";
+  Located<std::string> users;
+  int workers = 0;
+  Limits limits;
+  Timeouts timeouts;
+  ChecksSection checks;
+  BarringSection barring;
+};
+
+const config::Table<Written>& written_table();
+const config::Table<RouteSection>& route_table();
+
+}  // namespace sallyport::proxy

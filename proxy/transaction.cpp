@@ -1,0 +1,199 @@
+#include "proxy/transaction.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::proxy {
+namespace {
+
+const char* word_for(relay::Fate fate) {
+  switch (fate) {
+    using enum relay::Fate;
+    case delivered:
+      return "delivered";
+    case refused:
+      return "refused";
+    case deferred:
+      return "deferred";
+    case ambiguous:
+      return "ambiguous";
+    case client_gone:
+      return "client gone";
+  }
+  return "deferred";
+}
+
+mail::Reply spill_failure(const Error& error) {
+  if (error.code == Errc::no_space)
+    return {452, {4, 3, 1}, "no space left to take the message, try again later"};
+  return {451, {4, 3, 0}, "cannot store the message now, try again later"};
+}
+
+}  // namespace
+
+Transaction::Transaction(const Settings& settings, Services& services, const ClientView& client,
+                         std::string id, smtp::Mail mail)
+    : settings_(settings),
+      services_(services),
+      client_(client),
+      began_(services.clock.now()),
+      headers_(settings.limits.header_size, settings.policy->hostname),
+      content_(settings.temp_directory, services.files) {
+  envelope_.id = std::move(id);
+  envelope_.client = client.facts.address;
+  envelope_.sender = std::move(mail.sender);
+  envelope_.parameters = std::move(mail.parameters);
+}
+
+// -- recipients ----------------------------------------------------------------------------------------
+
+io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
+  auto verdict =
+      policy::judge_recipient(client_.facts, &envelope_.sender, command.recipient, *settings_.policy);
+  if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(command, *refusal);
+  auto accept = std::get<policy::Accept>(verdict);
+  std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);
+  if (auto refusal = other_route(accept.route)) co_return refuse(command, *refusal);
+  if (auto refusal = route_refuses(*route)) co_return refuse(command, *refusal);
+  co_return co_await ask(std::move(command), accept, std::move(route));
+}
+
+std::optional<policy::Refuse> Transaction::other_route(const std::string& route) const {
+  if (envelope_.recipients.empty() || route == route_->name) return std::nullopt;
+  return policy::Refuse{
+      policy::Refusal::other_route, policy::reply_for(policy::Refusal::other_route), {}, true};
+}
+
+// What the message was declared to be, and this way cannot carry.
+std::optional<policy::Refuse> Transaction::route_refuses(const relay::Route& route) const {
+  auto refuse = [](policy::Refusal why, std::string detail = {}) {
+    return policy::Refuse{why, policy::reply_for(why, detail), {}, true};
+  };
+  auto hop = services_.relay.capabilities(route);
+  const mail::MailParameters& declared = envelope_.parameters;
+  if (declared.smtputf8 && hop.known && !hop.smtputf8) return refuse(policy::Refusal::not_utf8_capable);
+  if (declared.eight_bit && !route.eight_bit) return refuse(policy::Refusal::eight_bit);
+  std::uint64_t most = route.message_size.value_or(hop.size);
+  if (hop.size != 0) most = std::min(most, hop.size);
+  if (most != 0 && declared.size.value_or(0) > most)
+    return refuse(policy::Refusal::too_large_for_route, fmt::format("{}", most));
+  return std::nullopt;
+}
+
+io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept,
+                                       std::shared_ptr<const relay::Route> route) {
+  // The bare <postmaster> is the role mailbox's; no next hop is asked about a name without a domain.
+  relay::Recipient recipient{command.recipient, command.parameters, accept.role};
+  TimePoint deadline = services_.clock.now() + settings_.timeouts.relay;
+  auto answer =
+      co_await services_.relay.ask(route, client_.facts.address, envelope_.sender, recipient, deadline);
+  if (answer.kind != relay::RecipientAnswer::Kind::exists) {
+    records_.push_back({command.recipient.address(), answer.reply, {}, "next hop"});
+    co_return answer.reply;
+  }
+  mail::Reply reply{250, {2, 1, 5}, "recipient ok"};
+  records_.push_back({command.recipient.address(), reply, {}, {}});
+  envelope_.recipients.push_back(std::move(recipient));
+  route_ = std::move(route);
+  co_return reply;
+}
+
+mail::Reply Transaction::refuse(const smtp::Rcpt& command, const policy::Refuse& refusal) {
+  mail::Reply reply = refusal.reply;
+  reply.with_id = refusal.reply_id;
+  records_.push_back({command.recipient.address(), reply, refusal.rule, policy::text_of(refusal.why).name});
+  return reply;
+}
+
+// -- content -------------------------------------------------------------------------------------------
+
+std::optional<mail::Reply> Transaction::take(std::string_view content) {
+  headers_.feed(content);
+  if (headers_.too_large())
+    return mail::Reply{
+        552, {5, 3, 4}, fmt::format("header block over {} octets", settings_.limits.header_size)};
+  if (headers_.malformed() && settings_.malformed_header_refused)
+    return mail::Reply{
+        550,
+        {5, 6, 0},
+        fmt::format("line {} of the header block is no header field", headers_.malformed_line())};
+  content_.append(content);
+  return std::nullopt;
+}
+
+io::Task<std::optional<mail::Reply>> Transaction::spill() {
+  auto spilled = co_await content_.spill();
+  if (spilled) co_return std::nullopt;
+  services_.events.note("error", fmt::format("message {}: {}", envelope_.id, spilled.error().detail));
+  co_return spill_failure(spilled.error());
+}
+
+// -- the end of data -----------------------------------------------------------------------------------
+
+io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
+  if (auto refusal = policy::judge_trace(headers_.received(), headers_.received_by_us(), *settings_.policy))
+    co_return refusal->reply;
+  std::string trace = trace_header();
+  TimePoint give_up = services_.clock.now() + settings_.timeouts.relay;
+  delivery_ = co_await services_.relay.deliver(
+      route_, envelope_, trace, content_, settings_.policy->role_mailbox, give_up, std::move(still_there));
+  co_return delivery_->reply;
+}
+
+std::string Transaction::trace_header() const {
+  mail::ReceivedFacts facts;
+  facts.helo = client_.helo;
+  facts.client = client_.facts.address;
+  facts.by = settings_.policy->hostname;
+  facts.extended = client_.extended;
+  facts.smtputf8 = envelope_.parameters.smtputf8;
+  facts.authenticated = !client_.facts.authenticated.empty();
+  facts.tls_version = client_.tls.version;
+  facts.tls_cipher = client_.tls.cipher;
+  facts.id = envelope_.id;
+  // Never more than one: recipients must not learn of each other.
+  if (envelope_.recipients.size() == 1) facts.recipient = envelope_.recipients.front().path.address();
+  facts.when = services_.clock.wall();
+  return mail::received_field(facts);
+}
+
+io::Task<> Transaction::remember_unconfirmed() {
+  co_await services_.relay.remember_unconfirmed(envelope_, content_);
+  store::Event event("ack_unconfirmed");
+  event.text("id", envelope_.id).text("from", envelope_.sender.address());
+  services_.events.write(event);
+}
+
+// -- the event -----------------------------------------------------------------------------------------
+
+std::string_view Transaction::fate() const { return delivery_ ? word_for(delivery_->fate) : "refused"; }
+
+void Transaction::record(const mail::Reply& reply, std::string_view fate) {
+  store::Event event("message");
+  event.text("id", envelope_.id)
+      .text("session", client_.session_id)
+      .text("client", client_.facts.address.to_string());
+  event.text("from", envelope_.sender.is_null() ? "<>" : envelope_.sender.address());
+  record_recipients(event);
+  event.number("size", static_cast<std::int64_t>(content_.size())).text("fate", fate);
+  if (reply.code != 0)
+    event.number("code", reply.code)
+        .text("enhanced", reply.enhanced ? reply.enhanced.to_string() : "")
+        .text("reply", reply.text);
+  if (route_) event.text("route", route_->name);
+  if (delivery_) event.text("host", delivery_->host).text("next_hop_reply", delivery_->next_hop_reply);
+  event.milliseconds("ms", services_.clock.now() - began_);
+  services_.events.write(event);
+}
+
+void Transaction::record_recipients(store::Event& event) const {
+  event.begin_list("to");
+  for (const RecipientRecord& record : records_) {
+    event.begin_item().text("address", record.address).number("code", record.reply.code);
+    if (!record.reply.positive())
+      event.text("reply", record.reply.text).text("why", record.why).text("rule", record.rule);
+    event.end_item();
+  }
+  event.end_list();
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,87 @@
+// One mail transaction: envelope, content as it arrives, and its one event. Born at MAIL, dropped as a
+// whole; nothing of it is ever reset field by field.
+//
+// Owned by its session, one thread. References to settings and services outlive it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/io/stream.h"
+#include "base/mail/content.h"
+#include "base/mail/trace.h"
+#include "base/store/message_buffer.h"
+#include "policy/recipient.h"
+#include "proxy/relay/relay.h"
+#include "proxy/services.h"
+#include "proxy/settings.h"
+#include "proxy/smtp/server_machine.h"
+
+namespace sallyport::proxy {
+
+// The client as its transactions see it: fixed while one of them runs.
+struct ClientView {
+  policy::ClientFacts facts;
+  std::string session_id;
+  std::string helo;
+  bool extended = false;  // EHLO was used
+  io::TlsInfo tls;
+};
+
+class Transaction {
+ public:
+  Transaction(const Settings& settings, Services& services, const ClientView& client, std::string id,
+              smtp::Mail mail);
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  // RCPT: judged, and asked of the next hop. The reply says what became of it.
+  io::Task<mail::Reply> add_recipient(smtp::Rcpt command);
+
+  // Content arrives. A reply means that the message is refused: the rest is to be discarded.
+  std::optional<mail::Reply> take(std::string_view content);
+  bool wants_spill() const { return content_.wants_spill(); }
+  io::Task<std::optional<mail::Reply>> spill();
+
+  // The whole message is there: judged, then handed to the next hop.
+  io::Task<mail::Reply> finish(std::function<bool()> still_there);
+
+  // Delivered by us, but the client may never have seen our 250: its retry must not be delivered again.
+  io::Task<> remember_unconfirmed();
+  bool delivered() const { return delivery_ && delivery_->fate == relay::Fate::delivered; }
+
+  // Writes the one event of this message: `reply` is the last word the client got (code 0: none).
+  void record(const mail::Reply& reply, std::string_view fate);
+  std::string_view fate() const;
+
+ private:
+  struct RecipientRecord {
+    std::string address;
+    mail::Reply reply;
+    std::string rule;
+    std::string why;
+  };
+
+  mail::Reply refuse(const smtp::Rcpt& command, const policy::Refuse& refusal);
+  std::optional<policy::Refuse> route_refuses(const relay::Route& route) const;
+  std::optional<policy::Refuse> other_route(const std::string& route) const;
+  io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
+                            std::shared_ptr<const relay::Route> route);
+  std::string trace_header() const;
+  void record_recipients(store::Event& event) const;
+
+  const Settings& settings_;
+  Services& services_;
+  const ClientView& client_;
+  TimePoint began_;
+  relay::Envelope envelope_;
+  std::shared_ptr<const relay::Route> route_;
+  std::vector<RecipientRecord> records_;
+  mail::HeaderScanner headers_;
+  store::MessageBuffer content_;
+  std::optional<relay::Delivery> delivery_;
+};
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,92 @@
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "base/id.h"
+#include "base/ip_address.h"
+#include "base/text.h"
+
+using namespace sallyport;
+
+TEST_CASE("an IPv4 address and its mapped form are one value") {
+  CHECK(IpAddress::parse("192.0.2.1") == IpAddress::parse("::ffff:192.0.2.1"));
+  CHECK(IpAddress::parse("::ffff:192.0.2.1")->to_string() == "192.0.2.1");
+  CHECK(IpAddress::parse("2001:DB8::1")->to_string() == "2001:db8::1");
+  CHECK(IpAddress::parse("192.0.2.1")->address_literal() == "[192.0.2.1]");
+  CHECK(IpAddress::parse("2001:db8::1")->address_literal() == "[IPv6:2001:db8::1]");
+}
+
+TEST_CASE("what is no address is none") {
+  for (const char* text :
+       {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "[::1]", "::1%lo", "1.2.3.4 ", "0x7f.1", "127.1"})
+    CHECK_MESSAGE(!IpAddress::parse(text), text);
+  CHECK(!IpAddress::parse(std::string_view("1.2.3.4\0", 8)));
+}
+
+TEST_CASE("networks hold what they name") {
+  auto network = [](const char* text) { return *Network::parse(text); };
+  CHECK(network("10.0.0.0/8").contains(*IpAddress::parse("10.255.1.2")));
+  CHECK(!network("10.0.0.0/8").contains(*IpAddress::parse("11.0.0.1")));
+  CHECK(network("127.0.0.0/8").contains(*IpAddress::parse("::ffff:127.0.0.1")));
+  CHECK(!network("127.0.0.0/8").contains(*IpAddress::parse("0.0.0.0")));
+  CHECK(!network("192.0.2.0/24").contains(*IpAddress::parse("2002:c000:0201::1")));  // its 6to4 address
+  CHECK(network("2001:db8::/33").contains(*IpAddress::parse("2001:db8:7fff::1")));
+  CHECK(!network("2001:db8::/33").contains(*IpAddress::parse("2001:db8:8000::1")));
+  CHECK(network("10.0.0.5").prefix() == 32);
+  CHECK(network("10.0.0.5").to_string() == "10.0.0.5");
+  CHECK(network("10.0.0.0/8").to_string() == "10.0.0.0/8");
+  CHECK(network("0.0.0.0/0").prefix() == 0);
+  CHECK(network("::/0").prefix() == 0);
+}
+
+TEST_CASE("networks with host bits, odd prefixes or none are refused") {
+  for (const char* text : {"10.0.0.5/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "2001:db8::/129", "/8"})
+    CHECK_MESSAGE(!Network::parse(text), text);
+}
+
+TEST_CASE("endpoints need their port, and brackets around IPv6") {
+  CHECK(Endpoint::parse("127.0.0.1:25")->to_string() == "127.0.0.1:25");
+  CHECK(Endpoint::parse("[::1]:587")->to_string() == "[::1]:587");
+  for (const char* text :
+       {"127.0.0.1", "::1:25", "[127.0.0.1]:25", "127.0.0.1:65536", "127.0.0.1:", "host:25"})
+    CHECK_MESSAGE(!Endpoint::parse(text), text);
+}
+
+TEST_CASE("numbers do not wrap") {
+  CHECK(parse_unsigned("18446744073709551615") == 18446744073709551615U);
+  for (const char* text : {"18446744073709551616", "", "-1", "+5", "0x10", "1e9", " 1"})
+    CHECK_MESSAGE(!parse_unsigned(text), text);
+}
+
+TEST_CASE("printable text holds no control characters and no broken UTF-8") {
+  CHECK(printable("a\r\nb\x1b[0m") == "a\\x0d\\x0ab\\x1b[0m");
+  CHECK(printable("gr\xc3\xbc\xc3\x9f\x65") == "gr\xc3\xbc\xc3\x9f\x65");
+  CHECK(printable("\xff\xc0\xaf\xed\xa0\x80") == "\\xff\\xc0\\xaf\\xed\\xa0\\x80");
+  CHECK(printable(std::string(100, 'x'), 10) == "xxxxxxxxxx...");
+}
+
+TEST_CASE("JSON text is valid whatever goes in") {
+  std::string out;
+  append_json_escaped(out, std::string_view("\"\\\n\0\xff\xe2\x82\xac", 8));
+  CHECK(out == "\\\"\\\\\\u000a\\u0000\\\\xff\xe2\x82\xac");
+}
+
+TEST_CASE("ids are short, ordered by time, and never repeat, even when the clock steps back") {
+  class BackwardsClock : public Clock {
+   public:
+    WallTime wall() const override { return time_ -= std::chrono::milliseconds(7); }
+    mutable WallTime time_ = WallTime(std::chrono::hours(24 * 365 * 56));
+  } clock;
+  std::set<std::string> seen;
+  std::string last;
+  for (int i = 0; i < 10'000; ++i) {
+    std::string id = new_id(i % 2 ? system_clock() : clock);
+    CHECK(id.size() == 11);
+    CHECK(seen.insert(id).second);
+  }
+  for (int i = 0; i < 100; ++i) {
+    std::string id = new_id(system_clock());
+    CHECK(id > last);
+    last = id;
+  }
+}

@@ -1,0 +1,81 @@
+#include <csignal>
+#include <stdexcept>
+#include <thread>
+
+#include "tests/unit/io_support.h"
+
+namespace sallyport::io {
+namespace {
+
+using namespace testing;
+
+Task<> throwing() {
+  throw std::runtime_error("lost");
+  co_return;
+}
+
+Task<> notify(Signal& signal) {
+  signal.notify();
+  co_return;
+}
+
+}  // namespace
+
+TEST_CASE("TaskGroup counts tasks and reports what they throw") {
+  EventLoop loop;
+  std::string report;
+  TaskGroup group([&](std::string_view task, std::string_view what) {
+    report = std::string(task) + ": " + std::string(what);
+    loop.stop();
+  });
+  group.spawn(loop.executor(), "job", throwing());
+  CHECK(group.running() == 1);
+  loop.run();
+  CHECK(report == "job: lost");
+  CHECK(group.running() == 0);
+}
+
+TEST_CASE("EventLoop::run(task) rethrows what the task throws") {
+  EventLoop loop;
+  CHECK_THROWS_WITH(loop.run(throwing()), "lost");
+}
+
+TEST_CASE("EventLoop::stop from another thread ends run()") {
+  EventLoop loop;
+  const std::jthread other([&] { loop.stop(); });
+  loop.run();
+}
+
+TEST_CASE("Signal") {
+  SUBCASE("a notify before the wait is not lost, and counts once") {
+    on_loop(+[](const Executor& executor) -> Task<> {
+      Signal signal(executor);
+      signal.notify();
+      signal.notify();
+      CHECK(co_await signal.wait(soon()));
+      CHECK_FALSE(co_await signal.wait(in(1ms)));
+    });
+  }
+  SUBCASE("wakes the task that waits") {
+    on_loop(+[](const Executor& executor) -> Task<> {
+      Signal signal(executor);
+      tasks().spawn(executor, "notify", notify(signal));
+      CHECK(co_await signal.wait(TimePoint::max()));
+    });
+  }
+}
+
+TEST_CASE("SignalSet keeps a signal that comes before the wait") {
+  on_loop(+[](const Executor& executor) -> Task<> {
+    SignalSet signals(executor, {SIGUSR1, SIGUSR2});
+    std::raise(SIGUSR2);
+    CHECK(co_await signals.wait() == SIGUSR2);
+    signals.cancel();
+  });
+}
+
+TEST_CASE("sleep_until returns at once for what is past") {
+  on_loop(+[](const Executor&) -> Task<> { co_await sleep_until(in(-1s)); });
+}
+
+}  // namespace sallyport::io

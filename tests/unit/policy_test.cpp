@@ -1,0 +1,225 @@
+#include <doctest/doctest.h>
+
+#include "policy/recipient.h"
+
+using namespace sallyport;
+using namespace sallyport::policy;
+
+namespace {
+
+constexpr const char* kSeedList =
+    "*@*%%%%*\n*@%%%%*\n*@*%%%%\n%%%%*@*\n*@netcom.com\n*@hotmail.com\n"
+    "~myfriend@netcom.com\n~myfriend@hotmail.com\nspammer@spam.net\n";
+constexpr const char* kRelayPatterns = "*!*\n\"*@*\"\n\"*@*\"@*\n";
+
+WildcardList list(const char* text) {
+  std::vector<WildcardList::Fault> faults;
+  auto parsed = WildcardList::parse(text, "lists/test", faults);
+  CHECK(faults.empty());
+  return parsed;
+}
+
+mail::Path path(const char* written) {
+  mail::Path out;
+  auto fault = mail::parse_path(written, {true, false, true}, out);
+  REQUIRE_MESSAGE(fault == mail::PathFault::none, written);
+  return out;
+}
+
+Settings site() {
+  Settings settings;
+  settings.hostname = "mx.local.host";
+  settings.domains.add("local.host", "inside");
+  settings.domains.add("*.wild.host", "wild");
+  settings.outbound_route = "out";
+  settings.trusted_networks = {*Network::parse("10.0.0.0/24")};
+  settings.barring.recipients = list(kRelayPatterns);
+  return settings;
+}
+
+ClientFacts stranger() { return {*IpAddress::parse("192.0.2.1"), {}, {}, {}}; }
+ClientFacts trusted() { return {*IpAddress::parse("10.0.0.7"), {}, {}, {}}; }
+
+std::string outcome(const ClientFacts& client, const char* recipient, const Settings& settings) {
+  auto verdict = judge_recipient(client, nullptr, path(recipient), settings);
+  if (auto* accept = std::get_if<Accept>(&verdict)) return accept->route + (accept->role ? " role" : "");
+  const auto& reply = std::get<Refuse>(verdict).reply;
+  return std::to_string(reply.code) + " " + reply.enhanced.to_string() + " " + reply.text;
+}
+
+}  // namespace
+
+TEST_CASE("the seed's list bars and passes what Mailtraq's documentation says") {
+  auto barring = list(kSeedList);
+  for (const char* barred : {"bob@netcom.com", "joe@hotmail.com", "spammer@spam.net", "a@x1234y.com",
+                             "a@1234.com", "a@host1234", "1234joe@x.com"})
+    CHECK_MESSAGE(barring.bars(barred), barred);
+  for (const char* passed : {"myfriend@netcom.com", "MyFriend@HotMail.com", "other@spam.net", "a@1234",
+                             "1234@x.com", "@hotmail.com", "x@sub.netcom.com", "a@x123.com", "12a34@x.com"})
+    CHECK_MESSAGE(!barring.bars(passed), passed);
+}
+
+TEST_CASE("the last match decides, and the line is named") {
+  CHECK(list("~friend@x.com\n*@x.com\n").bars("friend@x.com")->number == 2);
+  CHECK(!list("*@x.com\n~friend@x.com\n").bars("friend@x.com"));
+  CHECK(list("# a comment\n\n*@x.com\r\n").bars("a@x.com")->number == 3);
+}
+
+TEST_CASE("wildcards mean one character, one letter, one digit, one or more") {
+  CHECK(WildcardList::matches("$$$%@*", "abc1@x.y"));
+  CHECK(!WildcardList::matches("$$$%@*", "ab11@x.y"));
+  CHECK(WildcardList::matches("u?er@x", "user@x"));
+  CHECK(!WildcardList::matches("u?er@x", "uer@x"));
+  CHECK(!WildcardList::matches("*a", "a"));
+  CHECK(WildcardList::matches("a\\*b", "a*b"));
+  CHECK(!WildcardList::matches("a\\*b", "axb"));
+  CHECK(WildcardList::matches("*a*a*a*b", "xaaaaaaaab"));
+  CHECK(!list("*").bars(""));
+}
+
+TEST_CASE("a hostile pattern and address take no time to speak of") {
+  std::string pattern, address(1000, 'a');
+  for (int i = 0; i < 500; ++i) pattern += "*a";
+  pattern += "b";
+  CHECK(!WildcardList::matches(pattern, address));
+}
+
+TEST_CASE("what is wrong in a list is told with its place") {
+  std::vector<WildcardList::Fault> faults;
+  WildcardList::parse("good@x\n  ~\nbad\\\n", "f", faults);
+  REQUIRE(faults.size() == 2);
+  CHECK(faults[0].line == 2);
+  CHECK(faults[1].line == 3);
+  CHECK(faults[1].column == 4);
+}
+
+TEST_CASE("R04 bang and quoted paths are barred by default with the list's text") {
+  for (const char* barred : {"remote.host!user@local.host", "remote.host!user", "\"user@remote.host\"",
+                             "\"user@remote.host\"@local.host", "\"a b@c\"@local.host"})
+    CHECK_MESSAGE(outcome(stranger(), barred, site()) == "550 5.7.1 Address barred", barred);
+}
+
+TEST_CASE("R04 R05 unbarred, such paths are local or nothing: never relayed, not even for the trusted") {
+  Settings settings = site();
+  settings.barring.recipients = {};
+  CHECK(outcome(trusted(), "remote.host!user@foreign.host", settings) ==
+        "550 5.7.1 cannot relay for foreign.host");
+  CHECK(outcome(trusted(), "\"user@remote.host\"@foreign.host", settings) ==
+        "550 5.7.1 cannot relay for foreign.host");
+  CHECK(outcome(trusted(), "remote.host!user@local.host", settings) == "inside");
+}
+
+TEST_CASE("R02 the percent hack is refused in the seed's words, to everybody") {
+  CHECK(outcome(stranger(), "u%foreign.host@local.host", site()) ==
+        "550 5.7.1 forwarding percent hack is not permitted");
+  CHECK(outcome(stranger(), "a%b%c.d@local.host", site()) ==
+        "550 5.7.1 forwarding percent hack is not permitted");
+  CHECK(outcome(trusted(), "u%x.y@foreign.host", site()) ==
+        "550 5.7.1 forwarding percent hack is not permitted");
+}
+
+TEST_CASE("R03 a source route is judged by where it ends") {
+  CHECK(outcome(stranger(), "@local.host:user@remote.host", site()) ==
+        "550 5.7.1 cannot relay for remote.host");
+  CHECK(outcome(stranger(), "@remote.host:user@local.host", site()) == "inside");
+  CHECK(outcome(stranger(), "@a.host,@b.host:user@local.host", site()) == "inside");
+}
+
+TEST_CASE("the right to relay comes from three things only") {
+  Settings settings = site();
+  settings.client_certificates = {{"ab12"}, {"printer.local.host"}};
+  CHECK(relay_right(stranger(), settings) == RelayRight::none);
+  CHECK(relay_right(trusted(), settings) == RelayRight::trusted_network);
+  ClientFacts client = stranger();
+  client.authenticated = "anna";
+  CHECK(relay_right(client, settings) == RelayRight::authenticated);
+  client = stranger();
+  client.certificate_fingerprint = "ab12";
+  CHECK(relay_right(client, settings) == RelayRight::client_certificate);
+  client = stranger();
+  client.certificate_name = "printer.local.host";
+  CHECK(relay_right(client, settings) == RelayRight::client_certificate);
+  client.certificate_name = "other.local.host";
+  CHECK(relay_right(client, settings) == RelayRight::none);
+}
+
+TEST_CASE("R16 nothing that a stranger says makes them trusted") {
+  Settings settings = site();
+  settings.trusted_networks = {*Network::parse("127.0.0.0/8")};
+  for (const char* address : {"0.0.0.0", "2002:7f00:0001::1", "::127.0.0.1", "128.0.0.1"})
+    CHECK(relay_right({*IpAddress::parse(address), {}, {}, {}}, settings) == RelayRight::none);
+  mail::Path own = path("boss@local.host");
+  auto verdict = judge_recipient(stranger(), &own, path("x@foreign.host"), settings);
+  CHECK(std::get<Refuse>(verdict).why == Refusal::relay);
+}
+
+TEST_CASE("the four cases of local and remote") {
+  CHECK(outcome(stranger(), "user@local.host", site()) == "inside");
+  CHECK(outcome(stranger(), "user@remote.host", site()) == "550 5.7.1 cannot relay for remote.host");
+  CHECK(outcome(trusted(), "user@local.host", site()) == "inside");
+  CHECK(outcome(trusted(), "user@remote.host", site()) == "out");
+  Settings closed = site();
+  closed.outbound_route.reset();
+  CHECK(outcome(trusted(), "user@remote.host", closed) == "550 5.7.1 cannot relay for remote.host");
+}
+
+TEST_CASE("R11 address literals are nobody's domain") {
+  for (const char* literal : {"u@[127.0.0.1]", "u@[IPv6:::1]", "u@[1.2.3.4]"}) {
+    CHECK(outcome(stranger(), literal, site()).starts_with("550 5.7.1 cannot relay for ["));
+    CHECK(outcome(trusted(), literal, site()).starts_with("550 5.7.1 cannot relay for ["));
+  }
+}
+
+TEST_CASE("R12 only exact names and explicit wildcards are ours") {
+  for (const char* foreign : {"u@xlocal.host", "u@local.host.evil", "u@sub.local.host", "u@wild.host"})
+    CHECK_MESSAGE(outcome(stranger(), foreign, site()).starts_with("550 5.7.1 cannot relay"), foreign);
+  CHECK(outcome(stranger(), "u@a.wild.host", site()) == "wild");
+  CHECK(outcome(stranger(), "u@a.b.wild.host", site()) == "wild");
+  CHECK(outcome(stranger(), "u@LOCAL.Host", site()) == "inside");
+}
+
+TEST_CASE("R13 of bare names only postmaster is taken") {
+  CHECK(outcome(stranger(), "PostMaster", site()) == "inside role");
+  CHECK(outcome(stranger(), "user", site()) == "550 5.1.3 a recipient needs a domain");
+  CHECK(outcome(trusted(), "user", site()) == "550 5.1.3 a recipient needs a domain");
+}
+
+TEST_CASE("role addresses pass the barring lists") {
+  Settings settings = site();
+  settings.barring.recipients = list("*");
+  settings.barring.senders = list("*");
+  CHECK(outcome(stranger(), "ABUSE@local.host", settings) == "inside role");
+  CHECK(outcome(stranger(), "postmaster@local.host", settings) == "inside role");
+  CHECK(outcome(stranger(), "postmaster@foreign.host", settings) == "550 5.7.1 Address barred");
+}
+
+TEST_CASE("a barred sender is refused at the recipient, the null sender never") {
+  Settings settings = site();
+  settings.barring.senders = list("*@spam.host");
+  settings.barring.reply = "go away";
+  mail::Path spammer = path("x@spam.host"), null = path("");
+  auto verdict = judge_recipient(stranger(), &spammer, path("u@local.host"), settings);
+  REQUIRE(std::holds_alternative<Refuse>(verdict));
+  CHECK(std::get<Refuse>(verdict).reply.text == "go away");
+  CHECK(std::get<Refuse>(verdict).rule == "lists/test:1");
+  CHECK(std::holds_alternative<Accept>(judge_recipient(stranger(), &null, path("u@local.host"), settings)));
+}
+
+TEST_CASE("C20 fifty hops are enough, and three passes through here") {
+  CHECK(!judge_trace(50, 3, site()));
+  CHECK(judge_trace(51, 0, site())->reply.code == 554);
+  CHECK(judge_trace(51, 0, site())->reply.enhanced.to_string() == "5.4.6");
+  CHECK(judge_trace(4, 4, site())->reply.code == 554);
+}
+
+TEST_CASE("A09 every refusal has a code, an enhanced code of its class, words and help") {
+  for (const RefusalText& entry : refusal_texts()) {
+    CAPTURE(entry.name);
+    CHECK(entry.code / 100 == entry.enhanced.klass);
+    CHECK(!std::string_view(entry.text).empty());
+    CHECK(!std::string_view(entry.help).empty());
+    std::string wire = reply_for(entry.refusal, "detail").wire("3kf9q7m2c1x");
+    CHECK(wire.size() <= 512);
+    CHECK(wire.ends_with("; id 3kf9q7m2c1x\r\n"));
+  }
+}

@@ -1,0 +1,308 @@
+// The state against a hostile disk: kill -9, damage, a full or unusable file system, a second instance.
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <mutex>
+#include <vector>
+
+#include "base/store/state_store.h"
+#include "tests/unit/store_scratch.h"
+
+using namespace sallyport;
+using namespace sallyport::store;
+using namespace std::chrono_literals;
+
+namespace {
+
+class Troubles {
+ public:
+  StateStore::OnTrouble hear() {
+    return [this](std::string_view what) {
+      const std::lock_guard lock(mutex_);
+      told_ += what;
+      told_ += '\n';
+    };
+  }
+  std::string told() {
+    const std::lock_guard lock(mutex_);
+    return told_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string told_;
+};
+
+constexpr int kRecords = 60;
+
+std::string key(int i) { return "key-" + std::to_string(i); }
+std::string value(int i) { return std::string(100, static_cast<char>('a' + i % 26)) + std::to_string(i); }
+
+void fill(const std::string& file, const Clock& clock) {
+  Troubles troubles;
+  const auto store = StateStore::open(file, clock, troubles.hear());
+  REQUIRE(store.has_value());
+  for (int i = 0; i < kRecords; ++i) (*store)->put("k", key(i), value(i), clock.wall() + 1h);
+}
+
+// Opens what is there, and demands that it works: every answer is the right one or none, and new
+// records are kept. Returns how many old ones were still known.
+int survive(const std::string& file, const Clock& clock, Troubles& troubles) {
+  const auto store = StateStore::open(file, clock, troubles.hear());
+  REQUIRE(store.has_value());
+  int known = 0;
+  for (int i = 0; i < kRecords; ++i) {
+    const auto got = (*store)->get("k", key(i));
+    if (got) CHECK(*got == value(i));
+    known += got ? 1 : 0;
+  }
+  CHECK(run((*store)->put_durable("k", "new", "v", clock.wall() + 1h)).has_value());
+  return known;
+}
+
+bool has_set_aside(const ScratchDirectory& directory) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
+    if (entry.path().filename().string().starts_with("state.db.corrupt-")) return true;
+  }
+  return false;
+}
+
+// While it lives no file of this process can grow beyond `octets`; the signal of that is ignored.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t octets) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{octets, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("state: put_durable holds against kill -9") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    Troubles troubles;
+    const auto store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+    for (int i = 0; i < 3; ++i) {
+      if (!run((*store)->put_durable("delivered", key(i), value(i), clock.time + 1h))) ::_exit(1);
+    }
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  REQUIRE(WIFSIGNALED(status));
+  Troubles troubles;
+  const auto store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+  REQUIRE(store.has_value());
+  for (int i = 0; i < 3; ++i) CHECK((*store)->get("delivered", key(i)) == value(i));
+  CHECK(troubles.told().empty());
+}
+
+TEST_CASE("state: a second instance is refused, the first unharmed (X13)") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  Troubles troubles;
+  auto first = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+  REQUIRE(first.has_value());
+  const auto second = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().code == Errc::refused);
+  const std::string expected = "in use by another instance (pid " + std::to_string(::getpid()) + ")";
+  CHECK(second.error().detail.find(expected) != std::string::npos);
+  CHECK(run((*first)->put_durable("k", "a", "v", clock.time + 1h)).has_value());
+  first->reset();
+  CHECK(StateStore::open(directory.file("state.db"), clock, troubles.hear()).has_value());
+  CHECK(troubles.told().empty());
+}
+
+TEST_CASE("state: flipped bits never give a wrong answer (X10)") {
+  const TestClock clock;
+  const ScratchDirectory source;
+  fill(source.file("state.db"), clock);
+  const std::string sound = read_file(source.file("state.db"));
+  REQUIRE(sound.size() > 8192);
+  int set_aside = 0;
+  for (std::size_t at = 0; at < sound.size(); at += at < 128 ? 9 : 397) {
+    CAPTURE(at);
+    const ScratchDirectory directory;
+    std::string damaged = sound;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    write_file(directory.file("state.db"), damaged);
+    Troubles troubles;
+    survive(directory.file("state.db"), clock, troubles);
+    set_aside += has_set_aside(directory) ? 1 : 0;
+    CHECK(has_set_aside(directory) == (troubles.told().find("is damaged") != std::string::npos));
+  }
+  CHECK(set_aside > 10);
+}
+
+TEST_CASE("state: a flipped bit inside a value is noticed") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  fill(directory.file("state.db"), clock);
+  std::string content = read_file(directory.file("state.db"));
+  const auto at = content.find(value(7));
+  REQUIRE(at != std::string::npos);
+  content[at + 3] = static_cast<char>(content[at + 3] ^ 1);
+  write_file(directory.file("state.db"), content);
+  Troubles troubles;
+  const int known = survive(directory.file("state.db"), clock, troubles);
+  CHECK(known < kRecords);
+  CHECK(has_set_aside(directory));
+  // What was sound before the damage was reached went into the new file.
+  Troubles none;
+  CHECK(survive(directory.file("state.db"), clock, none) == known);
+  CHECK(none.told().empty());
+}
+
+TEST_CASE("state: truncated, empty, foreign and garbage files (X10)") {
+  const TestClock clock;
+  const ScratchDirectory source;
+  fill(source.file("state.db"), clock);
+  const std::string sound = read_file(source.file("state.db"));
+  const std::vector<std::string> contents = {sound.substr(0, 100),
+                                             sound.substr(0, 4096),
+                                             sound.substr(0, sound.size() / 2 + 13),
+                                             sound.substr(0, sound.size() - 1),
+                                             std::string(sound.size(), '\0'),
+                                             std::string(20000, 'x'),
+                                             "state.db is not here\n"};
+  for (const std::string& content : contents) {
+    CAPTURE(content.size());
+    const ScratchDirectory directory;
+    write_file(directory.file("state.db"), content);
+    Troubles troubles;
+    CHECK(survive(directory.file("state.db"), clock, troubles) < kRecords);
+    CHECK(has_set_aside(directory));
+    CHECK(troubles.told().find("a new one is begun") != std::string::npos);
+  }
+}
+
+TEST_CASE("state: a file without a page is a new one") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  for (const char* content : {"", "S"}) {
+    write_file(directory.file("state.db"), content);
+    Troubles troubles;
+    CHECK(survive(directory.file("state.db"), clock, troubles) == 0);
+    CHECK(troubles.told().empty());
+  }
+}
+
+TEST_CASE("state: a file of another version is set aside") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  fill(directory.file("state.db"), clock);
+  sqlite3* raw = nullptr;
+  REQUIRE(sqlite3_open(directory.file("state.db").c_str(), &raw) == SQLITE_OK);
+  CHECK(sqlite3_exec(raw, "PRAGMA user_version = 99", nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(raw);
+  Troubles troubles;
+  CHECK(survive(directory.file("state.db"), clock, troubles) == 0);
+  CHECK(troubles.told().find("version is 99") != std::string::npos);
+}
+
+TEST_CASE("state: damage while running costs nothing that memory holds") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  Troubles troubles;
+  {
+    const auto store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+    REQUIRE(store.has_value());
+    CHECK(run((*store)->put_durable("k", "before", "v", clock.time + 1h)).has_value());
+    sqlite3* raw = nullptr;
+    REQUIRE(sqlite3_open(directory.file("state.db").c_str(), &raw) == SQLITE_OK);
+    CHECK(sqlite3_exec(raw, "DROP TABLE record", nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(raw);
+    CHECK(run((*store)->put_durable("k", "after", "v", clock.time + 1h)).has_value());
+  }
+  CHECK(has_set_aside(directory));
+  const auto store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+  REQUIRE(store.has_value());
+  CHECK((*store)->get("k", "before") == "v");
+  CHECK((*store)->get("k", "after") == "v");
+}
+
+TEST_CASE("state: locked by another program for a while (X10)") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  fill(directory.file("state.db"), clock);
+  sqlite3* raw = nullptr;
+  REQUIRE(sqlite3_open(directory.file("state.db").c_str(), &raw) == SQLITE_OK);
+  CHECK(sqlite3_exec(raw, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
+  Troubles troubles;
+  auto store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+  REQUIRE(store.has_value());
+  CHECK((*store)->get("k", key(1)) == value(1));
+  CHECK_FALSE(run((*store)->put_durable("k", "a", "v", clock.time + 1h)).has_value());
+  CHECK(sqlite3_exec(raw, "COMMIT", nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(raw);
+  CHECK(run((*store)->put_durable("k", "b", "v", clock.time + 1h)).has_value());
+  store->reset();
+  store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+  CHECK((*store)->get("k", "a") == "v");
+  CHECK((*store)->get("k", "b") == "v");
+  CHECK_FALSE(has_set_aside(directory));
+}
+
+TEST_CASE("state: without a usable path memory goes on and put_durable says so (X10)") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  write_file(directory.file("plain"), "");
+  std::filesystem::create_directory(directory.file("folder"));
+  for (const std::string& path : {directory.file("missing/state.db"), directory.file("plain/state.db"),
+                                  directory.file("folder"), std::string("/proc/sallyport.db")}) {
+    CAPTURE(path);
+    Troubles troubles;
+    const auto store = StateStore::open(path, clock, troubles.hear());
+    REQUIRE(store.has_value());
+    CHECK(troubles.told().find("held in memory only") != std::string::npos);
+    CHECK(troubles.told().find(path) != std::string::npos);
+    const auto stored = run((*store)->put_durable("k", "a", "v", clock.time + 1h));
+    REQUIRE_FALSE(stored.has_value());
+    CHECK(stored.error().code == Errc::io);
+    CHECK((*store)->get("k", "a") == "v");
+  }
+}
+
+TEST_CASE("state: a full disk is told once, and everything is written when there is room again") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  Troubles troubles;
+  {
+    const auto store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+    REQUIRE(store.has_value());
+    {
+      const FileSizeLimit full(4096);
+      CHECK_FALSE(run((*store)->put_durable("k", "a", value(1), clock.time + 1h)).has_value());
+      CHECK_FALSE(run((*store)->put_durable("k", "b", value(2), clock.time + 1h)).has_value());
+      CHECK((*store)->get("k", "a") == value(1));
+    }
+    CHECK(run((*store)->put_durable("k", "c", value(3), clock.time + 1h)).has_value());
+  }
+  const std::string told = troubles.told();
+  CHECK(told.find("cannot be written") == told.rfind("cannot be written"));
+  CHECK(told.find("written to disk again") != std::string::npos);
+  const auto store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+  REQUIRE(store.has_value());
+  CHECK((*store)->get("k", "a") == value(1));
+  CHECK((*store)->get("k", "b") == value(2));
+  CHECK((*store)->get("k", "c") == value(3));
+}

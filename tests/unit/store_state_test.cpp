@@ -1,0 +1,173 @@
+#include <doctest/doctest.h>
+
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "base/store/state_store.h"
+#include "tests/unit/store_scratch.h"
+
+using namespace sallyport;
+using namespace sallyport::store;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Troubles {
+  std::vector<std::string> told;
+  StateStore::OnTrouble hear() {
+    return [this](std::string_view what) { told.emplace_back(what); };
+  }
+};
+
+std::unique_ptr<StateStore> open(const std::string& file, const Clock& clock, Troubles& troubles,
+                                 std::size_t max_records = StateStore::kMaxRecords) {
+  auto store = StateStore::open(file, clock, troubles.hear(), max_records);
+  REQUIRE(store.has_value());
+  return std::move(*store);
+}
+
+}  // namespace
+
+TEST_CASE("state: kinds are apart, the last put counts, erase removes") {
+  const TestClock clock;
+  Troubles troubles;
+  const auto store = open("", clock, troubles);
+  const WallTime later = clock.time + 1h;
+  store->put("recipient", "a@x", "found", later);
+  store->put("refused", "a@x", "550", later);
+  store->put("recipient", "a@x", "gone", later);
+  CHECK(store->get("recipient", "a@x") == "gone");
+  CHECK(store->get("refused", "a@x") == "550");
+  CHECK(store->get("recipient", "b@x") == std::nullopt);
+  CHECK(store->get("nothing", "a@x") == std::nullopt);
+  CHECK(store->count("recipient") == 1);
+  store->erase("recipient", "a@x");
+  store->erase("recipient", "never there");
+  CHECK(store->get("recipient", "a@x") == std::nullopt);
+  CHECK(store->count("recipient") == 0);
+  CHECK(store->get("refused", "a@x") == "550");
+}
+
+TEST_CASE("state: memory only by choice is no trouble") {
+  const TestClock clock;
+  Troubles troubles;
+  const auto store = open("", clock, troubles);
+  CHECK(run(store->put_durable("k", "a", "v", clock.time + 1h)).has_value());
+  CHECK(store->get("k", "a") == "v");
+  store->flush();
+  CHECK(troubles.told.empty());
+}
+
+TEST_CASE("state: a record ends at its expiry, not before") {
+  TestClock clock;
+  Troubles troubles;
+  const auto store = open("", clock, troubles);
+  store->put("k", "a", "v", clock.time + 10min);
+  clock.time += 10min - 1ms;
+  CHECK(store->get("k", "a") == "v");
+  clock.time += 1ms;
+  CHECK(store->get("k", "a") == std::nullopt);
+}
+
+TEST_CASE("state: expired records are swept out as others come") {
+  TestClock clock;
+  Troubles troubles;
+  const auto store = open("", clock, troubles);
+  for (int i = 0; i < 5000; ++i) store->put("k", "old" + std::to_string(i), "v", clock.time + 1min);
+  clock.time += 2min;
+  for (int i = 0; i < 6000; ++i) store->put("k", "new" + std::to_string(i), "v", clock.time + 1h);
+  CHECK(store->count("k") == 6000);
+}
+
+TEST_CASE("state: bounded for each kind, the ones put longest ago go") {
+  const TestClock clock;
+  Troubles troubles;
+  const ScratchDirectory directory;
+  {
+    const auto store = open(directory.file("state.db"), clock, troubles, 160);
+    store->put("other", "kept", "v", clock.time + 1h);
+    for (int i = 0; i < 2000; ++i) store->put("k", std::to_string(i), "v", clock.time + 1h);
+    CHECK(store->count("k") <= 160);
+    CHECK(store->count("k") >= 100);
+    CHECK(store->get("k", "1999") == "v");
+    CHECK(store->get("k", "0") == std::nullopt);
+    CHECK(store->get("other", "kept") == "v");
+  }
+  // What went from memory went from disk as well.
+  CHECK(open(directory.file("state.db"), clock, troubles)->count("k") <= 160);
+}
+
+TEST_CASE("state: a record that is put again is young again") {
+  const TestClock clock;
+  Troubles troubles;
+  const auto store = open("", clock, troubles, 160);
+  for (int i = 0; i < 2000; ++i) {
+    store->put("k", std::to_string(i), "v", clock.time + 1h);
+    store->put("k", "evergreen", std::to_string(i), clock.time + 1h);
+  }
+  CHECK(store->get("k", "evergreen") == "1999");
+}
+
+TEST_CASE("state: survives the process, expired records do not") {
+  TestClock clock;
+  Troubles troubles;
+  const ScratchDirectory directory;
+  const std::string binary("\0\xff'\"\r\n", 6);
+  {
+    const auto store = open(directory.file("state.db"), clock, troubles);
+    store->put("k", "short", "v", clock.time + 1min);
+    store->put("k", "gone", "v", clock.time + 1h);
+    store->put("k", binary, binary, clock.time + 1h);
+    store->put("k", "empty", "", clock.time + 1h);
+    store->flush();
+    store->put("k", "late", "behind the flush", clock.time + 1h);
+    store->erase("k", "gone");
+  }
+  clock.time += 2min;
+  const auto store = open(directory.file("state.db"), clock, troubles);
+  CHECK(store->get("k", "short") == std::nullopt);
+  CHECK(store->get("k", "gone") == std::nullopt);
+  CHECK(store->get("k", binary) == binary);
+  CHECK(store->get("k", "empty") == "");
+  CHECK(store->get("k", "late") == "behind the flush");
+  CHECK(store->count("k") == 3);
+  CHECK(troubles.told.empty());
+}
+
+TEST_CASE("state: files are for our eyes only") {
+  const TestClock clock;
+  Troubles troubles;
+  const ScratchDirectory directory;
+  const auto store = open(directory.file("state.db"), clock, troubles);
+  CHECK(run(store->put_durable("k", "a", "v", clock.time + 1h)).has_value());
+  using std::filesystem::perms;
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
+    CAPTURE(entry.path().string());
+    CHECK((entry.status().permissions() & (perms::group_all | perms::others_all)) == perms::none);
+  }
+}
+
+TEST_CASE("state: many threads") {
+  const TestClock clock;
+  Troubles troubles;
+  const ScratchDirectory directory;
+  {
+    const auto store = open(directory.file("state.db"), clock, troubles);
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&store, &clock, t] {
+        for (int i = 0; i < 500; ++i) {
+          const std::string key = std::to_string(t) + "/" + std::to_string(i);
+          store->put("k", key, key, clock.time + 1h);
+          store->put("k", "shared", key, clock.time + 1h);
+          store->get("k", "shared");
+          if (i % 7 == 0) store->erase("k", key);
+        }
+      });
+    }
+  }
+  const auto store = open(directory.file("state.db"), clock, troubles);
+  CHECK(store->count("k") == 4 * (500 - 72) + 1);
+  CHECK(store->get("k", "3/499") == "3/499");
+}
