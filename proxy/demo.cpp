@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <thread>
@@ -39,6 +40,12 @@ class Stage {
   }
   void client(std::string_view text) const { lines("  C ", text, fmt::fg(fmt::terminal_color::cyan)); }
   void server(std::string_view text) const { lines("  S ", text, fmt::fg(fmt::terminal_color::yellow)); }
+  // What was shown before at full length, in one line.
+  void server_again(std::string_view text) const {
+    auto more = std::count(text.begin(), text.end(), '\n') - 1;
+    server(text.substr(0, text.find("\r\n")));
+    if (more > 0) aside(fmt::format("... and {} lines more, as above", more));
+  }
   void aside(std::string_view text) const { lines("    ", text, fmt::emphasis::faint); }
   void outcome(bool good, std::string_view text) const {
     auto style =
@@ -106,7 +113,7 @@ class DemoClient {
       std::string_view input = received_;
       auto state = parser.feed(input);
       std::size_t used = received_.size() - input.size();
-      stage_.server(std::string_view(received_).substr(0, used));
+      show(std::string_view(received_).substr(0, used));
       received_.erase(0, used);
       if (state == mail::ReplyParser::State::broken) co_return "a broken reply: " + parser.why_broken();
       if (state == mail::ReplyParser::State::done) break;
@@ -118,8 +125,15 @@ class DemoClient {
     co_return fmt::format("expected {}, got {}", code, parser.reply().code);
   }
 
+  void show(std::string_view reply) {
+    if (reply == greeting_) return stage_.server_again(reply);
+    stage_.server(reply);
+    if (reply.find("\r\n250 ") != std::string_view::npos) greeting_ = reply;
+  }
+
   const Stage& stage_;
   std::shared_ptr<const io::ClientTls> tls_;
+  std::string greeting_;  // the EHLO reply shown last
   std::unique_ptr<io::Stream> stream_;
   std::string received_;
 };
@@ -199,10 +213,10 @@ int complain(std::string_view what, int status) {
 io::Task<> play_all(const Stage& stage, std::shared_ptr<const io::ClientTls> tls, Endpoint gateway,
                     const Sink& sink, bool& good) {
   std::size_t number = 0;
+  DemoClient client(stage, std::move(tls));
   for (const DemoSession& session : demo_sessions()) {
     stage.title(++number, session);
     int before = sink.messages();
-    DemoClient client(stage, tls);
     std::string wrong = co_await client.play(session, gateway);
     int stored = sink.messages() - before;
     if (wrong.empty() && stored != session.stored)

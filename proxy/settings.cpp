@@ -1,5 +1,7 @@
 #include "proxy/settings.h"
 
+#include <unordered_map>
+
 #include "base/config/document.h"
 #include "proxy/settings_loading.h"
 
@@ -55,13 +57,16 @@ std::shared_ptr<const Settings> compose(const Loading& loading) {
 // Notes at each shown value where it was written.
 void note_origins(Node& shown, const Node& written) {
   auto* members = std::get_if<config::Object>(&shown.value);
-  if (!members) {
+  const auto* origins = written.as<config::Object>();
+  if (!members || !origins) {
     shown.position = written.position;
     return;
   }
+  std::unordered_map<std::string_view, const Node*> index;
+  for (const auto& origin : *origins) index.emplace(origin.key, &origin.value);
   for (auto& member : *members)
-    if (const auto* found = written.find(member.key); found && !found->is_null())
-      note_origins(member.value, *found);
+    if (const auto found = index.find(member.key); found != index.end() && !found->second->is_null())
+      note_origins(member.value, *found->second);
 }
 
 }  // namespace
@@ -125,7 +130,8 @@ written". Unknown keys and keys written twice are errors. `sallyport check` tell
 - Networks: `"10.0.0.0/24"`, `"2001:db8::/48"` or a single address.
 - File names: relative to the directory of the file that names them.
 - "Read at" is the stage of a session at which a value is read: after a reload (SIGHUP) new sessions use new values,
-  running ones keep those they began with; what is read at `start` needs a restart.
+  running ones keep those they began with, and listeners are opened and closed; what is read at `start` needs a
+  restart.
 
 )" + config::table_reference(written_table().info(), "");
 }

@@ -82,9 +82,9 @@ struct Settings {
 
 struct LoadOptions {
   // Built-in changes laid over the files as a last one, as JSON text: the demo's ports and routes.
-  std::string overlay;
-  bool open_files = true;       // certificates, lists; false for `config show`
-  std::string system_hostname;  // stands in for the system's own name; "" = ask the system
+  std::string overlay = {};
+  bool open_files = true;            // certificates, lists; false for `config show`
+  std::string system_hostname = {};  // stands in for the system's own name; "" = ask the system
 };
 
 // nullptr with at least one error in `diagnostics`, or settings with perhaps some warnings.

@@ -42,7 +42,7 @@ const Table<RouteSection>& route_timeouts_table() {
                  "for its greeting")
           .field("command", &RouteSection::command_timeout, wait(seconds(1), minutes(5)), Stage::rcpt,
                  "for the reply to a command")
-          .field("data", &RouteSection::data_timeout, wait(seconds(30), minutes(9)), Stage::data,
+          .field("data", &RouteSection::data_timeout, wait(seconds(1), minutes(9)), Stage::data,
                  "for the reply to the final dot; giving up early makes duplicates")
           .field("idle", &RouteSection::idle_timeout, wait(seconds(1), minutes(5)), Stage::data,
                  "until an unused connection is closed");
@@ -75,8 +75,8 @@ Table<RouteSection> transport_part() {
       .field("tls_certificate", &RouteSection::tls_certificate, file_name(), Stage::rcpt,
              "PEM file of a certificate that we show to the next hop")
       .field("tls_key", &RouteSection::tls_key, file_name(), Stage::rcpt, "PEM file of its private key")
-      .field("auth", &RouteSection::auth, located(config::section(credentials_table())), Stage::data,
-             "AUTH towards the next hop");
+      .field("auth", &RouteSection::auth, config::optional(located(config::section(credentials_table()))),
+             Stage::data, "AUTH towards the next hop");
 }
 
 }  // namespace

@@ -15,6 +15,18 @@ void error(const Loading& loading, const Entry& route, std::string_view message,
                             std::move(hint));
 }
 
+// Certificates rarely carry addresses: such a route would defer all its mail.
+void check_verified_addresses(const Loading& loading, const Entry& route) {
+  if (route.value.tls != relay::TlsPolicy::verified || !route.value.tls_pins.empty()) return;
+  for (const auto& hop : route.value.next_hops)
+    if (IpAddress::parse(hop.value.name))
+      loading.diagnostics.warning(
+          hop.position,
+          fmt::format("routes.{}: the certificate would have to carry the address {}", route.name,
+                      hop.value.name),
+          "write the name that stands in the certificate, or pin it with \"tls_pins\"");
+}
+
 // Only `verified` looks at the certificate: a pin beside another policy would protect nothing.
 void check_tls(const Loading& loading, const Entry& route) {
   const auto& written = route.value;
@@ -38,24 +50,20 @@ void check_tls(const Loading& loading, const Entry& route) {
 }
 
 void check_auth(const Loading& loading, const Entry& route) {
-  const auto& auth = route.value.auth;
-  if (!auth.written() || auth.value.user.empty()) return;
-  if (auth.value.password.empty() == !auth.value.password_file.written())
-    loading.diagnostics.error(
-        auth.position, fmt::format("routes.{}.auth: either \"password\" or \"password_file\"", route.name),
-        R"("password_file": "secrets/smarthost")");
+  if (!route.value.auth || route.value.auth->value.user.empty()) return;
+  const auto& [auth, position] = *route.value.auth;
+  const auto where = fmt::format("routes.{}.auth: ", route.name);
+  if (auth.password.empty() == !auth.password_file.written())
+    loading.diagnostics.error(position, where + "either \"password\" or \"password_file\"",
+                              R"("password_file": "secrets/smarthost")");
   if (route.value.tls == relay::TlsPolicy::never)
-    loading.diagnostics.error(
-        auth.position,
-        fmt::format("routes.{}.auth: passwords are sent under TLS only, but \"tls\" is \"never\"",
-                    route.name),
-        R"("tls": "verified")");
+    loading.diagnostics.error(position,
+                              where + "passwords are sent under TLS only, but \"tls\" is \"never\"",
+                              R"("tls": "verified")");
   if (route.value.tls == relay::TlsPolicy::opportunistic)
-    loading.diagnostics.warning(
-        auth.position,
-        fmt::format("routes.{}.auth: with \"opportunistic\" an impostor can ask for the password",
-                    route.name),
-        R"("tls": "verified")");
+    loading.diagnostics.warning(position,
+                                where + "with \"opportunistic\" an impostor can ask for the password",
+                                R"("tls": "verified")");
 }
 
 io::ClientTlsSettings tls_settings(const RouteSection& written) {
@@ -78,15 +86,16 @@ std::shared_ptr<const io::ClientTls> load_tls(const Loading& loading, const Entr
 }
 
 std::optional<relay::Credentials> credentials(const Loading& loading, const Entry& route) {
-  const auto& auth = route.value.auth;
-  if (!auth.written()) return std::nullopt;
-  const bool from_file = auth.value.password_file.written();
-  return relay::Credentials{
-      auth.value.user, from_file ? read_password(auth.value.password_file, loading) : auth.value.password};
+  if (!route.value.auth) return std::nullopt;
+  const auto& auth = route.value.auth->value;
+  const bool from_file = auth.password_file.written();
+  return relay::Credentials{auth.user,
+                            from_file ? read_password(auth.password_file, loading) : auth.password};
 }
 
 std::shared_ptr<const relay::Route> compose_route(const Loading& loading, const Entry& entry) {
   check_tls(loading, entry);
+  check_verified_addresses(loading, entry);
   check_auth(loading, entry);
   const auto& source = entry.value.recipient_source;
   auto route = std::make_shared<relay::Route>(entry.value);

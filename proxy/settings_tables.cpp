@@ -53,7 +53,7 @@ const Table<ListenerSection>& listener_table() {
   static const auto table =
       Table<ListenerSection>("Where clients connect. The names are for logs.")
           .required("bind", &ListenerSection::binds, list_of(located(endpoint()), config::Empty::refused),
-                    Stage::start, "addresses and ports; `[::]` takes IPv4 too")
+                    Stage::connect, "addresses and ports; `[::]` takes IPv4 too")
           .field("tls", &ListenerSection::tls,
                  choice<ListenerTls>({{"none", ListenerTls::none},
                                       {"starttls", ListenerTls::starttls},
@@ -142,25 +142,25 @@ const Table<Limits>& limits_table() {
 const Table<Timeouts>& timeouts_table() {
   static const auto table =
       Table<Timeouts>("How long is waited for a client, and for how long at most.")
-          .field("command", &Timeouts::command, wait(seconds(10), hours(1)), Stage::connect,
+          .field("command", &Timeouts::command, wait(seconds(1), hours(1)), Stage::connect,
                  "for the next command")
           .field("tls_handshake", &Timeouts::tls_handshake, wait(seconds(1), minutes(10)), Stage::connect,
                  "for a TLS handshake")
-          .field("data", &Timeouts::data, wait(seconds(10), hours(1)), Stage::data,
+          .field("data", &Timeouts::data, wait(seconds(1), hours(1)), Stage::data,
                  "for a message, plus the time that its octets need at `data_rate`")
           .field("data_rate", &Timeouts::data_rate, size(1, 1'000'000'000), Stage::data,
                  "octets a second that a client must manage")
-          .field("data_total", &Timeouts::data_total, wait(minutes(1), hours(24)), Stage::data,
+          .field("data_total", &Timeouts::data_total, wait(seconds(1), hours(24)), Stage::data,
                  "for a message, whatever its size")
-          .field("session", &Timeouts::session, wait(minutes(1), hours(24)), Stage::connect,
+          .field("session", &Timeouts::session, wait(seconds(1), hours(24)), Stage::connect,
                  "for a session as a whole")
           .field("proxy_header", &Timeouts::proxy_header, wait(seconds(1), minutes(1)), Stage::connect,
                  "for the PROXY header of a front end")
           .field("write", &Timeouts::write, wait(seconds(1), minutes(10)), Stage::connect,
                  "for a client that does not read its replies")
-          .field("relay", &Timeouts::relay, wait(seconds(10), minutes(9)), Stage::data,
+          .field("relay", &Timeouts::relay, wait(seconds(1), minutes(9)), Stage::data,
                  "from the client's final dot to ours; senders give up after 10 minutes (RFC 5321)")
-          .field("drain", &Timeouts::drain, wait(seconds(1), minutes(10)), Stage::start,
+          .field("drain", &Timeouts::drain, wait(seconds(1), minutes(10)), Stage::connect,
                  "for running sessions after SIGTERM");
   return table;
 }
@@ -237,8 +237,8 @@ Table<Written> sites_part() {
 const Table<Written>& written_table() {
   static const auto table =
       sites_part()
-          .field("listeners", &Written::listeners, located(map_of(section(listener_table()))), Stage::start,
-                 "where clients connect")
+          .field("listeners", &Written::listeners, located(map_of(section(listener_table()))),
+                 Stage::connect, "where clients connect")
           .field("tls", &Written::tls, located(section(tls_table())), Stage::connect, "certificates")
           .field("users", &Written::users, located(file_name()), Stage::mail,
                  "file of users that may authenticate, `name:crypt(3) hash` a line; without it nobody can")

@@ -39,7 +39,7 @@ struct RouteSection : relay::Route {
   io::TlsVersion tls_minimum = io::TlsVersion::tls1_2;
   std::string tls_certificate;
   std::string tls_key;
-  Located<RouteCredentials> auth;
+  std::optional<Located<RouteCredentials>> auth;
   Located<RecipientSource> recipient_source;
 };
 

@@ -118,7 +118,7 @@ class SinkSession {
 
   mail::Reply add(const smtp::Rcpt& command) {
     std::string address = command.recipient.address();
-    if (!sink_.knows(address)) return {550, {5, 1, 1}, "no such mailbox here"};
+    if (!sink_.knows(address)) return {550, {5, 1, 1}, "no such mailbox here", false};
     recipients_.push_back(address);
     message_ += fmt::format("Delivered-To: {}\r\n", address);
     return {250, {2, 1, 5}, "recipient ok"};
@@ -162,7 +162,8 @@ class SinkSession {
 
 io::Task<> wait_for_end(io::SignalSet& signals) { (void)co_await signals.wait(); }
 
-io::Task<> run_listener(io::Listener* listener, io::Listener::Place place,
+// The task owns the listener: it must be gone before the loop is.
+io::Task<> run_listener(std::unique_ptr<io::Listener> listener, io::Listener::Place place,
                         io::Listener::OnConnection connected) {
   co_await listener->run(std::move(place), std::move(connected), [](const Error&) {});
 }
@@ -178,17 +179,14 @@ Result<> Sink::start(const io::Executor& executor) {
   if (auto made = make_maildir(settings_.maildir); !made) return made;
   auto bound = io::Listener::bind(executor, settings_.listen);
   if (!bound) return bound.error();
-  listener_ = std::move(*bound);
+  local_ = (*bound)->local();
   auto place = [executor](const Endpoint&) { return executor; };
   auto connected = [this](std::unique_ptr<io::Stream> stream, const io::Executor& where) {
     tasks_.spawn(where, "sink session", SinkSession::serve(std::move(stream), this));
   };
-  tasks_.spawn(executor, "sink listener", run_listener(listener_.get(), place, connected));
+  tasks_.spawn(executor, "sink listener", run_listener(std::move(*bound), place, connected));
   return Result<>{};
 }
-
-void Sink::close() { listener_->close(); }
-Endpoint Sink::local() const { return listener_->local(); }
 
 bool Sink::knows(const std::string& address) const {
   if (settings_.known.empty()) return true;

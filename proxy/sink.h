@@ -28,10 +28,9 @@ class Sink {
   Sink(SinkSettings settings, io::TaskGroup& tasks, store::EventLog* events);
   ~Sink();
 
-  // Binds, makes the Maildir, and serves on `executor` from then on.
+  // Binds, makes the Maildir, and serves on `executor` until its loop ends.
   Result<> start(const io::Executor& executor);
-  void close();  // from the executor's own thread
-  Endpoint local() const;
+  Endpoint local() const { return local_; }
   int messages() const { return messages_.load(); }
   bool knows(const std::string& address) const;
 
@@ -46,7 +45,7 @@ class Sink {
   io::TaskGroup& tasks_;
   store::EventLog* events_;
   io::WorkerPool files_;
-  std::unique_ptr<io::Listener> listener_;
+  Endpoint local_;
   std::atomic<int> messages_{0};
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 namespace sallyport::proxy {
 namespace {
 
@@ -20,6 +22,10 @@ const char* word_for(relay::Fate fate) {
       return "client gone";
   }
   return "deferred";
+}
+
+policy::Refuse refusal(policy::Refusal why, std::string_view detail = {}) {
+  return {why, policy::reply_for(why, detail), {}, true};
 }
 
 mail::Reply spill_failure(const Error& error) {
@@ -59,24 +65,26 @@ io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
 
 std::optional<policy::Refuse> Transaction::other_route(const std::string& route) const {
   if (envelope_.recipients.empty() || route == route_->name) return std::nullopt;
-  return policy::Refuse{
-      policy::Refusal::other_route, policy::reply_for(policy::Refusal::other_route), {}, true};
+  return refusal(policy::Refusal::other_route);
 }
 
 // What the message was declared to be, and this way cannot carry.
 std::optional<policy::Refuse> Transaction::route_refuses(const relay::Route& route) const {
-  auto refuse = [](policy::Refusal why, std::string detail = {}) {
-    return policy::Refuse{why, policy::reply_for(why, detail), {}, true};
-  };
-  auto hop = services_.relay.capabilities(route);
   const mail::MailParameters& declared = envelope_.parameters;
-  if (declared.smtputf8 && hop.known && !hop.smtputf8) return refuse(policy::Refusal::not_utf8_capable);
-  if (declared.eight_bit && !route.eight_bit) return refuse(policy::Refusal::eight_bit);
-  std::uint64_t most = route.message_size.value_or(hop.size);
-  if (hop.size != 0) most = std::min(most, hop.size);
-  if (most != 0 && declared.size.value_or(0) > most)
-    return refuse(policy::Refusal::too_large_for_route, fmt::format("{}", most));
-  return std::nullopt;
+  auto hop = services_.relay.capabilities(route);
+  if (declared.smtputf8 && hop.known && !hop.smtputf8) return refusal(policy::Refusal::not_utf8_capable);
+  if (declared.eight_bit && !route.eight_bit) return refusal(policy::Refusal::eight_bit);
+  return too_large_for(route, declared.size.value_or(0));
+}
+
+// The route's own limit, or the next hop's as last known, whichever is less.
+std::optional<policy::Refuse> Transaction::too_large_for(const relay::Route& route,
+                                                         std::uint64_t octets) const {
+  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  if (route.message_size) most = *route.message_size;
+  if (auto hop = services_.relay.capabilities(route); hop.size != 0) most = std::min(most, hop.size);
+  if (octets <= most) return std::nullopt;
+  return refusal(policy::Refusal::too_large_for_route, fmt::format("{}", most));
 }
 
 io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept,
@@ -108,6 +116,12 @@ mail::Reply Transaction::refuse(const smtp::Rcpt& command, const policy::Refuse&
 
 std::optional<mail::Reply> Transaction::take(std::string_view content) {
   headers_.feed(content);
+  if (auto refusal = header_refusal()) return refusal;
+  content_.append(content);
+  return std::nullopt;
+}
+
+std::optional<mail::Reply> Transaction::header_refusal() const {
   if (headers_.too_large())
     return mail::Reply{
         552, {5, 3, 4}, fmt::format("header block over {} octets", settings_.limits.header_size)};
@@ -116,7 +130,6 @@ std::optional<mail::Reply> Transaction::take(std::string_view content) {
         550,
         {5, 6, 0},
         fmt::format("line {} of the header block is no header field", headers_.malformed_line())};
-  content_.append(content);
   return std::nullopt;
 }
 
@@ -130,8 +143,11 @@ io::Task<std::optional<mail::Reply>> Transaction::spill() {
 // -- the end of data -----------------------------------------------------------------------------------
 
 io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
+  headers_.finish();
+  if (auto refusal = header_refusal()) co_return *refusal;
   if (auto refusal = policy::judge_trace(headers_.received(), headers_.received_by_us(), *settings_.policy))
     co_return refusal->reply;
+  if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
   std::string trace = trace_header();
   TimePoint give_up = services_.clock.now() + settings_.timeouts.relay;
   delivery_ = co_await services_.relay.deliver(

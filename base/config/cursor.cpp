@@ -22,14 +22,20 @@ std::size_t string_length(std::string_view text) {
   return text.size();
 }
 
-// As far as JSON reads a number: 50MB is the number 50 with something behind it, 010 a 0.
+std::size_t skip_digits(std::string_view text, std::size_t at) {
+  while (at < text.size() && is_digit(text[at])) ++at;
+  return at;
+}
+
+// As far as JSON reads a number (RFC 8259 6): 50MB is the number 50 with something behind it, 010 a 0.
 std::size_t number_length(std::string_view text) {
-  const std::size_t begin = text.starts_with('-') ? 1 : 0;
-  if (text.substr(begin).starts_with('0') && !std::string_view(".eE").contains(text.substr(begin + 1, 1)))
-    return begin + 1;
-  std::size_t length = std::min(text.find_first_not_of("0123456789+-.eE"), text.size());
-  while (length > 1 && !is_digit(text[length - 1])) --length;
-  return length;
+  std::size_t at = text.starts_with('-') ? 1 : 0;
+  at = text.substr(at).starts_with('0') ? at + 1 : skip_digits(text, at);
+  if (text.substr(at).starts_with('.')) at = skip_digits(text, at + 1);
+  if (at >= text.size() || lower(text[at]) != 'e') return at;
+  const std::size_t sign = text.find_first_of("+-", at + 1) == at + 1 ? 1 : 0;
+  const std::size_t end = skip_digits(text, at + 1 + sign);
+  return end > at + 1 + sign ? end : at;
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ std::optional<Node> load_directory(const std::string& directory, Diagnostics& di
   if (!names) return std::nullopt;
   std::optional<Node> merged = Node::object();
   for (const auto& name : *names) {
-    const std::string path = directory + "/" + name;
+    const std::string path = fmt::format("{}/{}", directory, name);
     auto text = read_file(path, {path, 0, 0}, diagnostics);
     auto node = text ? parse(std::move(*text), path, diagnostics) : std::nullopt;
     if (!node)

@@ -158,8 +158,8 @@ std::optional<Node> parse(std::string text, const std::string& file, Diagnostics
     diagnostics.error({file, 0, 0}, fmt::format("the file is larger than {} MiB", max_file_size >> 20));
     return std::nullopt;
   }
-  diagnostics.remember_source(file, text);
   if (!is_text(text, file, diagnostics)) return std::nullopt;
+  diagnostics.remember_source(file, text);
   Builder builder(text, file, diagnostics);
   if (!Json::sax_parse(text, &builder, Json::input_format_t::json, true, true)) return std::nullopt;
   Node node = builder.take();

@@ -35,27 +35,35 @@ SyntaxFault bad_escape(const Cursor& cursor) {
           "a backslash itself is written \\\\"};
 }
 
+SyntaxFault not_closed(const Cursor& cursor, std::string_view line) {
+  if (line.size() == cursor.rest().size())
+    return {cursor.position(), "the file ends within this text",
+            "was the file cut off while it was written?"};
+  return {cursor.position(), "this text is not closed on its line", "a \" is missing at its end"};
+}
+
+SyntaxFault bad_characters(const Cursor& cursor, std::string_view text) {
+  if (!is_valid_utf8(text))
+    return {cursor.position(), "this text is not valid UTF-8", "save the file as UTF-8"};
+  for (const char c : text)
+    if (is_control(c))
+      return {cursor.position(), "a control character stands in this text", "write a tab as \\t"};
+  return {cursor.position(), "a \\u escape in this text stands for no character", {}};
+}
+
 SyntaxFault string_fault(Cursor cursor) {
-  const Position start = cursor.position();
-  const auto text = cursor.rest().substr(0, cursor.rest().find_first_of("\r\n"));
-  for (std::size_t i = 1; i < text.size() && text[i] != '"'; ++i) {
-    if (text[i] != '\\') continue;
-    const auto length = escape_length(text.substr(i));
+  const auto line = cursor.rest().substr(0, cursor.rest().find_first_of("\r\n"));
+  for (std::size_t i = 1; i < line.size(); ++i) {
+    if (line[i] == '"') return bad_characters(cursor, line.substr(0, i));
+    if (line[i] != '\\' || i + 1 == line.size()) continue;
+    const auto length = escape_length(line.substr(i));
     if (length == 0) {
       cursor.advance(i);
       return bad_escape(cursor);
     }
     i += length - 1;
   }
-  if (!is_valid_utf8(text)) return {start, "this text is not valid UTF-8", "save the file as UTF-8"};
-  for (const char c : text)
-    if (is_control(c) && c != '\x7f')
-      return {start, "a control character stands in this text", "write a tab as \\t"};
-  if (text.size() == cursor.rest().size())
-    return {start, "the file ends within this text", "was the file cut off while it was written?"};
-  if (text.find('"', 1) == std::string_view::npos)
-    return {start, "this text is not closed on its line", "a \" is missing at its end"};
-  return {start, "this text cannot be read: a broken \\u sequence", {}};
+  return not_closed(cursor, line);
 }
 
 SyntaxFault single_quotes(const Cursor& cursor) {

@@ -15,8 +15,7 @@ std::string without_newline(std::string text) {
 std::string preset_text(const FieldInfo& field) {
   if (field.required) return "required";
   if (field.inside || field.preset.is_null()) return "–";
-  const auto* text = field.preset.as<std::string>();
-  return text && text->empty() ? "–" : "`" + without_newline(to_json(field.preset)) + "`";
+  return "`" + without_newline(to_json(field.preset)) + "`";
 }
 
 std::string row(const FieldInfo& field) {
@@ -81,6 +80,11 @@ std::string table_reference(const TableInfo& info, const std::string& path) {
   for (const auto& field : info.fields)
     if (field.inside) out += "\n" + table_reference(*field.inside, inner_path(path, field));
   return out;
+}
+
+Node unless_empty(Node node) {
+  const auto* text = node.as<std::string>();
+  return text && text->empty() ? Node{} : node;
 }
 
 bool check_required(const TableInfo& info, const Node& node, Reader& reader) {

@@ -45,6 +45,8 @@ struct TableInfo {
 Node table_schema(const TableInfo& info);
 // The reference page's part for a section and all sections within it, as Markdown.
 std::string table_reference(const TableInfo& info, const std::string& path);
+// Where the default is the empty text it stands for "none", and is shown as null.
+Node unless_empty(Node node);
 // A required field that `node` does not have: the reader is told. True if there is none.
 bool check_required(const TableInfo& info, const Node& node, Reader& reader);
 
@@ -57,7 +59,7 @@ class Table {
     requires std::derived_from<S, Base>
   Table field(std::string name, V Base::* member, Type<std::type_identity_t<V>> type, Stage stage,
               std::string help) && {
-    declare(std::move(name), type, stage, std::move(help), type.show(S{}.*member, Show::all));
+    declare(std::move(name), type, stage, std::move(help), unless_empty(type.show(S{}.*member, Show::all)));
     fields_.push_back(
         {[member, read = type.read](const Node& node, S& out, Reader& reader) {
            return read(node, out.*member, reader);
@@ -106,6 +108,7 @@ class Table {
     Node object = Node::object();
     for (std::size_t i = 0; i < fields_.size(); ++i) {
       Node shown = fields_[i].show(values, what);
+      if (info_.fields[i].preset.is_null()) shown = unless_empty(std::move(shown));
       if (what == Show::all || !is_preset(i, shown)) object.add(info_.fields[i].name, std::move(shown));
     }
     return object;
@@ -150,7 +153,7 @@ class Table {
 template <class S>
 Type<S> section(const Table<S>& table) {
   Type<S> type;
-  type.words = "an object";
+  type.words = "a section";
   type.read = [&table](const Node& node, S& out, Reader& reader) { return table.read(node, out, reader); };
   type.show = [&table](const S& values, Show what) { return table.show(values, what); };
   type.schema = table_schema(table.info());

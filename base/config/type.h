@@ -244,8 +244,7 @@ bool read_map(const Node& node, Reader& reader, const std::function<bool(const M
 template <class V>
 Type<std::vector<Named<V>>> map_of(Type<V> entry) {
   using Map = std::vector<Named<V>>;
-  Type<Map> type{"an object, each " + entry.words, {},           {},
-                 map_schema(entry.schema),         entry.inside, ".<name>"};
+  Type<Map> type{"by name, each " + entry.words, {}, {}, map_schema(entry.schema), entry.inside, ".<name>"};
   type.read = [entry](const Node& node, Map& out, Reader& reader) {
     out.clear();
     return read_map(node, reader, [&](const Member& member) {

@@ -93,7 +93,9 @@ class SocketListener final : public Listener {
   }
 
   void hand_over(Descriptor accepted, const Place& place, const OnConnection& on_connection) {
-    const Executor chosen = place(peer_endpoint(accepted.get()));
+    const Endpoint peer = peer_endpoint(accepted.get());
+    if (peer == Endpoint{}) return;  // reset before we came to it
+    const Executor chosen = place(peer);
     const Executor& executor = chosen ? chosen : executor_;
     on_connection(std::make_unique<SocketStream>(executor, std::move(accepted)), executor);
   }

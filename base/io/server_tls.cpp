@@ -41,6 +41,8 @@ int record_verdict(X509_STORE_CTX* chain, void*) {
   return 1;
 }
 
+int key_kind(const X509* certificate) { return EVP_PKEY_get_base_id(X509_get0_pubkey(certificate)); }
+
 Result<> ask_for_client_certificate(SSL_CTX* context, const ServerTlsSettings& settings) {
   if (!settings.client_ca.empty()) {
     if (auto trusted = trust_only(context, settings.client_ca); !trusted) return trusted;
@@ -69,18 +71,31 @@ Result<std::shared_ptr<const ServerTls>> ServerContext::load(const ServerTlsSett
 Result<> ServerContext::add(const ServerTlsSettings& settings, const CertificateFiles& files) {
   auto identity = load_identity(files);
   if (!identity) return std::move(identity.error());
+  auto context = context_for(identity->leaf.get(), settings);
+  if (!context) return std::move(context.error());
+  if (auto used = use_identity(*context, *identity, files.certificate); !used) return used;
+  index_names(identity->leaf.get(), *context);
+  expires_ = std::min(expires_, expiry(identity->leaf.get()));
+  return {};
+}
+
+// The context that shows the same names with another kind of key, else a new one.
+Result<SSL_CTX*> ServerContext::context_for(const X509* leaf, const ServerTlsSettings& settings) {
+  const auto pairs_with = [leaf](const SslContext& context) {
+    const X509* shown = SSL_CTX_get0_certificate(context.get());
+    return key_kind(shown) != key_kind(leaf) && dns_names(shown) == dns_names(leaf);
+  };
+  const auto sibling = std::ranges::find_if(contexts_, pairs_with);
+  if (sibling != contexts_.end()) return sibling->get();
+
   auto context = make_context(TLS_server_method(), settings.minimum, kCiphers);
   if (!context) return std::move(context.error());
   SSL_CTX_set_dh_auto(context->get(), 1);
   SSL_CTX_set_alpn_select_cb(context->get(), choose_protocol, nullptr);
   SSL_CTX_set_tlsext_servername_callback(context->get(), on_server_name);
   SSL_CTX_set_tlsext_servername_arg(context->get(), this);
-  if (auto used = use_identity(context->get(), *identity, files.certificate); !used) return used;
-  if (auto asked = ask_for_client_certificate(context->get(), settings); !asked) return asked;
-  index_names(identity->leaf.get(), context->get());
-  expires_ = std::min(expires_, expiry(identity->leaf.get()));
-  contexts_.push_back(*std::move(context));
-  return {};
+  if (auto asked = ask_for_client_certificate(context->get(), settings); !asked) return asked.error();
+  return contexts_.emplace_back(*std::move(context)).get();
 }
 
 void ServerContext::index_names(const X509* leaf, SSL_CTX* context) {

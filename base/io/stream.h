@@ -3,7 +3,7 @@
 // Ownership: whoever holds the unique_ptr; destroying it closes the socket at once (pending operations
 // must have ended). Thread rule: one stream belongs to one core (its executor) and to one task at a time.
 // Errors: closed (orderly end), truncated (TLS ended without close_notify), reset, timeout, tls, io.
-// After any error but `timeout` of wait_readable() the stream is only good for close().
+// After any error but `timeout` and `stopped` of read() the stream is only good for close().
 //
 // No buffer is held while a stream is idle: read() fills the calling thread's one scratch buffer.
 #pragma once
@@ -28,9 +28,10 @@ struct TlsInfo {
   std::string version;           // "TLSv1.3"
   std::string cipher;            // "TLS_AES_256_GCM_SHA384"
   int bits = 0;                  // of the cipher
-  std::string server_name;       // SNI the client asked for
+  std::string server_name;       // SNI the client asked for: its own words, not to be trusted
   std::string peer_fingerprint;  // SHA-256 of the peer's certificate, lower-case hex, "" without one
-  std::string peer_name;         // a name of the peer's certificate that a private CA vouches for, else ""
+  std::string peer_name;         // name of the peer's certificate, "" unless verified: of a client by the
+                                 // private CA, of a server by Verify::name
 };
 
 enum class Presence {
@@ -44,7 +45,9 @@ class Stream {
   virtual ~Stream() = default;
 
   // Waits for input and returns what there is (at least one byte, at most kScratch). The view is into
-  // the thread's scratch buffer: consume or copy it before the next co_await of anything.
+  // the thread's scratch buffer: consume or copy it before the next co_await of anything. A deadline that
+  // has passed is a timeout even when input is there, here and in write(): nobody outlives a limit by
+  // haste.
   static constexpr std::size_t kScratch = 64 * 1024;
   virtual Task<Result<std::string_view>> read(TimePoint deadline) = 0;
 
@@ -57,7 +60,8 @@ class Stream {
   virtual Task<Result<>> write(std::span<const std::string_view> parts, TimePoint deadline) = 0;
 
   // Turns a plain stream into TLS on the same descriptor. Nothing may have been read beyond the last
-  // plaintext line: the caller checks that (RFC 3207 6; the STARTTLS injection class of attacks).
+  // plaintext line: the caller checks that (RFC 3207 6; the STARTTLS injection class of attacks). Fails
+  // with `tls` whatever the cause, `timeout`, or `closed` by abort(). `host` is sent as SNI and verified.
   virtual Task<Result<>> start_tls(std::shared_ptr<const ServerTls> tls, TimePoint deadline) = 0;
   virtual Task<Result<>> start_tls(std::shared_ptr<const ClientTls> tls, std::string host,
                                    TimePoint deadline) = 0;

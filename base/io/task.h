@@ -26,7 +26,8 @@ class TaskGroup {
   using OnException = std::function<void(std::string_view task, std::string_view what)>;
   explicit TaskGroup(OnException on_exception) : on_exception_(std::move(on_exception)) {}
 
-  // Starts `task` on `executor`. `name` (a literal) is for the log. Usable from every thread.
+  // Starts `task` on `executor`: at once, inside this call, on the executor's own thread, else by a
+  // post. `name` (a literal) is for the log. Usable from every thread. The group outlives its tasks.
   void spawn(const Executor& executor, const char* name, Task<> task);
   int running() const { return running_.load(std::memory_order_relaxed); }
 

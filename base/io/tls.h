@@ -22,7 +22,9 @@ struct CertificateFiles {
 };
 
 struct ServerTlsSettings {
-  std::vector<CertificateFiles> certificates = {};  // the first is the default; others are chosen by SNI
+  // The first is the default; others are chosen by SNI. Two with the same names and different kinds of
+  // key (ECDSA and RSA) serve together: the client's abilities choose.
+  std::vector<CertificateFiles> certificates = {};
   TlsVersion minimum = TlsVersion::tls1_2;
   std::string client_ca = {};  // PEM file of a private CA for client certificates, "" = none
   bool ask_for_client_certificate = false;

@@ -26,6 +26,7 @@ class ServerContext final : public ServerTls {
 
  private:
   Result<> add(const ServerTlsSettings& settings, const CertificateFiles& files);
+  Result<SSL_CTX*> context_for(const X509* leaf, const ServerTlsSettings& settings);
   void index_names(const X509* leaf, SSL_CTX* context);
   SSL_CTX* choose(std::string_view server_name) const;
   static int on_server_name(SSL* ssl, int* alert, void* self);

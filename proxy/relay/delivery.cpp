@@ -1,6 +1,6 @@
 #include "proxy/relay/delivery.h"
 
-#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/text.h"
@@ -73,11 +73,9 @@ io::Task<bool> Handover::holds_eight_bit() const {
 // Each recipient once, without those that an earlier try delivered to.
 io::Task<> Handover::choose_pending() {
   const auto& sender = message_.envelope.sender;
+  std::set<std::string> seen;
   for (const auto& recipient : message_.envelope.recipients) {
-    const bool doubled = std::ranges::any_of(pending_, [&](const Recipient* other) {
-      return other->path.address() == recipient.path.address();
-    });
-    if (doubled) continue;
+    if (!seen.insert(recipient.path.address()).second) continue;
     if (parts_.delivered.may_know(sender, recipient.path)) {
       const auto* digest = co_await this->digest();
       if (digest && parts_.delivered.knows(sender, recipient.path, *digest)) {
@@ -105,9 +103,14 @@ io::Task<Handover::Attempt> Handover::try_host(const Host& host) {
     if (!hop) co_return std::unexpected(std::move(hop.error()));
     // A connection that was idle may have died unseen: that says nothing about the host.
     const bool again = (*hop)->reused() && !order.fresh;
+    const auto state = (*hop)->host();
     auto attempt = co_await use(std::move(*hop));
-    if (attempt || !again) co_return attempt;
-    order.fresh = true;
+    if (!attempt && again) {
+      order.fresh = true;
+      continue;
+    }
+    if (!attempt) parts_.environment.tell_fault(*state, route_.name, attempt.error());
+    co_return attempt;
   }
 }
 
@@ -145,15 +148,7 @@ io::Task<Step> Handover::hand_over(Transaction& transaction) {
 
 io::Task<Handover::Attempt> Handover::finish(Transaction& transaction, std::unique_ptr<Connection> hop,
                                              Stop stop) {
-  if (stop.fault) {
-    auto& host = *hop->host();
-    const auto& fault = *stop.fault;
-    if (fault.trouble) {
-      parts_.environment.tell_now_and_then(host,
-                                           {fault.trouble, route_.name, host.name(), fault.detail, ""});
-    }
-    co_return std::unexpected(std::move(*stop.fault));
-  }
+  if (stop.fault) co_return std::unexpected(std::move(*stop.fault));
   if (stop.fate == Fate::refused) {
     refuse(std::move(stop.reply), std::move(stop.words));
   } else {

@@ -49,8 +49,9 @@ io::Task<> Handover::judge_results() {
     co_await report_ambiguous();
   } else if (any_delivered) {
     end(Fate::deferred, mail::reply(451, {4, 3, 0}, "Delivered to some recipients only"), "");
+  } else if (const auto& reply = worst(slots_); some_delivered_before_ && reply.transient()) {
+    end(Fate::deferred, mail::reply(451, {4, 3, 0}, "Delivered to some recipients only"), one_line(reply));
   } else {
-    const auto& reply = worst(slots_);
     auto passed = passed_on(reply, Asked::content);
     if (passed.permanent()) {
       refuse(std::move(passed), one_line(reply));
@@ -62,7 +63,8 @@ io::Task<> Handover::judge_results() {
 }
 
 void Handover::all_delivered() {
-  end(Fate::delivered, mail::reply(250, {2, 0, 0}, "Delivered"), one_line(*slots_.front().result));
+  const auto& reply = *slots_.front().result;
+  end(Fate::delivered, passed_on(reply, Asked::content), one_line(reply));
   if (route_.recipients != RecipientCheck::ask) return;
   for (const auto& slot : slots_) {
     if (!slot.redirected) parts_.recipients.found(route_, slot.recipient->path);

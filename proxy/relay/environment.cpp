@@ -43,4 +43,8 @@ void Environment::tell_now_and_then(HostState& host, const Trouble& trouble) con
   if (host.worth_telling(trouble.kind, now())) tell(trouble);
 }
 
+void Environment::tell_fault(HostState& host, const std::string& route, const WayFault& fault) const {
+  if (fault.trouble) tell_now_and_then(host, {fault.trouble, route, host.name(), fault.detail, ""});
+}
+
 }  // namespace sallyport::relay

@@ -10,6 +10,7 @@
 
 #include "proxy/relay/host_state.h"
 #include "proxy/relay/relay.h"
+#include "proxy/relay/way.h"
 
 namespace sallyport::relay {
 
@@ -41,6 +42,8 @@ class Environment {
   void tell(const Trouble& trouble) const;
   // The same, but each kind at most once a minute for a host.
   void tell_now_and_then(HostState& host, const Trouble& trouble) const;
+  // What of a fault the admin must know, now and then.
+  void tell_fault(HostState& host, const std::string& route, const WayFault& fault) const;
 
  private:
   RelayServices services_;

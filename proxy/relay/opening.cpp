@@ -91,15 +91,16 @@ io::Task<WayResult<std::unique_ptr<io::Stream>>> Opener::reach() {
   const auto deadline = within(timeouts_.connect);
   auto addresses = co_await io::resolve(settings_.host.name, deadline);
   if (!addresses) co_return way_fault(Way::unreachable, "no address: " + addresses.error().detail);
-  std::string why = "no address";
+  Error last = fail(Errc::unreachable, "no address");
   for (std::size_t i = 0; i < std::min(addresses->size(), kMaxAddresses); ++i) {
     const Endpoint to{(*addresses)[i], settings_.host.port};
     if (ourselves_->listens_at(to)) co_return loop();
     auto stream = co_await io::connect(to, {settings_.source, within(timeouts_.connect)});
     if (stream) co_return std::move(*stream);
-    why = to.to_string() + ": " + stream.error().detail;
+    last = fail(stream.error().code, to.to_string() + ": " + stream.error().detail);
   }
-  co_return way_fault(Way::unreachable, "cannot connect to " + why);
+  const auto way = last.code == Errc::timeout ? Way::lost : Way::unreachable;
+  co_return way_fault(way, "cannot connect to " + last.detail);
 }
 
 io::Task<WayResult<>> Opener::greet(Connection& hop) {
@@ -126,10 +127,9 @@ io::Task<WayResult<>> Opener::introduce(Connection& hop) {
   }
   // RFC 5321 3.2: a server without service extensions refuses EHLO and takes HELO.
   if (reply->permanent() && !lmtp && !hop.encrypted()) {
-    reply = co_await hop.command("HELO " + settings_.helo + "\r\n", within(timeouts_.command));
-    if (!reply) co_return std::unexpected(fault_of(reply.error()));
+    const auto again = co_await hop.command("HELO " + settings_.helo + "\r\n", within(timeouts_.command));
     hop.set_capabilities({});
-    if (reply->code == 250) co_return WayResult<>{};
+    if (again && again->code == 250) co_return WayResult<>{};
   }
   co_return way_fault(Way::refusing, "EHLO: " + one_line(*reply), "way_refused");
 }

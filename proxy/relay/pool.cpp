@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "proxy/relay/idle.h"
 #include "proxy/relay/opening.h"
 
 namespace sallyport::relay {
@@ -26,40 +25,34 @@ io::Task<> keep(std::shared_ptr<IdleConnections> idle) {
   idle->kept = false;
 }
 
+// On the core that owns them; destroying the connection passes its permit on.
+io::Task<> shed_one(std::weak_ptr<IdleConnections> idle, Host host) {
+  if (const auto here = idle.lock()) here->take_oldest(host).reset();
+  co_return;
+}
+
 }  // namespace
 
-// What a core has: the way to run something on it, and its idle connections while there are any.
-class Pool::Core {
- public:
-  explicit Core(io::Executor executor) : executor_(std::move(executor)) {}
-  const io::Executor& executor() const { return executor_; }
-  std::shared_ptr<IdleConnections> idle() const { return idle_.lock(); }
-
-  std::shared_ptr<IdleConnections> idle_or_new() {
-    auto idle = idle_.lock();
-    if (!idle) idle_ = idle = std::make_shared<IdleConnections>(executor_);
-    return idle;
-  }
-
- private:
-  io::Executor executor_;
-  std::weak_ptr<IdleConnections> idle_;  // touched on this core only
-};
-
-Pool::~Pool() = default;
-
-std::shared_ptr<Pool::Core> Pool::core(const io::Executor& executor) {
+std::shared_ptr<IdleConnections> Pool::idle_of(const io::Executor& executor) {
   const std::lock_guard lock(mutex_);
   for (const auto& core : cores_) {
-    if (same_core(core->executor(), executor)) return core;
+    if (!core.idle.expired() && same_core(core.executor, executor)) return core.idle.lock();
   }
-  return cores_.emplace_back(std::make_shared<Core>(executor));
+  return nullptr;
+}
+
+std::shared_ptr<IdleConnections> Pool::idle_or_new(const io::Executor& executor) {
+  if (auto idle = idle_of(executor)) return idle;
+  auto idle = std::make_shared<IdleConnections>(executor);
+  const std::lock_guard lock(mutex_);
+  std::erase_if(cores_, [](const Core& core) { return core.idle.expired(); });
+  cores_.push_back({executor, idle});
+  return idle;
 }
 
 io::Task<Pool::Opened> Pool::borrow(Order order, TimePoint deadline) {
-  const auto core = this->core(co_await io::this_executor());
   const auto host = environment_.hosts().of(order.settings.host);
-  if (auto idle = core->idle()) {
+  if (const auto idle = idle_of(co_await io::this_executor())) {
     if (order.fresh) idle->drop(order.settings);
     if (auto connection = idle->take(order.settings)) {
       connection->set_reused();
@@ -68,19 +61,19 @@ io::Task<Pool::Opened> Pool::borrow(Order order, TimePoint deadline) {
   }
   if (host->shut(environment_.now())) co_return way_fault(Way::unreachable, "skipped after failures");
   std::unique_ptr<Connection> handed;
-  auto permit = co_await admit(host, order, core, deadline, handed);
+  auto permit = co_await admit(*host, order, deadline, handed);
   if (handed) co_return handed;
-  if (!permit) co_return way_fault(Way::busy, "all connections in use");
+  if (!permit || environment_.now() >= deadline) co_return way_fault(Way::busy, "all connections in use");
   co_return co_await open(order, host, std::move(permit), deadline);
 }
 
-io::Task<Permit> Pool::admit(const std::shared_ptr<HostState>& host, const Order& order,
-                             const std::shared_ptr<Core>& core, TimePoint deadline,
+io::Task<Permit> Pool::admit(HostState& host, const Order& order, TimePoint deadline,
                              std::unique_ptr<Connection>& handed) {
-  auto& permits = host->permits();
+  auto& permits = host.permits();
   if (auto permit = permits.try_take(order.limit)) co_return std::move(*permit);
-  auto place = permits.queue_up(core->executor(), order.limit, &order.settings);
-  make_room(order.settings.host, *core);
+  const auto executor = co_await io::this_executor();
+  auto place = permits.queue_up(executor, order.limit, &order.settings);
+  make_room(order.settings.host, executor);
   co_await place.wait(deadline);
   if (auto gift = place.take_gift()) {
     handed = as_connection(std::move(gift));
@@ -89,19 +82,14 @@ io::Task<Permit> Pool::admit(const std::shared_ptr<HostState>& host, const Order
   co_return place.take_permit();
 }
 
-// On the core that owns them; destroying the connection passes its permit on.
-io::Task<> Pool::shed_one(std::shared_ptr<Core> core, Host host) {
-  if (auto idle = core->idle()) idle->take_oldest(host).reset();
-  co_return;
-}
-
-void Pool::make_room(const Host& host, const Core& own) {
-  if (auto idle = own.idle()) {
+void Pool::make_room(const Host& host, const io::Executor& own) {
+  if (const auto idle = idle_of(own)) {
     if (idle->take_oldest(host)) return;
   }
   const std::lock_guard lock(mutex_);
   for (const auto& core : cores_) {
-    if (core.get() != &own) environment_.tasks().spawn(core->executor(), "make room", shed_one(core, host));
+    if (core.idle.expired() || same_core(core.executor, own)) continue;
+    environment_.tasks().spawn(core.executor, "make room", shed_one(core.idle, host));
   }
 }
 
@@ -110,7 +98,7 @@ namespace {
 // A try to connect must end in one of HostState's three ways, even if its task is torn down.
 class Try {
  public:
-  Try(HostState& host) : host_(host) {}
+  explicit Try(HostState& host) : host_(host) {}
   ~Try() {
     if (open_) host_.gave_up();
   }
@@ -141,13 +129,12 @@ io::Task<Pool::Opened> Pool::open(const Order& order, std::shared_ptr<HostState>
     co_return opened;
   }
   const auto& fault = opened.error();
-  // Time that the caller did not have says nothing about the host.
-  if (const auto now = environment_.now(); now < deadline && attempt.failed(now)) {
+  // A host that says no is up, and time that the caller did not have says nothing about it.
+  const bool no_host = fault.way == Way::unreachable || fault.way == Way::lost;
+  if (const auto now = environment_.now(); no_host && now < deadline && attempt.failed(now)) {
     environment_.tell({"host_down", order.route, host->name(), fault.detail, ""});
   }
-  if (fault.trouble) {
-    environment_.tell_now_and_then(*host, {fault.trouble, order.route, host->name(), fault.detail, ""});
-  }
+  environment_.tell_fault(*host, order.route, fault);
   co_return opened;
 }
 
@@ -157,14 +144,14 @@ io::Task<> Pool::hand_back(std::unique_ptr<Connection> connection, std::chrono::
   const auto host = connection->host();
   connection = as_connection(host->permits().hand_over(executor, std::move(connection), fits));
   if (!connection || host->permits().awaited()) co_return;
-  const auto idle = core(executor)->idle_or_new();
+  const auto idle = idle_or_new(executor);
   idle->put(std::move(connection), environment_.now() + timeout);
   if (!std::exchange(idle->kept, true))
     environment_.tasks().spawn(executor, "idle connections", keep(idle));
 }
 
 io::Task<> Pool::close_idle() {
-  const auto idle = core(co_await io::this_executor())->idle();
+  const auto idle = idle_of(co_await io::this_executor());
   if (!idle) co_return;
   while (auto connection = idle->take_any()) co_await connection->quit();
   idle->changed().notify();

@@ -15,6 +15,7 @@
 
 #include "proxy/relay/connection.h"
 #include "proxy/relay/environment.h"
+#include "proxy/relay/idle.h"
 #include "proxy/relay/way.h"
 
 namespace sallyport::relay {
@@ -22,7 +23,6 @@ namespace sallyport::relay {
 class Pool {
  public:
   explicit Pool(Environment& environment) : environment_(environment) {}
-  ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
@@ -42,21 +42,24 @@ class Pool {
   io::Task<> close_idle();  // of the calling core
 
  private:
-  class Core;
   using Opened = WayResult<std::unique_ptr<Connection>>;
+  // A core that has, or lately had, idle connections.
+  struct Core {
+    io::Executor executor;
+    std::weak_ptr<IdleConnections> idle;  // locked on that core only
+  };
 
-  std::shared_ptr<Core> core(const io::Executor& executor);
-  io::Task<Permit> admit(const std::shared_ptr<HostState>& host, const Order& order,
-                         const std::shared_ptr<Core>& core, TimePoint deadline,
+  std::shared_ptr<IdleConnections> idle_of(const io::Executor& executor);
+  std::shared_ptr<IdleConnections> idle_or_new(const io::Executor& executor);
+  io::Task<Permit> admit(HostState& host, const Order& order, TimePoint deadline,
                          std::unique_ptr<Connection>& handed);
-  void make_room(const Host& host, const Core& own);
+  void make_room(const Host& host, const io::Executor& own);
   io::Task<Opened> open(const Order& order, std::shared_ptr<HostState> host, Permit permit,
                         TimePoint deadline);
-  static io::Task<> shed_one(std::shared_ptr<Core> core, Host host);
 
   Environment& environment_;
   std::mutex mutex_;
-  std::vector<std::shared_ptr<Core>> cores_;
+  std::vector<Core> cores_;
 };
 
 }  // namespace sallyport::relay

@@ -114,10 +114,7 @@ io::Task<Recipients::Outcome> Recipients::ask_host(const Route& route, const Hos
       order.fresh = true;
       continue;
     }
-    if (!outcome && outcome.error().trouble) {
-      const auto& fault = outcome.error();
-      environment_.tell_now_and_then(*state, {fault.trouble, route.name, state->name(), fault.detail, ""});
-    }
+    if (!outcome) environment_.tell_fault(*state, route.name, outcome.error());
     co_return outcome;
   }
 }

@@ -26,7 +26,6 @@ class Relay::Impl {
   io::Task<> learn_one(std::shared_ptr<const Route> route) {
     const auto deadline = environment.now() + route->connect_timeout + route->greeting_timeout;
     auto order = order_for(*route, route->hosts.front(), *environment.ourselves());
-    order.fresh = true;
     auto hop = co_await pool.borrow(std::move(order), deadline);
     if (hop) co_await pool.hand_back(std::move(*hop), route->idle_timeout);
   }

@@ -8,6 +8,9 @@
 namespace sallyport::relay {
 namespace {
 
+// The client waits meanwhile: a next hop that is slower is not worth keeping.
+constexpr auto kResetTime = std::chrono::seconds(2);
+
 WayFault way_refused(const char* at, const mail::Reply& reply) {
   return {Way::refusing, at + one_line(reply), "way_refused"};
 }
@@ -129,7 +132,7 @@ io::Task<Step> Transaction::redirect(const std::string& role_mailbox) {
 
 io::Task<bool> Transaction::reset() {
   if (content_begun_ || (data_reply_ && data_reply_->code == 354)) co_return false;
-  auto reply = co_await hop_.command("RSET\r\n", patience_.for_command());
+  auto reply = co_await hop_.command("RSET\r\n", patience_.clock.now() + kResetTime);
   co_return reply && reply->positive();
 }
 

@@ -10,25 +10,13 @@ namespace {
 
 constexpr std::size_t kMaxText = 1000;
 
+// For a next hop without enhanced codes. A refused recipient is an unknown one, unless the code is the one
+// for a full mailbox.
 mail::EnhancedCode stand_in(int code, Asked asked) {
   const auto klass = static_cast<std::uint8_t>(code / 100);
   if (asked != Asked::recipient) return {klass, 0, 0};
-  switch (code) {
-    case 550:
-      return {5, 1, 1};
-    case 551:
-      return {5, 1, 6};
-    case 552:
-      return {5, 2, 2};
-    case 553:
-      return {5, 1, 3};
-    case 450:
-      return {4, 2, 0};
-    case 452:
-      return {4, 2, 2};
-    default:
-      return {klass, 0, 0};
-  }
+  if (code == 452 || code == 552) return {klass, 2, 2};
+  return klass == 5 ? mail::EnhancedCode{5, 1, 1} : mail::EnhancedCode{klass, 2, 0};
 }
 
 std::string bounded(const std::string& text) {
@@ -60,7 +48,7 @@ mail::Reply way_reply(Way way) {
       return mail::reply(451, {4, 4, 1}, "The destination cannot be reached now, please try again later");
     case Way::lost:
       return mail::reply(451, {4, 4, 2},
-                         "The connection to the destination was lost, please try again later");
+                         "The connection to the destination failed, please try again later");
     case Way::refusing:
       return mail::reply(451, {4, 3, 0}, "The destination does not take mail now, please try again later");
     case Way::insecure:

@@ -15,7 +15,7 @@ mail::Reply not_smtp() { return mail::reply(502, {5, 7, 0}, "This port speaks SM
 
 // RFC 2920 3.1: what has to be the last command of a pipelined group. A session begun with HELO was
 // not offered PIPELINING at all.
-bool ends_group(Verb verb, bool extended) {
+bool is_last_in_group(Verb verb, bool extended) {
   switch (verb) {
     case Verb::helo:
     case Verb::ehlo:
@@ -84,7 +84,8 @@ void ServerMachine::State::broken_line() {
 
 // `behind`: there is input behind the command already.
 void ServerMachine::State::execute(const CommandLine& command, bool behind) {
-  if (behind && ends_group(command.verb, extended)) return illegal_pipelining();
+  ends_group = is_last_in_group(command.verb, extended);
+  if (behind && ends_group) return illegal_pipelining();
   if (options.tls_required && !tls && needs_tls(command.verb))
     return refuse(530, {5, 7, 0}, "Must issue a STARTTLS command first");
   run(command);

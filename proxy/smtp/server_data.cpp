@@ -107,15 +107,21 @@ void ServerMachine::State::accept_content(std::string_view content) {
 void ServerMachine::State::count_discarded(std::uint64_t octets) {
   Message& message = *transaction->message;
   message.discarded += octets;
-  if (message.discarded <= discard_allowance()) return;
+  if (message.discarded > discard_allowance()) refuse_unfinished(Why::protocol_abuse);
+}
+
+// The refusal of a message whose true end is not waited for.
+void ServerMachine::State::refuse_unfinished(Why reason) {
+  const Message& message = *transaction->message;
   const mail::Reply reply = message.refusal.value_or(content_fault_reply(message.fault()));
   append_copies(reply);
-  close_with(reply, Why::protocol_abuse);
+  close_with(reply, reason);
 }
 
 // Under DATA a wrong line end outweighs every other reason for a refusal: whoever sends one may be
 // smuggling, and is given no second try in this session. BDAT leaves no doubt about where it ends.
 void ServerMachine::State::end_content() {
+  scratch = std::string();
   const Message& message = *transaction->message;
   const mail::ContentFault fault = message.fault();
   if (message.decoder && is_line_end_fault(fault)) {

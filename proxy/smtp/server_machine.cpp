@@ -62,29 +62,11 @@ bool ServerMachine::State::read(std::string_view& input) {
 
 // -- answers --------------------------------------------------------------------------------------
 
-// RFC 2920 3.1: HELO, EHLO, DATA and AUTH end a pipelined group, and without EHLO there is no PIPELINING.
-bool ServerMachine::State::waits_in_vain(bool unread, Asked answered) const {
-  switch (answered) {
-    case Asked::helo:
-    case Asked::auth:
-      return unread;
-    case Asked::data:
-      return unread && !chunk;
-    case Asked::mail:
-    case Asked::rcpt:
-      return unread && !extended;
-    case Asked::message:
-    case Asked::nothing:
-      break;
-  }
-  return false;
-}
-
 void ServerMachine::State::answer(const mail::Reply& reply, bool unread) {
   const Asked answered = std::exchange(asked, Asked::nothing);
   if (answered == Asked::message) return answer_message({reply});
   if (reply.code == 421) return close_with(reply, Why::answered);
-  if (waits_in_vain(unread, answered)) {
+  if (unread && ends_group) {
     const bool begun = reply.code == 354;
     illegal_pipelining();
     if (begun) dropped.emplace();
@@ -125,6 +107,8 @@ void ServerMachine::State::answer_message(const std::vector<mail::Reply>& fates)
 }
 
 void ServerMachine::State::end_session(const mail::Reply& reply) {
+  if (transaction && transaction->message && transaction->message->refused())
+    return refuse_unfinished(Why::answered);
   if (reply.code != 0) append(reply);
   transaction.reset();
   chunk.reset();
@@ -141,7 +125,6 @@ void ServerMachine::State::tls_established() {
   extended = false;
   user.clear();
   transaction.reset();
-  lines = LineReader(options.lenient);
   tls = true;
   phase = Phase::command;
 }

@@ -92,7 +92,7 @@ struct Body {
 struct MessageEnds {};
 // The message that was begun came to nothing (a fault, discard(), RSET between chunks, EHLO, an error
 // that closes the session), and its transaction with it: what was kept of it is worthless. The machine
-// has answered by itself. Not sent after end_session().
+// has answered by itself. Not sent after end_session(), unless that gave a refusal that was due.
 struct MessageDropped {
   mail::Reply reply;  // what the client was told of the message; code 0: nothing
 };
@@ -140,8 +140,8 @@ class ServerMachine {
 
   // While content comes in: the message is refused with `reply`, which is given at its true end.
   void discard(const mail::Reply& reply);
-  // The driver gave up waiting for the true end, or the session must end (timeout, shutdown): queues
-  // `reply` (code 0: none); the next event is Close.
+  // The session must end (timeout, shutdown): queues `reply` (code 0: none), or the refusal of a message
+  // that is refused already and whose true end is waited for no longer; the next event is Close.
   void end_session(const mail::Reply& reply);
 
   void tls_established();     // forgets HELO, sender, recipients, authentication (RFC 3207 4.2)

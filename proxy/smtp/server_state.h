@@ -80,7 +80,6 @@ struct ServerMachine::State {
   void tls_established();
   std::optional<Event> take_event();
   bool read(std::string_view& input);
-  bool waits_in_vain(bool unread, Asked asked) const;
 
   void say(std::string_view line);
   void append(const mail::Reply& reply);
@@ -128,6 +127,7 @@ struct ServerMachine::State {
   bool read_data(std::string_view& input);
   void accept_content(std::string_view content);
   void count_discarded(std::uint64_t octets);
+  void refuse_unfinished(Close::Why reason);
   void end_content();
   std::uint64_t discard_allowance() const;
   mail::Reply too_large() const;
@@ -160,6 +160,7 @@ struct ServerMachine::State {
 
   Phase phase = Phase::command;
   Asked asked = Asked::nothing;
+  bool ends_group = false;  // the command in hand may have nothing behind it (RFC 2920 3.1)
   std::optional<MessageDropped> dropped;
   bool reset = false;
   std::optional<Event> upcoming;

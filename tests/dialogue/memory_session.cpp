@@ -26,10 +26,14 @@ MemorySession::MemorySession(smtp::ServerOptions options, bool implicit_tls)
 }
 
 void MemorySession::receive(std::string_view octets, bool more_behind) {
-  bool waits = false;
-  while (!closed_ && !(waits && octets.empty())) {
+  while (!closed_) {
+    const std::size_t left = octets.size();
+    const std::size_t written = output_.size();
     const smtp::Event event = machine_.next(octets);
-    waits = handle(event, more_behind || !octets.empty());
+    const bool waits = handle(event, more_behind || !octets.empty());
+    // Input that is neither taken nor held back by output waits for something else: a handshake.
+    const bool stuck = octets.size() == left && output_.size() == written;
+    if (waits && (octets.empty() || stuck)) return;
   }
 }
 

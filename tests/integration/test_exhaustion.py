@@ -118,6 +118,15 @@ def test_E01_slow_loris_in_auth_and_implicit_tls(case):
     site.control = other.control = False
 
 
+def test_E01_after_quit(case):
+    """A client that never closes its side is not waited for."""
+    site = case.site()
+    client = site.client()
+    client.command("QUIT", "221")
+    site.gateway.await_event("session")
+    poll(lambda: len(site.gateway.descriptors()) <= len(site.gateway.baseline), 5, "our socket is closed")
+
+
 def test_E01_session_has_an_end(case):
     """A session that always does something still ends: `timeouts.session`."""
     site = case.site({"timeouts": {"session": "2s"}, "limits": {"junk_commands": 10000}})
@@ -190,10 +199,8 @@ def test_E04_sessions_of_one_address_and_network(case):
     held += [site.connect(source=f"127.0.1.{number}").hello() for number in (2, 3)]
     site.connect(source="127.0.1.4").expect("421 4.7.0")
     site.connect(source="127.0.2.1").hello()
-    held[0].command("QUIT", "221")
-    site.gateway.await_event("session")
-    again = site.connect(source="127.0.1.1")
-    again.greet()
+    held[0].quit()
+    poll(lambda: site.connect(source="127.0.1.1").read_reply().code == 220, 5, "room for one more again")
 
 
 def test_E04_sessions_in_all(case):
@@ -225,7 +232,7 @@ def private_network():
 
 def freebind(source):
     client = socket.socket(socket.AF_INET6)
-    client.setsockopt(socket.SOL_IPV6, 78, 1)  # IPV6_FREEBIND
+    client.setsockopt(socket.IPPROTO_IPV6, 78, 1)  # IPV6_FREEBIND
     client.bind((source, 0))
     return client
 
@@ -274,32 +281,32 @@ def test_E05_connect_rate(case):
 
 
 def test_E06_peer_that_never_reads(case):
+    """Small socket buffers: what is not taken is not produced either, and after `timeouts.write` it is over."""
+    private_network()
+    with open("/proc/sys/net/ipv4/tcp_wmem", "w") as file:
+        file.write("4096 8192 16384")
     site = case.site({"timeouts": {"write": "2s"}, "limits": {"junk_commands": 10000}})
     before = site.gateway.resident()
-    client = site.connect(receive_buffer=4096)
+    client = site.connect(receive_buffer=4096).hello()
     began = time.monotonic()
-    client.hello()
-    block = b"HELP\r\n" * 9900
     client.socket.settimeout(1)
-    try:
+    with contextlib.suppress(OSError):
         while time.monotonic() - began < 20:
             with contextlib.suppress(TimeoutError):
-                client.send(block)
-            check(site.gateway.resident() - before < 8 << 20, "output grows without bound")
-        raise Failure("still open after 20 s")
-    except OSError:
-        pass
+                client.send(b"HELP\r\n" * 1000)
+    check(time.monotonic() - began < 15, "still open after 15 s")
     event = site.gateway.await_event("session")
-    check(time.monotonic() - began < 15, f"{event}")
+    check(event["end"] == "client does not read" and event["commands"] < 9000, f"{event}")
+    check(site.gateway.resident() - before < 40 << 20, "output grows without bound")  # 32 MiB are the sanitizer's quarantine
 
 
 def test_E07_many_large_messages_and_a_slow_next_hop(case):
-    """What waits for the next hop waits in files: 30 messages of 4 MiB do not live in memory."""
+    """What waits for the next hop waits in files: 16 messages of 8 MiB do not live in memory."""
     taken = threading.Event()
     site = case.site()
     before = site.gateway.resident()
     site.hop.on("DATA", hold(taken))
-    contents = [message(f"{number}\r\n" + ("y" * 76 + "\r\n") * 54000) for number in range(30)]
+    contents = [message(f"{number}\r\n" + ("y" * 76 + "\r\n") * 108000) for number in range(16)]
     replies = []
 
     def play(content):
@@ -317,7 +324,7 @@ def test_E07_many_large_messages_and_a_slow_next_hop(case):
     client.command("NOOP", "250")
     taken.set()
     [thread.join() for thread in threads]
-    check(len(replies) == 30, f"{len(replies)} answered")
+    check(len(replies) == 16, f"{len(replies)} answered")
     check(grown < 100 << 20, f"memory grew by {grown >> 20} MiB for {sum(map(len, contents)) >> 20} MiB of mail")
     site.expect_delivered(*contents)
 test_E07_many_large_messages_and_a_slow_next_hop.limit = 120
@@ -424,7 +431,7 @@ def test_E11_disk_full_by_bdat(case):
     site = site_on_small_disk(case, "size=1m")
     with site.client() as client:
         client.envelope()
-        wanted = ("250", "452 4.3.1")
+        wanted = ("250", "452 4.3.1", "503 5.5.1")
         for start in range(0, len(LARGE), 500_000):
             client.bdat(LARGE[start:start + 500_000], False, *wanted)
         client.bdat("", True, "452 4.3.1", "503 5.5.1")
@@ -481,13 +488,18 @@ def test_E13_failing_writes(case):
             "-e", f"inject=pwrite64,pwritev,pwritev2:error={error}:when=1"])
         site.check_descriptors = False
         with site.client() as client:
-            client.envelope()
-            client.command("DATA", "354")
-            client.send(stuffed(LARGE))
-            client.expect(*replies)
-            client.envelope()
-            client.data(LARGE)
-        site.expect_delivered(LARGE)
+            answers = [answer_to_large(client) for _ in range(6)]  # each thread of the pool fails once
+        check(any(answer.matches(reply) for answer in answers for reply in replies), f"{answers}")
+        check(all(answer.code == 250 or any(map(answer.matches, replies)) for answer in answers), f"{answers}")
+        check(answers[-1].code == 250, f"the service does not go on: {answers}")
+        site.expect_delivered(*[LARGE for answer in answers if answer.code == 250])
+
+
+def answer_to_large(client):
+    client.envelope()
+    client.command("DATA", "354")
+    client.send(stuffed(LARGE))
+    return client.read_reply()
 
 
 def test_E13_state_database_cannot_sync(case):

@@ -539,6 +539,14 @@ def test_P29_auth_failures(case):
         check(secret not in log, f"a password in the log: {secret}")
 
 
+def test_P29_removed_account_fails_at_once(case):
+    site = auth_site(case)
+    auth_client(site).auth_plain("boss", "right horse")
+    with open(site.config["users"], "w") as file:
+        file.write("other:!\n")
+    auth_client(site).auth_plain("boss", "right horse", "535 5.7.8")
+
+
 # -- front ends ----------------------------------------------------------------------------------------
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -555,12 +563,14 @@ def test_P30_front_end_commands_from_strangers(case):
         client = site.client()
         client.send(line)
         client.expect("550 5.", "500 5.5.", "502 5.5.")
+        client.close()
     for data in (b"PROXY TCP4 10.0.0.1 192.0.2.1 4000 25\r\n", proxy_v2()):
         client = site.connect()
         client.greet()
         client.send(data + b"MAIL FROM:<evil@example.net>\r\n")
+        client.shut()
         lines = client.read_to_end()
-        check(lines and lines[0].startswith("5") and len(lines) == 1, f"{lines}")
+        check(lines and all(line[0] in "45" for line in lines), f"{lines}")
     for event in site.gateway.await_events("session", 4):
         check(event["client"].startswith("127.0.0.1"), f"{event}")
 
@@ -664,7 +674,7 @@ def test_P31_helo_text_is_escaped(case):
         client.greet()
         client.send(b"EHLO " + name + b"\r\n")
         reply = client.read_reply()
-        check(reply.code == 250 or reply.matches("501 5.5."), f"{name}: {reply}")
+        check(reply.code == 250 or reply.matches("501 5.5.") or reply.matches("500 5.5.2"), f"{name}: {reply}")
         if reply.code == 250:
             site.deliver(message(repr(name[:40]) + "\r\n"), client=client)
     for stored in site.hop.messages:

@@ -40,21 +40,31 @@ def swaks(site, *options):
     program = need_program("swaks")
     result = subprocess.run([program, "--server", f"127.0.0.1:{site.port}", "--ehlo", "client.example.net", "--from", "sender@example.net",
                              *options], capture_output=True, text=True, timeout=40)
-    return result.returncode, result.stdout + result.stderr
+    text = result.stdout + result.stderr
+    if "TLS not available" in text:
+        raise Skip("swaks has no TLS here: libnet-ssleay-perl is not installed")
+    return result.returncode, text
 
 
 def test_real_swaks_delivers(case):
     need_program("swaks")
-    site = case.site(with_tls())
+    site = case.site()
     site.exact = site.count_sessions = False
     status, text = swaks(site, "--to", "anna@example.test", "--body", "hello from swaks")
     check(status == 0, text)
-    status, text = swaks(site, "--to", "anna@example.test", "--tls", "--body", "under TLS")
-    check(status == 0 and "=== TLS started" in text, text)
     status, text = swaks(site, "--to", "anna@example.test,bert@example.org", "--pipeline", "--body", "pipelined")
     check(status == 0, text)
-    first, second, third = site.hop.await_messages(3)
-    check(b"hello from swaks" in first.content and "ESMTPS" in second.trace and len(third.to) == 2, f"{second.trace}")
+    first, second = site.hop.await_messages(2)
+    check(b"hello from swaks" in first.content and len(second.to) == 2, f"{second.to}")
+
+
+def test_real_swaks_delivers_under_tls(case):
+    need_program("swaks")
+    site = case.site(with_tls())
+    site.exact = site.count_sessions = False
+    status, text = swaks(site, "--to", "anna@example.test", "--tls", "--body", "under TLS")
+    check(status == 0 and "=== TLS started" in text, text)
+    check("ESMTPS" in site.hop.await_messages(1)[0].trace, "no TLS")
 
 
 def test_real_swaks_is_refused(case):
@@ -122,7 +132,7 @@ ssl = no
 default_internal_user = {user}
 default_internal_group = {group}
 default_login_user = {user}
-first_valid_uid = 0
+first_valid_uid = 1
 mail_location = maildir:{run}/mail/%n
 service anvil {{
   chroot =
@@ -146,16 +156,25 @@ protocol lmtp {{
 """
 
 
+def mail_owner():
+    """Whose the mailboxes are: ours, or nobody's, for mail of root's is refused by Dovecot."""
+    return pwd.getpwuid(os.getuid()) if os.getuid() else pwd.getpwnam("nobody")
+
+
 def dovecot(case, port):
-    """Dovecot's LMTP, unprivileged on loopback, with the users anna and bert."""
-    program, run = need_program("dovecot"), case.path("dovecot")
-    os.makedirs(os.path.join(run, "mail"))
-    user, group = pwd.getpwuid(os.getuid()), grp.getgrgid(os.getgid())
+    """Dovecot's LMTP on loopback, with the users anna and bert."""
+    program, run, owner = need_program("dovecot"), case.path("dovecot"), mail_owner()
+    mail = os.path.join(run, "mail")
+    os.makedirs(mail)
+    os.chown(mail, owner.pw_uid, owner.pw_gid)
+    for folder in (run, case.directory, os.path.dirname(case.directory)):
+        os.chmod(folder, 0o755)
+    internal = pwd.getpwuid(os.getuid())
     with open(os.path.join(run, "dovecot.conf"), "w") as file:
-        file.write(DOVECOT.format(run=run, user=user.pw_name, group=group.gr_name, port=port))
+        file.write(DOVECOT.format(run=run, user=internal.pw_name, group=grp.getgrgid(internal.pw_gid).gr_name, port=port))
     with open(os.path.join(run, "users"), "w") as file:
         for name in ("anna", "bert"):
-            file.write(f"{name}@example.test:{{PLAIN}}x:{os.getuid()}:{os.getgid()}::{run}/mail/{name}::\n")
+            file.write(f"{name}@example.test:{{PLAIN}}x:{owner.pw_uid}:{owner.pw_gid}::{mail}/{name}::\n")
     return Server([program, "-F", "-c", os.path.join(run, "dovecot.conf")], port), run
 
 
@@ -273,11 +292,10 @@ def test_real_postfix_as_next_hop(case):
             client.rcpt("anna@example.test")
             reply = client.rcpt("nobody@example.test", "550 5.1.1")
             check("unknown in virtual mailbox table" in reply.last, f"{reply}")
-            content = message("to postfix\r\n.\r\n")
-            client.data(content)
+            client.data(message("to postfix\r\n.\r\nthe end\r\n"))
         folder = os.path.join(run, "mail")
         poll(lambda: os.path.exists(os.path.join(folder, "anna")), 20, "the mailbox")
         with open(os.path.join(folder, "anna"), "rb") as file:
-            check(content.replace(b"\r\n", b"\n").rstrip() in file.read(), "content")
+            check(b"to postfix\n.\nthe end\n" in file.read(), "content")
         master = os.path.join(run, "spool", "pid", "master.pid")
         check(os.path.exists(master), "a master of our own")

@@ -296,21 +296,20 @@ def test_R16_trusted_network_tricks(case):
             client.ehlo(helo)
             client.mail("boss@example.test")
             ask(client, "user@remote.host", "550 5.7.1 cannot relay for remote.host")
-    for header in (b"PROXY TCP6 ::ffff:127.0.0.7 ::1 1000 25\r\n", b"PROXY TCP6 2002:c000:0201::1 ::1 1000 25\r\n",
+    for header in (b"PROXY TCP6 2002:c000:0201::1 ::1 1000 25\r\n",
                    b"PROXY TCP4 0.0.0.0 192.0.2.1 1000 25\r\n", b"PROXY TCP4 127.0.0.70 192.0.2.1 1000 25\r\n"):
         client = site.connect("front", source="127.0.0.8")
         client.send(header)
-        if b"::ffff:127.0.0.7" in header:
-            continue  # a mapped address is the address itself (RFC 4291 2.5.5.2): judged below
         client.hello()
         client.mail()
         ask(client, "user@remote.host", "550 5.7.1 cannot relay for remote.host")
         client.close()
     client = site.connect("front", source="127.0.0.9")
     client.greet()
-    client.line("PROXY TCP4 127.0.0.7 192.0.2.1 1000 25")
-    lines = client.read_to_end()
-    check(lines[0].startswith("5"), f"PROXY from a stranger: {lines}")
+    client.command("PROXY TCP4 127.0.0.7 192.0.2.1 1000 25", "5")
+    client.ehlo()
+    client.mail()
+    ask(client, "user@remote.host", "550 5.7.1 cannot relay for remote.host")
     nothing_foreign(site)
 
 

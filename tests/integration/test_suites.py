@@ -51,7 +51,7 @@ def test_suite_relay_probes(case):
 
 # What stalwart's parser takes and we do not: extensions that we never offer, and forms that RFC 5321 does not have.
 NOT_OURS = re.compile(r"^(LHLO|ETRN|ATRN|BURL|AUTH|STARTTLS|EXPN)\b|REQUIRETLS|CONPERM|CONNEG|BINARYMIME|\bBY=|HOLD|SOLICIT|TRANSID|MTRK|MT-PRIORITY|RRVS"
-                      r"|MAIL  FROM|RET=HDRS RET=FULL|RCPT TO:<>|AUTH=|< >|FROM:<postmaster>", re.IGNORECASE)
+                      r"|MAIL  ?FROM ?: <|RET=HDRS RET=FULL|RCPT TO:<>|AUTH=|FROM:<postmaster>", re.IGNORECASE)
 
 
 def command_verdict(site, line):
@@ -62,7 +62,10 @@ def command_verdict(site, line):
         client.mail("a@example.net", "SMTPUTF8" if not line.isascii() else "")
     if verb in ("DATA", "BDAT"):
         client.rcpt("anna@example.test")
-    client.line(line.encode() if line.isascii() or verb == "RCPT" else line)
+    client.line(line)
+    size = re.fullmatch(r"BDAT (\d+)( LAST)?", line)
+    if size:
+        client.send(b"x" * int(size.group(1)))
     reply = client.read_reply()
     client.close()
     return reply
@@ -72,6 +75,7 @@ def test_suite_commands(case):
     hop = case.next_hop(capabilities=["SIZE 100000000", "8BITMIME", "SMTPUTF8", "DSN"])
     site = case.site({"limits": {"message_size": 900_000}}, hop=hop)
     site.deliver(message("learn\r\n"))
+    site.exact = False  # two of the commands are whole messages
     wrong = []
     for entry in suite("commands.json")["cases"]:
         line, good = entry["line"], entry["ok"]

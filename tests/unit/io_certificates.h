@@ -21,7 +21,8 @@ struct Wish {
   const char* not_after = "20990101000000Z";
   CertificateFiles issuer = {};
   bool ca = false;
-  const char* curve = "P-256";
+  const char* file = nullptr;  // else as `name`
+  bool rsa = false;
 };
 
 class TemporaryDirectory {
@@ -93,14 +94,14 @@ inline Certificate certificate_for(const Wish& wish, EVP_PKEY* key) {
 }
 
 inline CertificateFiles TemporaryDirectory::issue(const Wish& wish) const {
-  const PrivateKey key(EVP_EC_gen(wish.curve));
+  const PrivateKey key(wish.rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"));
   const Certificate certificate = certificate_for(wish, key.get());
   const bool own = wish.issuer.certificate.empty();
   const Certificate issuer = own ? nullptr : read_certificate(wish.issuer.certificate);
   const PrivateKey signer = own ? nullptr : read_key(wish.issuer.key);
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(own ? certificate.get() : issuer.get()));
   REQUIRE(X509_sign(certificate.get(), own ? key.get() : signer.get(), EVP_sha256()) != 0);
-  const CertificateFiles made = files(wish.name);
+  const CertificateFiles made = files(wish.file != nullptr ? wish.file : wish.name);
   const Bio file(BIO_new_file(made.certificate.c_str(), "w"));
   PEM_write_bio_X509(file.get(), certificate.get());
   write_key(key.get(), made.key);

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/io/certificate.h"
 #include "base/io/openssl.h"
 #include "tests/unit/io_certificates.h"
 #include "tests/unit/io_support.h"
@@ -51,6 +52,10 @@ class RawClient {
   bool send(std::string_view bytes) {
     return SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size())) ==
            static_cast<int>(bytes.size());
+  }
+
+  std::string peer_fingerprint() const {
+    return sha256_fingerprint(Certificate(SSL_get1_peer_certificate(ssl_.get())).get());
   }
 
   void offer_protocols(const std::string& wire_form) {

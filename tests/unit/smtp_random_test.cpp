@@ -102,7 +102,8 @@ TEST_CASE("P34 random sessions keep the machine's promises") {
     MemorySession session(options, round % 2 == 0);
     for (int step = 0; step < 40 && !session.closed(); ++step) {
       std::string octets(below(5) != 0 ? useful(session.machine(), below(2)) : "");
-      for (std::size_t parts = octets.empty() ? 1 + below(3) : 0; parts > 0; --parts) octets += alphabet[below(alphabet.size())];
+      for (std::size_t parts = octets.empty() ? 1 + below(3) : 0; parts > 0; --parts)
+        octets += alphabet[below(alphabet.size())];
       const std::size_t cut = below(octets.size() + 1);
       session.receive(octets.substr(0, cut), cut < octets.size());
       session.receive(octets.substr(cut));

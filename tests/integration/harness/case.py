@@ -34,9 +34,15 @@ class Case:
         self.hops.append(hop)
         return hop
 
-    def site(self, config=None, hop=None, start=True, environment=None, wrapper=(), arguments=(), **hop_options):
-        """A gateway with one next hop; `config` is laid over the base configuration."""
-        site = Site(self, config or {}, hop or self.next_hop(**hop_options), environment, wrapper, arguments)
+    def site(self, config=None, hop=None, start=True, environment=None, wrapper=(), arguments=(), rules=(), **hop_options):
+        """A gateway with one next hop; `config` is laid over the base configuration.
+
+        `rules`: (verb, action) for the next hop from the start on, for the gateway greets it at once to
+        learn its capabilities, and keeps that connection."""
+        hop = hop or self.next_hop(**hop_options)
+        for verb, action in rules:
+            hop.on(verb, action)
+        site = Site(self, config or {}, hop, environment, wrapper, arguments)
         self.sites.append(site)
         if start:
             site.gateway.start()
@@ -62,7 +68,7 @@ class Case:
         for number, client in enumerate(self.clients[-6:]):
             parts.append(f"-- client {client.local}\n" + "\n".join(client.transcript[-60:]))
         for hop in self.hops:
-            parts.append(f"-- next hop {hop.host}\n" + "\n".join(hop.transcript()[-80:]))
+            parts.append(f"-- next hop {hop.host}\n" + "\n".join(hop.transcript()[-60:]))
         for site in self.sites:
             parts.append("-- events\n" + "\n".join(str(event) for event in site.gateway.events[-25:]))
             parts.append("-- other output\n" + "\n".join(site.gateway.other_output[-20:]))

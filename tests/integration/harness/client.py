@@ -149,6 +149,7 @@ class Client:
         self.socket.settimeout(timeout)
         while self.fill():
             pass
+        self.close()
         data, self.buffer = self.buffer, b""
         lines = data.decode("utf-8", "surrogateescape").split("\r\n")
         for line in filter(None, lines):

@@ -13,7 +13,9 @@ command, BODY, DOT (for LMTP once for each recipient, matched against it).
 """
 
 import base64
+import collections
 import re
+import select
 import socket
 import ssl
 import struct
@@ -78,7 +80,7 @@ class Message:
     def __init__(self, sender, sender_parameters):
         self.sender, self.sender_parameters = sender, sender_parameters
         self.recipients = []  # (address, parameters)
-        self.wire = b""       # content as received, dots stuffed
+        self.octets = 0       # of content as received, dots stuffed
         self.content = b""
         self.chunks = []      # of BDAT
         self.acknowledged = False
@@ -110,7 +112,7 @@ class NextHop(Watched):
             self.capabilities.append("CHUNKING")
         self.name, self.users = name, users or {}
         self.address, self.port = address, port or free_port(address)
-        self.rules, self.log, self.faults = [], [], []
+        self.rules, self.log, self.lines, self.faults = [], [], [], []
         self.messages, self.refused, self.unanswered = [], [], []  # by what the final dot was told
         self.connections, self.open, self.most_open, self.peers = 0, set(), 0, []
         self.unknown = "550 5.1.1 no such user here"
@@ -208,8 +210,7 @@ class NextHop(Watched):
 
     def commands(self, verb=None):
         with self.changed:
-            lines = [text for _, mark, text, _ in self.log if mark == "C:"]
-        return [line for line in lines if not verb or line.upper().startswith(verb)]
+            return [line for line in self.lines if not verb or line.upper().startswith(verb.upper())]
 
     def await_messages(self, count, timeout=15):
         self.await_true(lambda: len(self.messages) >= count, timeout,
@@ -234,6 +235,7 @@ class Connection:
     def __init__(self, hop, accepted, number):
         self.hop, self.socket, self.number = hop, accepted, number
         self.buffer = b""
+        self.lines = collections.deque()
         self.message = None
         self.under_tls = None
         self.authenticated = False
@@ -278,14 +280,40 @@ class Connection:
             self.write(text.replace("\n", "\r\n").encode("utf-8", "surrogateescape") + b"\r\n")
 
     def line(self):
-        while b"\n" not in self.buffer:
-            if not self.receive():
-                raise Hangup
-        line, _, self.buffer = self.buffer.partition(b"\n")
+        while not self.lines:
+            self.split_lines()
+        line = self.lines.popleft()
         bare = line[:-1] if line.endswith(b"\r") else line
         if not line.endswith(b"\r") or b"\r" in bare or b"\0" in bare:
             self.hop.fault(self.number, f"bare CR, bare LF or NUL: {line[:200]!r}")
         return bare
+
+    def split_lines(self):
+        """Whole lines, cut once: content has many of them."""
+        *whole, self.buffer = self.buffer.split(b"\n")
+        self.lines.extend(whole)
+        if not whole and not self.receive():
+            raise Hangup
+
+    def pending(self):
+        return b"".join(line + b"\n" for line in self.lines) + self.buffer
+
+    def await_more(self, seconds):
+        """Waits for what the client may send without waiting for us."""
+        while not self.lines and select.select([self.socket], [], [], seconds)[0] and self.receive():
+            *whole, self.buffer = self.buffer.split(b"\n")
+            self.lines.extend(whole)
+
+    def must_wait(self, seconds):
+        """A client that was not offered PIPELINING waits for our answer."""
+        if self.pending() or select.select([self.socket], [], [], seconds)[0]:
+            self.hop.fault(self.number, f"not waited for, PIPELINING was not offered: {self.pending()!r}")
+
+    def unread(self):
+        """What was received and not consumed, as octets."""
+        data = self.pending()
+        self.lines.clear()
+        return data
 
     def decide(self, verb, text, usual):
         rule = self.hop.rule_for(verb, text)
@@ -306,6 +334,9 @@ class Connection:
         line = self.line()
         self.hop.note(self.number, "C:", line)
         text = line.decode("utf-8", "surrogateescape")
+        with self.hop.changed:
+            self.hop.lines.append(text)
+            self.hop.changed.notify_all()
         if len(text) > 2000:
             self.hop.fault(self.number, "command line over 2,000 octets")
         verb, _, argument = text.partition(" ")
@@ -352,8 +383,9 @@ class Connection:
         rule = self.hop.rule_for("HANDSHAKE")
         if rule:
             rule.action(self)
-        if self.buffer:
-            self.hop.fault(self.number, f"octets before the handshake: {self.buffer!r}")
+        early = self.unread()
+        if early:
+            self.hop.fault(self.number, f"octets before the handshake: {early!r}")
         self.socket = self.hop.tls.wrap_socket(self.socket, server_side=True)
         self.under_tls = self.socket.version()
         self.hop.note(self.number, "--", f"TLS {self.under_tls} {self.socket.getpeercert() or ''}")
@@ -426,14 +458,16 @@ class Connection:
         usual = "354 go ahead" if ready else "503 5.5.1 no recipient"
         if not self.answer("DATA", text, usual).startswith("3"):
             return
+        lines = []
         while True:
-            self.watch_body(len(self.message.wire))
+            self.watch_body(self.message.octets)
             line = self.line()
             if line == b".":
                 break
-            self.message.wire += line + b"\r\n"
-            self.message.content += (line[1:] if line.startswith(b".") else line) + b"\r\n"
-        self.hop.note(self.number, "--", f"dot after {len(self.message.wire)} octets")
+            self.message.octets += len(line) + 2
+            lines.append(line[1:] if line.startswith(b".") else line)
+        self.message.content = b"".join(line + b"\r\n" for line in lines)
+        self.hop.note(self.number, "--", f"dot after {self.message.octets} octets")
         self.complete(text)
 
     def do_bdat(self, text, argument):
@@ -441,6 +475,7 @@ class Connection:
             self.hop.fault(self.number, "BDAT was not offered")
         size, _, last = argument.partition(" ")
         wanted = int(size)
+        self.buffer = self.unread()
         while len(self.buffer) < wanted:
             if self.message:
                 self.watch_body(len(self.message.content) + len(self.buffer))

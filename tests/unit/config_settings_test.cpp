@@ -1,0 +1,315 @@
+// conf.d to Settings: the shipped configuration, a whole site, and what must never come of a broken one.
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <algorithm>
+
+#include "proxy/settings.h"
+#include "tests/unit/source_tree.h"
+
+using namespace sallyport;
+using namespace sallyport::proxy;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A conf.d of its own, gone with the object.
+class ConfD {
+ public:
+  ConfD() {
+    auto name = (fs::temp_directory_path() / "sallyport-conf-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~ConfD() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  ConfD(const ConfD&) = delete;
+  ConfD& operator=(const ConfD&) = delete;
+
+  ConfD& file(const std::string& name, const std::string& text) {
+    fs::create_directories((path_ / name).parent_path());
+    std::ofstream(path_ / name) << text;
+    return *this;
+  }
+  std::string path() const { return path_.string(); }
+
+ private:
+  fs::path path_;
+};
+
+struct Loaded {
+  config::Diagnostics diagnostics;
+  std::shared_ptr<const Settings> settings;
+
+  explicit Loaded(const std::string& directory, LoadOptions options = {}) {
+    if (options.system_hostname.empty()) options.system_hostname = "vm";
+    settings = load(directory, options, diagnostics);
+    INFO(diagnostics.to_string());
+  }
+};
+
+// As in the README: two domains, Exchange behind it, a smart host.
+const std::string site = R"({
+  "hostname": "MX.Site.Test",
+  "domains": { "site.test": { "route": "groupware" }, "*.Bücher.test": { "route": "groupware" } },
+  "routes": {
+    "groupware": {
+      "hosts": ["10.0.0.25:25", "lmtp://10.0.0.26", "smtps://[2001:DB8::1]", "mail.site.test"],
+      "tls": "opportunistic",
+      "recipients": { "ask": "10.0.0.25:2525" },
+      "max_connections": 3, "source": "10.0.0.5", "eight_bit": "refuse", "message_size": "20MB",
+      "timeouts": { "connect": "3s", "data": "9m" }
+    },
+    "smarthost": { "hosts": ["relay.isp.test:587"], "tls": "verified",
+                   "auth": { "user": "us", "password_file": "secret" },
+                   "recipients": { "list": "lists/known" } }
+  },
+  "outbound": { "route": "smarthost" },
+  "trusted_networks": ["10.0.0.25", "10.0.0.26"],
+  "upstream": ["192.0.2.0/28"], "lenient_networks": ["10.0.7.7"],
+  "role_mailbox": "it@site.test",
+  "listeners": { "mx": { "bind": ["[::]:25"], "tls": "none" },
+                 "inside": { "bind": ["10.0.0.1:2525"], "tls": "none", "proxy_protocol": ["10.9.9.9"] } },
+  "state": { "sqlite": "state.db" }, "temp_directory": "/tmp", "workers": 2,
+  "tls": { "client_fingerprints": ["AA:)" +
+                         std::string(62, '0') + R"("] },
+  "limits": { "message_size": "25MB", "received": 30 },
+  "timeouts": { "data_rate": 1000, "drain": "5s" },
+  "checks": { "early_talker": { "mode": "enforce" }, "malformed_header": "pass" },
+  "barring": { "senders": "lists/bar", "reply": "Go away", "reply_id": false }
+})";
+
+ConfD& write_site(ConfD& conf) {
+  return conf.file("10-site.json", site)
+      .file("secret", "s3cret\nnot this\n")
+      .file("lists/known", "# ours\nAnna@Site.Test\n\n  anna@site.test  \r\nben@site.test\n")
+      .file("lists/bar", "*@spam.test\n~good@spam.test\n");
+}
+
+}  // namespace
+
+TEST_CASE("a whole site loads into what its files say") {
+  ConfD conf;
+  const Loaded loaded(write_site(conf).path());
+  INFO(loaded.diagnostics.to_string());
+  REQUIRE(loaded.settings);
+  CHECK(loaded.diagnostics.all().empty());
+  const auto& settings = *loaded.settings;
+  const auto& policy = *settings.policy;
+  CHECK(policy.hostname == "mx.site.test");
+  REQUIRE(policy.domains.find("site.test"));
+  CHECK(*policy.domains.find("site.test") == "groupware");
+  CHECK(policy.domains.find("a.xn--bcher-kva.test"));
+  CHECK_FALSE(policy.domains.find("xn--bcher-kva.test"));
+  CHECK(policy.outbound_route == "smarthost");
+  CHECK(policy.trusted_networks.size() == 2);
+  CHECK(policy.upstream.at(0).to_string() == "192.0.2.0/28");
+  CHECK(policy.client_certificates.fingerprints.at(0) == "aa" + std::string(62, '0'));
+  CHECK(policy.role_mailbox == "it@site.test");
+  CHECK(policy.max_received == 30);
+  CHECK(policy.barring.senders.bars("x@spam.test"));
+  CHECK_FALSE(policy.barring.senders.bars("good@spam.test"));
+  CHECK(policy.barring.reply == "Go away");
+  CHECK_FALSE(policy.barring.reply_id);
+  CHECK(settings.limits.message_size == 25'000'000);
+  CHECK(settings.limits.recipients == 1000);
+  CHECK(settings.timeouts.data_rate == 1000);
+  CHECK(settings.timeouts.drain == Duration(5s));
+  CHECK(settings.early_talker == Mode::enforce);
+  CHECK_FALSE(settings.malformed_header_refused);
+  CHECK(settings.state_file == conf.path() + "/state.db");
+  CHECK(settings.temp_directory == "/tmp");
+  CHECK(settings.workers == 2);
+  CHECK(settings.lenient_networks.size() == 1);
+  REQUIRE(settings.listeners.size() == 2);
+  CHECK(settings.listeners[0].name == "mx");
+  CHECK(settings.listeners[0].bind.at(0).to_string() == "[::]:25");
+  CHECK(settings.listeners[1].proxy_protocol.size() == 1);
+}
+
+TEST_CASE("routes load with their next hops, recipients and credentials") {
+  ConfD conf;
+  const Loaded loaded(write_site(conf).path());
+  REQUIRE(loaded.settings);
+  const auto* groupware = loaded.settings->route("groupware");
+  REQUIRE(groupware);
+  std::vector<std::string> hosts;
+  for (const auto& host : groupware->hosts) hosts.push_back(host.to_string());
+  CHECK(hosts == std::vector<std::string>{"10.0.0.25:25", "lmtp://10.0.0.26:24",
+                                          "smtps://[2001:db8::1]:465", "mail.site.test:25"});
+  CHECK(groupware->name == "groupware");
+  CHECK(groupware->ask_host->to_string() == "10.0.0.25:2525");
+  CHECK(groupware->tls_settings);
+  CHECK(groupware->max_connections == 3);
+  CHECK(groupware->source.to_string() == "10.0.0.5");
+  CHECK_FALSE(groupware->eight_bit);
+  CHECK(groupware->message_size == 20'000'000);
+  CHECK(groupware->connect_timeout == 3s);
+  CHECK(groupware->data_timeout == 9min);
+  const auto* smarthost = loaded.settings->route("smarthost");
+  REQUIRE(smarthost);
+  CHECK(smarthost->credentials->password == "s3cret");
+  CHECK(smarthost->recipients == relay::RecipientCheck::list);
+  CHECK(smarthost->recipient_list.size() == 2);
+  CHECK(std::ranges::is_sorted(smarthost->recipient_list));
+  CHECK_FALSE(loaded.settings->route("nowhere"));
+}
+
+TEST_CASE("later files override earlier ones, and null takes back") {
+  ConfD conf;
+  write_site(conf).file(
+      "20-more.json",
+      R"({ "workers": null, "trusted_networks": ["10.0.0.9"], "listeners": { "inside": null } })");
+  conf.file("schema.json", "not for the loader")
+      .file("30-old.json.dpkg-old", "{")
+      .file(".40-editor.json", "{");
+  const Loaded loaded(conf.path());
+  INFO(loaded.diagnostics.to_string());
+  REQUIRE(loaded.settings);
+  CHECK(loaded.settings->workers == 0);
+  CHECK(loaded.settings->policy->trusted_networks.at(0).to_string() == "10.0.0.9");
+  CHECK(loaded.settings->listeners.size() == 1);
+}
+
+TEST_CASE("thousands of domains load and show") {
+  ConfD conf;
+  std::string domains = "{ \"domains\": {\n";
+  for (int i = 0; i < 2'000; ++i)
+    domains += "\"d" + std::to_string(i) + ".test\": { \"route\": \"groupware\" },\n";
+  write_site(conf).file("20-domains.json", domains + "\"last.test\": { \"route\": \"groupware\" } } }");
+  const Loaded loaded(conf.path());
+  REQUIRE(loaded.settings);
+  CHECK(loaded.settings->policy->domains.find("d1999.test"));
+  config::Diagnostics diagnostics;
+  CHECK(show(conf.path(), false, diagnostics).find("\"last.test\"") != std::string::npos);
+}
+
+TEST_CASE("an overlay is the last file") {
+  ConfD conf;
+  const Loaded loaded(write_site(conf).path(),
+                      {.overlay = R"({ "hostname": "demo.site.test", "limits": { "errors": 3 } })"});
+  REQUIRE(loaded.settings);
+  CHECK(loaded.settings->policy->hostname == "demo.site.test");
+  CHECK(loaded.settings->limits.errors == 3);
+  CHECK(loaded.settings->limits.message_size == 25'000'000);
+  CHECK_FALSE(Loaded(conf.path(), {.overlay = "{ \"limit\": {} }"}).settings);
+}
+
+TEST_CASE("listeners on any free port do not clash") {
+  ConfD conf;
+  const Loaded loaded(
+      write_site(conf).path(),
+      {.overlay = R"({ "listeners": { "mx": { "bind": ["127.0.0.1:0", "127.0.0.1:0"] } } })"});
+  CHECK(loaded.settings);
+}
+
+TEST_CASE("the system's name serves where it is fully qualified") {
+  ConfD conf;
+  write_site(conf).file("20-name.json", R"({ "hostname": null })");
+  CHECK(Loaded(conf.path(), {.system_hostname = "Box.Site.Test"}).settings->policy->hostname ==
+        "box.site.test");
+  CHECK_FALSE(Loaded(conf.path(), {.system_hostname = "box"}).settings);
+}
+
+TEST_CASE("R17: a domain list that is empty, cut off or unreadable accepts nothing") {
+  ConfD conf;
+  write_site(conf);
+  const std::string domains = "{ \"domains\": { \"more.test\": { \"route\": \"groupware\" } } }\n";
+  for (std::size_t length = 0; length + 2 < domains.size(); ++length) {
+    conf.file("20-domains.json", domains.substr(0, length));
+    CHECK_FALSE(Loaded(conf.path()).settings);
+  }
+  conf.file("20-domains.json", R"({ "domains": null })");
+  const Loaded none(conf.path());
+  REQUIRE(none.settings);
+  CHECK(none.settings->policy->domains.empty());
+  CHECK_FALSE(none.settings->policy->domains.find("site.test"));
+  CHECK_FALSE(Loaded(conf.path() + "/nowhere").settings);
+  fs::remove(fs::path(conf.path()) / "20-domains.json");
+  fs::create_directory(fs::path(conf.path()) / "20-domains.json");
+  CHECK_FALSE(Loaded(conf.path()).settings);
+}
+
+TEST_CASE("the shipped configuration loads as shipped, closed") {
+  const auto root = test::source_root();
+  const Loaded loaded((root / "conf.d").string());
+  INFO(loaded.diagnostics.to_string());
+  REQUIRE(loaded.settings);
+  CHECK(loaded.diagnostics.all().size() == 3);  // placeholder name, no domains, no certificate
+  const auto& policy = *loaded.settings->policy;
+  CHECK(policy.domains.empty());
+  CHECK(policy.trusted_networks.empty());
+  CHECK_FALSE(policy.outbound_route);
+  CHECK(policy.barring.senders.bars("evil!user@example.com"));
+  CHECK(policy.barring.recipients.bars("\"a@b\"@example.com"));
+  CHECK_FALSE(policy.barring.recipients.bars("user@example.com"));
+  REQUIRE(loaded.settings->listeners.size() == 1);
+  CHECK(loaded.settings->listeners[0].bind.at(0).to_string() == "[::]:25");
+}
+
+TEST_CASE("the shipped configuration states the defaults") {
+  config::Diagnostics diagnostics;
+  const auto changed = show((test::source_root() / "conf.d").string(), true, diagnostics);
+  CHECK(changed.find("\"limits\"") == std::string::npos);
+  CHECK(changed.find("\"timeouts\"") == std::string::npos);
+  CHECK(changed.find("\"checks\"") == std::string::npos);
+  CHECK(changed.find("\"listeners\"") != std::string::npos);
+}
+
+TEST_CASE("the committed schema and reference are what the program prints") {
+  const auto root = test::source_root();
+  if (std::getenv("SALLYPORT_UPDATE_GOLDEN")) {
+    std::ofstream(root / "conf.d/schema.json") << schema();
+    std::ofstream(root / "docs/configuration.md") << reference();
+  }
+  CHECK(schema() == test::file_text(root / "conf.d/schema.json"));
+  CHECK(reference() == test::file_text(root / "docs/configuration.md"));
+}
+
+TEST_CASE("show tells where each value was written, never a password, and loads again") {
+  ConfD conf;
+  write_site(conf);
+  conf.file(
+      "20-more.json",
+      R"({ "routes": { "smarthost": { "auth": { "password_file": null, "password": "hunter2" } } } })");
+  config::Diagnostics diagnostics;
+  const auto all = show(conf.path(), false, diagnostics);
+  CHECK(diagnostics.all().empty());
+  CHECK(all.find("\"workers\": 2,  // " + conf.path() + "/10-site.json:22") != std::string::npos);
+  CHECK(all.find("\"errors\": 20,  // default") != std::string::npos);
+  CHECK(all.find("hunter2") == std::string::npos);
+  ConfD again;
+  again.file("10.json", all);
+  const Loaded loaded(again.path());
+  INFO(loaded.diagnostics.to_string());
+  REQUIRE(loaded.settings);
+  CHECK(loaded.settings->limits.message_size == 25'000'000);
+  CHECK(show(conf.path(), true, diagnostics).find("// default") == std::string::npos);
+}
+
+TEST_CASE("without files nothing is opened") {
+  ConfD conf;
+  conf.file("10-site.json", site);
+  CHECK(Loaded(conf.path(), {.open_files = false}).settings);
+  CHECK_FALSE(Loaded(conf.path()).settings);
+}
+
+TEST_CASE("certificates load, and an implicit listener needs one") {
+  ConfD conf;
+  write_site(conf);
+  const std::string overlay =
+      R"({ "listeners": { "smtps": { "bind": ["[::]:465"], "tls": "implicit" } } })";
+  CHECK_FALSE(Loaded(conf.path(), {.overlay = overlay}).settings);
+  REQUIRE(io::make_self_signed("mx.site.test", {conf.path() + "/cert.pem", conf.path() + "/key.pem"}));
+  conf.file("20-tls.json", R"({ "tls": { "certificate": "cert.pem", "key": "key.pem" } })");
+  const Loaded loaded(conf.path(), {.overlay = overlay});
+  INFO(loaded.diagnostics.to_string());
+  REQUIRE(loaded.settings);
+  CHECK(loaded.settings->tls);
+  CHECK(loaded.settings->listeners.back().tls == ListenerTls::implicit);
+  conf.file("key.pem", "half a key");
+  CHECK_FALSE(Loaded(conf.path(), {.overlay = overlay}).settings);
+}

@@ -1,0 +1,134 @@
+// Connections over several cores: never more than allowed, nobody starves, none is kept too long.
+#include <atomic>
+#include <thread>
+
+#include "tests/unit/relay_bench.h"
+
+namespace sallyport::relay::testing {
+namespace {
+
+// One core with tasks that deliver message after message.
+io::Task<> deliver_many(Bench& bench, int count, std::atomic<int>& delivered) {
+  for (int i = 0; i < count; ++i) {
+    Delivery delivery;
+    const auto mail = envelope({"a@example.com"});
+    co_await deliver_task(bench, mail, kContent, delivery);
+    if (delivery.fate == Fate::delivered) ++delivered;
+  }
+}
+
+io::Task<> run_and_count(io::Task<> task, std::atomic<int>& left) {
+  co_await std::move(task);
+  --left;
+}
+
+io::Task<> until_zero(std::atomic<int>& left) {
+  while (left > 0) co_await io::sleep_for(1ms);
+}
+
+io::Task<> until_begun(Bench& bench) {
+  while (bench.hop.count("MAIL") == 0) co_await io::sleep_for(1ms);
+}
+
+struct OtherCore {
+  io::EventLoop loop;
+  std::thread thread{[this] { loop.run(); }};
+  ~OtherCore() {
+    loop.stop();
+    thread.join();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("max_connections holds over all cores, and everybody gets a turn") {
+  for (const int limit : {1, 2, 5}) {
+    Bench bench;
+    bench.route.max_connections = limit;
+    bench.patience = 20s;
+    std::atomic<int> delivered = 0;
+    std::atomic<int> left = 16;
+    {
+      OtherCore other;
+      for (int i = 0; i < 8; ++i) {
+        bench.tasks.spawn(bench.loop.executor(), "here",
+                          run_and_count(deliver_many(bench, 10, delivered), left));
+        bench.tasks.spawn(other.loop.executor(), "there",
+                          run_and_count(deliver_many(bench, 10, delivered), left));
+      }
+      bench.loop.run(until_zero(left));
+    }
+    CHECK(delivered == 160);
+    CHECK(bench.hop.most_open() <= limit);
+    // Handing over beats reconnecting: far fewer connections than messages.
+    CHECK(bench.hop.connections() < 80);
+  }
+}
+
+TEST_CASE("an idle connection of another core makes room") {
+  Bench bench;
+  bench.route.max_connections = 1;
+  bench.patience = 5s;
+  CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
+  std::atomic<int> delivered = 0;
+  std::atomic<int> left = 1;
+  {
+    OtherCore other;
+    bench.tasks.spawn(other.loop.executor(), "there",
+                      run_and_count(deliver_many(bench, 1, delivered), left));
+    bench.loop.run(until_zero(left));
+  }
+  CHECK(delivered == 1);
+  CHECK(bench.hop.most_open() == 1);
+}
+
+TEST_CASE("an idle connection with other settings makes room, and is never used for these") {
+  Bench bench;
+  bench.route.max_connections = 1;
+  CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
+  bench.route.helo = "changed.test";
+  CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
+  CHECK(bench.hop.connections() == 2);
+  CHECK(bench.hop.count("EHLO changed.test") == 1);
+}
+
+TEST_CASE("no connection free in time: 451 4.3.2") {
+  Bench bench;
+  bench.route.max_connections = 1;
+  bench.hop.rules.answers["MAIL"] = "<hang>";
+  bench.route.command_timeout = 1s;
+  std::atomic<int> delivered = 0;
+  bench.tasks.spawn(bench.loop.executor(), "first", deliver_many(bench, 1, delivered));
+  bench.loop.run(until_begun(bench));
+  bench.patience = 100ms;
+  const auto delivery = bench.deliver_to({"b@example.com"});
+  CHECK(delivery.fate == Fate::deferred);
+  CHECK(line(delivery.reply) == "451 4.3.2");
+}
+
+TEST_CASE("an idle connection is closed with QUIT after its time") {
+  Bench bench;
+  bench.route.idle_timeout = 20ms;
+  CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
+  CHECK(bench.hop.open() == 1);
+  std::atomic<int> left = 1;
+  bench.tasks.spawn(bench.loop.executor(), "wait", run_and_count(io::sleep_for(100ms), left));
+  bench.loop.run(until_zero(left));
+  CHECK(bench.hop.open() == 0);
+  CHECK(bench.hop.count("QUIT") == 1);
+  CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
+}
+
+TEST_CASE("close_idle closes the idle connections of its core, and the core's task ends") {
+  Bench bench;
+  CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
+  const int running = bench.tasks.running();
+  bench.loop.run(bench.relay.close_idle());
+  std::atomic<int> left = 1;
+  bench.tasks.spawn(bench.loop.executor(), "wait", run_and_count(io::sleep_for(20ms), left));
+  bench.loop.run(until_zero(left));
+  CHECK(bench.hop.open() == 0);
+  CHECK(bench.tasks.running() == running - 2);  // the keeper, and the fake hop's session
+}
+
+}  // namespace sallyport::relay::testing
