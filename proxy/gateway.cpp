@@ -235,7 +235,18 @@ void Gateway::announce() const {
 
 // -- reload --------------------------------------------------------------------------------------------
 
+namespace {
+
+bool has_expired(const Settings& settings, WallTime now) {
+  return settings.tls && settings.tls->expires() <= now;
+}
+
+}  // namespace
+
 Result<> Gateway::reload(std::shared_ptr<const Settings> settings) {
+  // What is worth serving when there is nothing better never replaces something better.
+  if (has_expired(*settings, clock_.wall()) && !has_expired(*this->settings(), clock_.wall()))
+    return fail(Errc::invalid, "the new certificate has expired: the old configuration stays");
   auto opened = open(*settings, {});
   if (!opened) return opened.error();
   auto is_in = [](const Listeners& list, const auto& open) {

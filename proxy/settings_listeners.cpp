@@ -1,4 +1,5 @@
 // Listeners and certificates.
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -135,10 +136,15 @@ io::ServerTlsSettings server_settings(const TlsSection& tls) {
   return settings;
 }
 
+// An expired certificate is served all the same: few senders verify it, and no TLS would be worse.
 void warn_of_expiry(const Loading& loading, const io::ServerTls& tls) {
   constexpr auto soon = std::chrono::hours(24 * 7);
-  if (tls.expires() < system_clock().wall() + soon)
-    loading.diagnostics.warning(loading.written.tls.position, "tls: a certificate expires within a week");
+  const auto now = system_clock().wall();
+  if (tls.expires() > now + soon) return;
+  loading.diagnostics.warning(
+      loading.written.tls.position,
+      fmt::format("tls: a certificate {} on {:%Y-%m-%d}", tls.expires() > now ? "expires" : "expired",
+                  fmt::gmtime(std::chrono::system_clock::to_time_t(tls.expires()))));
 }
 
 }  // namespace

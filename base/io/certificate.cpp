@@ -1,6 +1,5 @@
 #include "base/io/certificate.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -85,13 +84,6 @@ void append_common_name(std::vector<std::string>& names, const X509* certificate
   if (index >= 0) append_name(names, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)));
 }
 
-Result<> check_expiry(const X509* certificate, const std::string& path) {
-  const WallTime end = expiry(certificate);
-  if (end > std::chrono::system_clock::now()) return {};
-  return fail(Errc::invalid, fmt::format("certificate {} expired on {:%Y-%m-%d}", path,
-                                         fmt::gmtime(std::chrono::system_clock::to_time_t(end))));
-}
-
 }  // namespace
 
 Result<std::vector<Certificate>> load_certificates(const std::string& path) {
@@ -112,8 +104,6 @@ Result<std::vector<Certificate>> load_certificates(const std::string& path) {
 Result<Identity> load_identity(const CertificateFiles& files) {
   auto certificates = load_certificates(files.certificate);
   if (!certificates) return std::move(certificates.error());
-  if (auto fresh = check_expiry(certificates->front().get(), files.certificate); !fresh)
-    return fresh.error();
   auto key = load_key(files.key);
   if (!key) return std::move(key.error());
   if (X509_check_private_key(certificates->front().get(), key->get()) != 1) {

@@ -11,7 +11,7 @@
 
 namespace sallyport::io {
 
-// A certificate with its chain and its key, checked to belong together and not to have expired.
+// A certificate with its chain and its key, checked to belong together.
 struct Identity {
   Certificate leaf;
   std::vector<Certificate> chain;  // without the leaf

@@ -32,7 +32,8 @@ struct ServerTlsSettings {
 
 class ServerTls {
  public:
-  // Errors: not_found (file), invalid (PEM, key does not match, expired), each naming the file.
+  // Errors: not_found (file), invalid (PEM, key does not match), each naming the file. An expired
+  // certificate is no error: mail under it still beats mail in clear. See expires().
   static Result<std::shared_ptr<const ServerTls>> load(const ServerTlsSettings& settings);
   virtual ~ServerTls() = default;
   virtual WallTime expires() const = 0;  // the earliest of its certificates

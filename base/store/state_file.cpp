@@ -189,7 +189,7 @@ Result<> StateFile::load(const OnRecord& on_record) {
   if (const auto loaded = load_rows(on_record, now); !loaded) return loaded.error();
   auto purge = Statement::prepare(session_->database.get(), "DELETE FROM record WHERE expires <= ?");
   if (!purge) return purge.error();
-  const Result<> purged = purge->bind(1, to_milliseconds(now)).run();
+  Result<> purged = purge->bind(1, to_milliseconds(now)).run();
   // Another program may hold the write lock for now; what stays is left out again next time.
   if (!purged && purged.error().code == Errc::invalid) return purged;
   return {};

@@ -90,7 +90,7 @@ io::Task<Step> Transaction::push() {
 io::Task<Step> Transaction::push_last(const std::function<bool()>& still_there) {
   if (auto looked = co_await look_aside(); !looked) co_return looked;
   if (patience_.over()) co_return stop(Fate::deferred, way_reply(Way::busy), "no time left");
-  if (false) co_return stop(Fate::client_gone, way_reply(Way::lost));
+  if (still_there && !still_there()) co_return stop(Fate::client_gone, way_reply(Way::lost));
   hop_.owe(answers_due());
   const std::string_view parts[] = {out_};
   const auto written = co_await hop_.write(parts, patience_.clock.now() + patience_.command);

@@ -16,7 +16,7 @@ from harness.client import Client, message, stuffed
 from harness.gateway import Gateway, base_config
 from harness.next_hop import hold
 from harness.outcome import Failure, Skip, check, poll
-from harness.ports import free_port
+from harness.ports import free_port, occupy
 from harness.setups import need_program, need_root, with_tls
 
 
@@ -167,6 +167,8 @@ def test_X05_reload_under_load(case):
     threads = [threading.Thread(target=load, args=(number,)) for number in range(4)]
     [thread.start() for thread in threads]
     for number in range(5):
+        already = len(sent)
+        poll(lambda: problems or len(sent) > already, 20, "mail flows between reloads")
         domains = dict(site.config["domains"], **{f"new{number}.example": {"route": "groupware"}})
         site.gateway.reload(dict(site.config, domains=domains))
     stop.set()
@@ -245,16 +247,15 @@ def test_X06_bad_configurations(case):
 
 def test_X06_port_clash(case):
     """A listener that cannot be opened changes nothing."""
-    taken = socket.socket()
     port = free_port()
-    taken.bind(("127.0.0.1", port))
-    taken.listen()
+    taken = occupy(port)
     site = case.site()
     config = json.loads(json.dumps(site.config))
     config["listeners"]["clash"] = {"bind": [f"127.0.0.1:{port}"], "tls": "none"}
     config["domains"]["example.com"] = {"route": "groupware"}
     event = site.gateway.reload(config, ok=False)
     check(str(port) in json.dumps(event), f"{event}")
+    taken.close()
     with site.client() as client:
         client.mail()
         client.rcpt("anna@example.com", "550 5.7.1")
@@ -467,8 +468,8 @@ def test_process_socket_activation(case):
     listener.listen(100)
     passed = listener.getsockname()[1]
     os.set_inheritable(listener.fileno(), True)
-    site.gateway.wrapper = ["sh", "-c", 'fd=$1; shift; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=mx; export LISTEN_PID LISTEN_FDS LISTEN_FDNAMES; '
-                            f'eval "exec 3<&$fd"; exec "$@"', "sh", str(listener.fileno())]
+    site.gateway.wrapper = ["bash", "-c", 'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=mx; '
+                            f'exec 3<&{listener.fileno()}; exec "$@"', "bash"]
     site.gateway.start(pass_fds=[listener.fileno()])
     listener.close()
     check(site.gateway.of_type("start")[0]["listeners"][0]["address"].endswith(f":{passed}"), f"{site.gateway.events}")

@@ -91,12 +91,10 @@ TEST_CASE("a certificate that cannot be used is refused with its file's name and
     encrypt_key(good.key, bad.key);
     CHECK(load(bad).error().detail.find("the key is encrypted") != std::string::npos);
   }
-  SUBCASE("expired") {
-    const CertificateFiles expired =
-        directory.issue({.name = "old.example", .not_after = "20260101000000Z"});
-    const auto server = load(expired);
-    CHECK(server.error().code == Errc::invalid);
-    CHECK(server.error().detail == "certificate " + expired.certificate + " expired on 2026-01-01");
+  SUBCASE("expired is no error, and is told") {
+    const auto server = load(directory.issue({.name = "old.example", .not_after = "20260101000000Z"}));
+    REQUIRE(server);
+    CHECK((*server)->expires() < system_clock().wall());
   }
   SUBCASE("none at all") { CHECK(ServerTls::load({}).error().code == Errc::invalid); }
 }

@@ -112,6 +112,7 @@ TEST_CASE("a 354 behind a refused recipient closes the connection and nothing is
   bench.hop.rules.accepts_data_without_recipients = true;
   const auto delivery = bench.deliver_to({"a@example.com"});
   CHECK(delivery.fate == Fate::refused);
+  CHECK_FALSE(bench.hop.plaintext().contains("RSET"));
   CHECK(bench.hop.taken().empty());
   bench.hop.rules = {};
   CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);

@@ -188,23 +188,28 @@ io::Task<> Session::run() {
   }
 }
 
-io::Task<> serve_one(std::unique_ptr<Session> session) { co_await session->run(); }
+// A moment later, so that the ends of connections closed before this one was opened are counted first.
+io::Task<> serve_one(std::unique_ptr<io::Stream> stream, std::shared_ptr<State> state,
+                     std::shared_ptr<const HopRules> rules) {
+  co_await io::sleep_for(std::chrono::milliseconds(1));
+  Session session(std::move(stream), std::move(state), std::move(rules));
+  co_await session.run();
+}
 
 io::Task<> accept_all(std::unique_ptr<io::Listener> listener, std::shared_ptr<State> state,
                       io::TaskGroup& tasks, io::Executor executor) {
-  co_await listener->run(
-      [executor](const Endpoint&) { return executor; },
-      [state, &tasks](std::unique_ptr<io::Stream> stream, const io::Executor& on) {
-        auto& hop = *state->hop;
-        // The usual rules may be changed while connections are open.
-        std::shared_ptr<const HopRules> rules(std::shared_ptr<void>(), &hop.rules);
-        if (!hop.next.empty()) {
-          rules = std::make_shared<const HopRules>(hop.next.front());
-          hop.next.erase(hop.next.begin());
-        }
-        tasks.spawn(on, "fake hop", serve_one(std::make_unique<Session>(std::move(stream), state, rules)));
-      },
-      [](const Error&) {});
+  co_await listener->run([executor](const Endpoint&) { return executor; },
+                         [state, &tasks](std::unique_ptr<io::Stream> stream, const io::Executor& on) {
+                           auto& hop = *state->hop;
+                           // The usual rules may be changed while connections are open.
+                           std::shared_ptr<const HopRules> rules(std::shared_ptr<void>(), &hop.rules);
+                           if (!hop.next.empty()) {
+                             rules = std::make_shared<const HopRules>(hop.next.front());
+                             hop.next.erase(hop.next.begin());
+                           }
+                           tasks.spawn(on, "fake hop", serve_one(std::move(stream), state, rules));
+                         },
+                         [](const Error&) {});
   state->close_listener = nullptr;
 }
 

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <thread>
 
+#include "proxy/relay/permits.h"
 #include "tests/unit/relay_bench.h"
 
 namespace sallyport::relay::testing {
@@ -30,6 +31,17 @@ io::Task<> until_begun(Bench& bench) {
   while (bench.hop.count("MAIL") == 0) co_await io::sleep_for(1ms);
 }
 
+io::Task<> take_turns(Permits& permits, std::atomic<int>& held, std::atomic<int>& most) {
+  for (int i = 0; i < 50; ++i) {
+    const auto permit = co_await permits.take(3, std::chrono::steady_clock::now() + 20s);
+    REQUIRE(static_cast<bool>(permit));
+    const int now = ++held;
+    for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) continue;
+    co_await io::sleep_for(100us);
+    --held;
+  }
+}
+
 struct OtherCore {
   io::EventLoop loop;
   std::thread thread{[this] { loop.run(); }};
@@ -40,6 +52,45 @@ struct OtherCore {
 };
 
 }  // namespace
+
+TEST_CASE("permits over two cores: never more than the limit, and all get one in the end") {
+  Bench bench;
+  const auto permits = std::make_shared<Permits>(bench.tasks);
+  std::atomic<int> held = 0;
+  std::atomic<int> most = 0;
+  std::atomic<int> left = 20;
+  {
+    OtherCore other;
+    for (int i = 0; i < 10; ++i) {
+      bench.tasks.spawn(bench.loop.executor(), "here",
+                        run_and_count(take_turns(*permits, held, most), left));
+      bench.tasks.spawn(other.loop.executor(), "there",
+                        run_and_count(take_turns(*permits, held, most), left));
+    }
+    bench.loop.run(until_zero(left));
+  }
+  CHECK(held == 0);
+  CHECK(most == 3);
+  CHECK_FALSE(permits->awaited());
+}
+
+TEST_CASE("a permit that nobody waits for any longer goes to the next") {
+  Bench bench;
+  const auto permits = std::make_shared<Permits>(bench.tasks);
+  auto held = permits->try_take(1);
+  REQUIRE(held.has_value());
+  {
+    const auto left = permits->queue_up(bench.loop.executor(), 1);
+    CHECK(permits->awaited());
+    CHECK_FALSE(permits->try_take(1).has_value());
+  }
+  CHECK_FALSE(permits->awaited());
+  auto place = permits->queue_up(bench.loop.executor(), 1);
+  held.reset();
+  CHECK_FALSE(permits->try_take(1).has_value());
+  CHECK(static_cast<bool>(place.take_permit()));
+  CHECK(permits->try_take(1).has_value());
+}
 
 TEST_CASE("max_connections holds over all cores, and everybody gets a turn") {
   for (const int limit : {1, 2, 5}) {

@@ -141,7 +141,7 @@ class NextHop(Watched):
                 self.peers.append(peer[0])
                 connection = Connection(self, accepted, self.connections)
                 self.open.add(connection)
-                self.most_open = max(self.most_open, len(self.open))
+                self.most_open = max(self.most_open, sum(one.is_established() for one in self.open))
                 self.changed.notify_all()
             threading.Thread(target=connection.run, daemon=True).start()
 
@@ -263,6 +263,14 @@ class Connection:
                 self.socket.close()
         except OSError:
             pass
+
+    def is_established(self):
+        """As the kernel sees it: a FIN may be here before our thread has looked (tcp_info.tcpi_state)."""
+        ESTABLISHED = 1
+        try:
+            return self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == ESTABLISHED
+        except OSError:
+            return False
 
     # -- octets -----------------------------------------------------------------------------------
 
