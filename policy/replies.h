@@ -1,5 +1,5 @@
 // The reply table: every refusal that the judgement can give, with its code and words in one place.
-// docs/replies.md is made from it and a test walks it.
+// tests/check-replies holds docs/replies.md against it.
 #pragma once
 
 #include <span>

@@ -94,7 +94,7 @@ void Session::on_helo(const smtp::Helo& command) {
 }
 
 void Session::on_mail(smtp::Mail command) {
-  machine_->answer({250, {2, 1, 0}, "sender ok"}, !input_.empty());
+  machine_->answer({250, {2, 1, 0}, "Sender ok"}, !input_.empty());
   if (!machine_->in_transaction()) return;
   refresh_client();
   transaction_ =

@@ -44,9 +44,9 @@ io::Task<> Session::input_ended(Error error) {
   end_ = end_word(error.code);
   if (unconfirmed_ && stream_->unacknowledged() > 0) co_await not_confirmed();
   if (error.code == Errc::stopped)
-    machine_->end_session(mail::Reply{421, {4, 3, 2}, "going down, try again later"});
+    machine_->end_session(mail::Reply{421, {4, 3, 2}, "Going down, please try again later"});
   if (error.code == Errc::timeout)
-    machine_->end_session(mail::Reply{421, {4, 4, 2}, "timeout waiting for you"});
+    machine_->end_session(mail::Reply{421, {4, 4, 2}, "Timeout waiting for you"});
 }
 
 void Session::keep_input() {

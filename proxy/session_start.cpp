@@ -47,7 +47,9 @@ io::Task<bool> Session::admit() {
   // Under implicit TLS there is nobody to talk to before a handshake, and a flood is not worth one.
   if (listener_.tls == ListenerTls::implicit) co_return false;
   mail::Reply reply{
-      421, {4, 7, 0}, fmt::format("{} from {}, try again later", end_, peer_.address.address_literal())};
+      421,
+      {4, 7, 0},
+      fmt::format("Sorry, {} from {}; please try again later", end_, peer_.address.address_literal())};
   std::string line = reply.wire(id_);
   (void)co_await stream_->write(line, services_.clock.now() + settings_->timeouts.write);
   co_return false;
@@ -71,7 +73,7 @@ void Session::greet() {
   early_talker_ = has_unread() && settings_->early_talker != Mode::off;
   if (early_talker_ && settings_->early_talker == Mode::enforce) {
     input_ = {};
-    machine_->greet({554, {5, 5, 1}, "you talked before the greeting"});
+    machine_->greet({554, {5, 5, 1}, "You talked before the greeting"});
   } else {
     machine_->greet();
   }

@@ -30,8 +30,8 @@ policy::Refuse refusal(policy::Refusal why, std::string_view detail = {}) {
 
 mail::Reply spill_failure(const Error& error) {
   if (error.code == Errc::no_space)
-    return {452, {4, 3, 1}, "no space left to take the message, try again later"};
-  return {451, {4, 3, 0}, "cannot store the message now, try again later"};
+    return {452, {4, 3, 1}, "No space left to take the message, please try again later"};
+  return {451, {4, 3, 0}, "Cannot store the message now, please try again later"};
 }
 
 }  // namespace
@@ -98,7 +98,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
     records_.push_back({command.recipient.address(), answer.reply, {}, "next hop"});
     co_return answer.reply;
   }
-  mail::Reply reply{250, {2, 1, 5}, "recipient ok"};
+  mail::Reply reply{250, {2, 1, 5}, "Recipient ok"};
   records_.push_back({command.recipient.address(), reply, {}, {}});
   envelope_.recipients.push_back(std::move(recipient));
   route_ = std::move(route);
@@ -124,12 +124,12 @@ std::optional<mail::Reply> Transaction::take(std::string_view content) {
 std::optional<mail::Reply> Transaction::header_refusal() const {
   if (headers_.too_large())
     return mail::Reply{
-        552, {5, 3, 4}, fmt::format("header block over {} octets", settings_.limits.header_size)};
+        552, {5, 3, 4}, fmt::format("Header block over {} octets", settings_.limits.header_size)};
   if (headers_.malformed() && settings_.malformed_header_refused)
     return mail::Reply{
         550,
         {5, 6, 0},
-        fmt::format("line {} of the header block is no header field", headers_.malformed_line())};
+        fmt::format("Line {} of the header block is no header field", headers_.malformed_line())};
   return std::nullopt;
 }
 

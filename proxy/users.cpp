@@ -56,9 +56,9 @@ io::Task<mail::Reply> check_password(std::string file, std::string user, std::st
   });
   explicit_bzero(password.data(), password.size());
   if (!done || *verdict == Verdict::unavailable)
-    co_return mail::Reply{454, {4, 7, 0}, "authentication is not available now"};
-  if (*verdict == Verdict::wrong) co_return mail::Reply{535, {5, 7, 8}, "wrong user name or password"};
-  co_return mail::Reply{235, {2, 7, 0}, "authenticated"};
+    co_return mail::Reply{454, {4, 7, 0}, "Authentication is not available now"};
+  if (*verdict == Verdict::wrong) co_return mail::Reply{535, {5, 7, 8}, "Wrong user name or password"};
+  co_return mail::Reply{235, {2, 7, 0}, "Authenticated"};
 }
 
 }  // namespace sallyport::proxy

@@ -38,8 +38,13 @@ def all_tests():
     for file in sorted(os.listdir(HERE)):
         if file.startswith("test_") and file.endswith(".py"):
             module = importlib.import_module(file[:-3])
-            tests.update({name: function for name, function in vars(module).items()
-                          if name.startswith("test_") and callable(function)})
+            tests.update(
+                {
+                    name: function
+                    for name, function in vars(module).items()
+                    if name.startswith("test_") and callable(function)
+                }
+            )
     return tests
 
 
@@ -47,8 +52,11 @@ def chosen(tests, patterns):
     """A pattern is a part of a name, or has wildcards."""
     if not patterns:
         return list(tests)
-    return [name for name in tests
-            if any(fnmatch.fnmatch(name, pattern) or pattern in name for pattern in patterns)]
+    return [
+        name
+        for name in tests
+        if any(fnmatch.fnmatch(name, pattern) or pattern in name for pattern in patterns)
+    ]
 
 
 # -- in the process of one test -----------------------------------------------------------------------
@@ -166,7 +174,9 @@ class Runner:
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--binary", required=True, help="the gateway")
-    parser.add_argument("--only", action="append", default=[], metavar="PATTERN", help="tests whose name has it")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="PATTERN", help="tests whose name has it"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", action="store_true", help="keep the directories of failed tests")
     parser.add_argument("--verbose", action="store_true", help="name each failure once more at the end")

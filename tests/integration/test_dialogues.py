@@ -14,8 +14,23 @@ from harness.setups import users_file, with_tls
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "dialogue")
 ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
-IN_CONFIGURATION = {"lenient", "normalize", "auth", "auth_required", "tls_required", "implicit_tls", "no_starttls",
-                    "smtputf8", "dsn", "whole", "errors", "junk", "line_length", "message_size", "recipients"}
+IN_CONFIGURATION = {
+    "lenient",
+    "normalize",
+    "auth",
+    "auth_required",
+    "tls_required",
+    "implicit_tls",
+    "no_starttls",
+    "smtputf8",
+    "dsn",
+    "whole",
+    "errors",
+    "junk",
+    "line_length",
+    "message_size",
+    "recipients",
+}
 SMALLEST = {"message_size": 64_000, "recipients": 100, "line_length": 1000}
 
 
@@ -87,7 +102,9 @@ def scripts():
 def configuration(case, settings):
     config = with_tls()
     listener = config["listeners"]["mx"]
-    listener["tls"] = "implicit" if "implicit_tls" in settings else "none" if "no_starttls" in settings else "starttls"
+    listener["tls"] = (
+        "implicit" if "implicit_tls" in settings else "none" if "no_starttls" in settings else "starttls"
+    )
     listener["tls_required"] = "tls_required" in settings
     if "auth" in settings or "auth_required" in settings:
         listener["auth"] = "required"
@@ -95,8 +112,11 @@ def configuration(case, settings):
     if "lenient" in settings or "normalize" in settings:
         config["lenient_networks"] = ["127.0.0.1"]
     limits = {"junk": "junk_commands"}
-    config["limits"] = {limits.get(name, name): int(settings[name])
-                        for name in ("message_size", "recipients", "errors", "junk", "line_length") if name in settings}
+    config["limits"] = {
+        limits.get(name, name): int(settings[name])
+        for name in ("message_size", "recipients", "errors", "junk", "line_length")
+        if name in settings
+    }
     return config
 
 
@@ -106,7 +126,15 @@ def site_for(case, settings):
     hop.unknown = "550 5.1.1 No such mailbox"
     site = case.site(configuration(case, settings), hop=hop)
     site.exact = False
-    site.control = not {"implicit_tls", "tls_required", "auth", "auth_required", "errors", "junk", "line_length"} & set(settings)
+    site.control = not {
+        "implicit_tls",
+        "tls_required",
+        "auth",
+        "auth_required",
+        "errors",
+        "junk",
+        "line_length",
+    } & set(settings)
     return site
 
 
@@ -129,9 +157,14 @@ def play(site, script):
             lines = client.read_to_end()
             check(not lines, f"more replies before the end: {lines}")
         elif word == "delivered":
-            check(len(site.hop.messages) - before == int(rest), f"{len(site.hop.messages) - before} delivered instead of {rest}")
+            check(
+                len(site.hop.messages) - before == int(rest),
+                f"{len(site.hop.messages) - before} delivered instead of {rest}",
+            )
         elif word == "content":
-            check(site.hop.messages[-1].content.endswith(octets_of(rest)), f"{site.hop.messages[-1].content!r}")
+            check(
+                site.hop.messages[-1].content.endswith(octets_of(rest)), f"{site.hop.messages[-1].content!r}"
+            )
         else:
             raise Failure(f"unknown line {word} {rest}")
     client.close()
@@ -166,7 +199,9 @@ def play_all(case, subject):
         try:
             play(sites[key], script)
         except (Failure, OSError) as problem:
-            problems.append(f"{script.name}: {problem}\n    " + "\n    ".join(sites[key].clients[-1].transcript[-15:]))
+            problems.append(
+                f"{script.name}: {problem}\n    " + "\n    ".join(sites[key].clients[-1].transcript[-15:])
+            )
     check(not problems, "\n".join(problems))
 
 
@@ -177,8 +212,11 @@ def subjects():
 def make(subject):
     def test(case):
         play_all(case, subject)
+
     return test
 
 
 for _subject in subjects():
-    globals()[f"test_dialogue_{_subject.upper() if re.fullmatch('[a-z][0-9]+', _subject) else _subject}"] = make(_subject)
+    globals()[
+        f"test_dialogue_{_subject.upper() if re.fullmatch('[a-z][0-9]+', _subject) else _subject}"
+    ] = make(_subject)

@@ -4,16 +4,14 @@ import getpass
 import grp
 import os
 import pwd
-import re
 import shutil
-import signal
 import subprocess
 
 from harness.client import message
+from harness.network import connects
 from harness.outcome import Skip, check, poll
 from harness.ports import free_port
 from harness.setups import need_program, users_file, with_tls
-from test_process import connects
 
 
 class Server:
@@ -22,7 +20,10 @@ class Server:
     def __init__(self, command, port, **options):
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
         poll(lambda: connects(port) or self.process.poll() is not None, 20, f"{command[0]} listens on {port}")
-        check(self.process.poll() is None, f"{command}: {self.process.stdout.read() if self.process.poll() is not None else ''}")
+        check(
+            self.process.poll() is None,
+            f"{command}: {self.process.stdout.read() if self.process.poll() is not None else ''}",
+        )
 
     def __enter__(self):
         return self
@@ -38,8 +39,21 @@ class Server:
 
 def swaks(site, *options):
     program = need_program("swaks")
-    result = subprocess.run([program, "--server", f"127.0.0.1:{site.port}", "--ehlo", "client.example.net", "--from", "sender@example.net",
-                             *options], capture_output=True, text=True, timeout=40)
+    result = subprocess.run(
+        [
+            program,
+            "--server",
+            f"127.0.0.1:{site.port}",
+            "--ehlo",
+            "client.example.net",
+            "--from",
+            "sender@example.net",
+            *options,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=40,
+    )
     text = result.stdout + result.stderr
     if "TLS not available" in text:
         raise Skip("swaks has no TLS here: libnet-ssleay-perl is not installed")
@@ -52,7 +66,9 @@ def test_real_swaks_delivers(case):
     site.exact = site.count_sessions = False
     status, text = swaks(site, "--to", "anna@example.test", "--body", "hello from swaks")
     check(status == 0, text)
-    status, text = swaks(site, "--to", "anna@example.test,bert@example.org", "--pipeline", "--body", "pipelined")
+    status, text = swaks(
+        site, "--to", "anna@example.test,bert@example.org", "--pipeline", "--body", "pipelined"
+    )
     check(status == 0, text)
     first, second = site.hop.await_messages(2)
     check(b"hello from swaks" in first.content and len(second.to) == 2, f"{second.to}")
@@ -71,8 +87,11 @@ def test_real_swaks_is_refused(case):
     need_program("swaks")
     site = case.site()
     site.count_sessions = False
-    for recipient, wanted in (("user@remote.host", "550 5.7.1 cannot relay for remote.host"), ("nobody@example.test", "550 5.1.1"),
-                              ("u%remote.host@example.test", "forwarding percent hack is not permitted")):
+    for recipient, wanted in (
+        ("user@remote.host", "550 5.7.1 cannot relay for remote.host"),
+        ("nobody@example.test", "550 5.1.1"),
+        ("u%remote.host@example.test", "forwarding percent hack is not permitted"),
+    ):
         status, text = swaks(site, "--to", recipient)
         check(status != 0 and wanted in text, text)
 
@@ -84,16 +103,42 @@ def test_real_swaks_authenticates(case):
     site = case.site(config)
     site.exact = site.count_sessions = site.control = False
     for mechanism in ("PLAIN", "LOGIN"):
-        status, text = swaks(site, "--to", "anna@example.test", "--tls", "--auth", mechanism, "--auth-user", "boss", "--auth-password", "secret")
+        status, text = swaks(
+            site,
+            "--to",
+            "anna@example.test",
+            "--tls",
+            "--auth",
+            mechanism,
+            "--auth-user",
+            "boss",
+            "--auth-password",
+            "secret",
+        )
         check(status == 0, text)
-    status, text = swaks(site, "--to", "anna@example.test", "--tls", "--auth", "PLAIN", "--auth-user", "boss", "--auth-password", "wrong")
+    status, text = swaks(
+        site,
+        "--to",
+        "anna@example.test",
+        "--tls",
+        "--auth",
+        "PLAIN",
+        "--auth-user",
+        "boss",
+        "--auth-password",
+        "wrong",
+    )
     check(status != 0 and "535 5.7.8" in text, text)
 
 
 def smtp_source(site, *options):
     program = need_program("smtp-source")
-    result = subprocess.run([program, *options, "-f", "sender@example.net", "-t", "anna@example.test", f"127.0.0.1:{site.port}"],
-                            capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [program, *options, "-f", "sender@example.net", "-t", "anna@example.test", f"127.0.0.1:{site.port}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     check(result.returncode == 0, f"{result.stdout}{result.stderr}")
 
 
@@ -111,7 +156,18 @@ def test_real_smtp_sink_as_next_hop(case):
     sink, port = need_program("smtp-sink"), free_port()
     directory = case.path("dump")
     os.makedirs(directory)
-    with Server([sink, "-u", getpass.getuser(), "-d", os.path.join(directory, "mail.%M%S."), f"127.0.0.1:{port}", "100"], port):
+    with Server(
+        [
+            sink,
+            "-u",
+            getpass.getuser(),
+            "-d",
+            os.path.join(directory, "mail.%M%S."),
+            f"127.0.0.1:{port}",
+            "100",
+        ],
+        port,
+    ):
         site = case.site({"routes": {"groupware": {"hosts": [f"127.0.0.1:{port}"], "recipients": "any"}}})
         site.exact = site.control = False
         for number in range(5):
@@ -171,7 +227,11 @@ def dovecot(case, port):
         os.chmod(folder, 0o755)
     internal = pwd.getpwuid(os.getuid())
     with open(os.path.join(run, "dovecot.conf"), "w") as file:
-        file.write(DOVECOT.format(run=run, user=internal.pw_name, group=grp.getgrgid(internal.pw_gid).gr_name, port=port))
+        file.write(
+            DOVECOT.format(
+                run=run, user=internal.pw_name, group=grp.getgrgid(internal.pw_gid).gr_name, port=port
+            )
+        )
     with open(os.path.join(run, "users"), "w") as file:
         for name in ("anna", "bert"):
             file.write(f"{name}@example.test:{{PLAIN}}x:{owner.pw_uid}:{owner.pw_gid}::{mail}/{name}::\n")
@@ -180,7 +240,11 @@ def dovecot(case, port):
 
 def stored_in(run, user):
     folder = os.path.join(run, "mail", user, "new")
-    return [open(os.path.join(folder, name), "rb").read() for name in os.listdir(folder)] if os.path.isdir(folder) else []
+    return (
+        [open(os.path.join(folder, name), "rb").read() for name in os.listdir(folder)]
+        if os.path.isdir(folder)
+        else []
+    )
 
 
 def test_real_dovecot_lmtp(case):
@@ -189,7 +253,12 @@ def test_real_dovecot_lmtp(case):
     port = free_port()
     server, run = dovecot(case, port)
     with server:
-        site = case.site({"routes": {"groupware": {"hosts": [f"lmtp://127.0.0.1:{port}"]}}, "role_mailbox": "anna@example.test"})
+        site = case.site(
+            {
+                "routes": {"groupware": {"hosts": [f"lmtp://127.0.0.1:{port}"]}},
+                "role_mailbox": "anna@example.test",
+            }
+        )
         site.exact = site.control = False
         with site.client() as client:
             client.mail()
@@ -233,6 +302,8 @@ alias_maps =
 maillog_file = {run}/log
 maillog_file_prefixes = {run}
 """
+
+
 POSTFIX_MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
 postlog unix-dgram n - n - 1 postlogd
@@ -265,9 +336,20 @@ def postfix(case, port):
     owner = pwd.getpwnam("postfix")
     os.chown(os.path.join(run, "data"), owner.pw_uid, owner.pw_gid)
     os.chown(os.path.join(run, "mail"), owner.pw_uid, owner.pw_gid)
-    daemons = next((path for path in ("/usr/lib/postfix/sbin", "/usr/libexec/postfix") if os.path.isdir(path)), None)
+    daemons = next(
+        (path for path in ("/usr/lib/postfix/sbin", "/usr/libexec/postfix") if os.path.isdir(path)), None
+    )
     with open(os.path.join(run, "etc", "main.cf"), "w") as file:
-        file.write(POSTFIX_MAIN.format(run=run, daemons=daemons, owner=owner.pw_name, setgid="postdrop", uid=owner.pw_uid, gid=owner.pw_gid))
+        file.write(
+            POSTFIX_MAIN.format(
+                run=run,
+                daemons=daemons,
+                owner=owner.pw_name,
+                setgid="postdrop",
+                uid=owner.pw_uid,
+                gid=owner.pw_gid,
+            )
+        )
     with open(os.path.join(run, "etc", "master.cf"), "w") as file:
         file.write(POSTFIX_MASTER.format(port=port))
     for name in ("postfix-files", "dynamicmaps.cf"):

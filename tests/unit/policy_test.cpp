@@ -180,8 +180,8 @@ TEST_CASE("R12 only exact names and explicit wildcards are ours") {
 
 TEST_CASE("R13 of bare names only postmaster is taken") {
   CHECK(outcome(stranger(), "PostMaster", site()) == "inside role");
-  CHECK(outcome(stranger(), "user", site()) == "550 5.1.3 a recipient needs a domain");
-  CHECK(outcome(trusted(), "user", site()) == "550 5.1.3 a recipient needs a domain");
+  CHECK(outcome(stranger(), "user", site()) == "550 5.1.3 A recipient needs a domain");
+  CHECK(outcome(trusted(), "user", site()) == "550 5.1.3 A recipient needs a domain");
 }
 
 TEST_CASE("role addresses pass the barring lists") {

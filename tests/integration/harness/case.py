@@ -34,7 +34,17 @@ class Case:
         self.hops.append(hop)
         return hop
 
-    def site(self, config=None, hop=None, start=True, environment=None, wrapper=(), arguments=(), rules=(), **hop_options):
+    def site(
+        self,
+        config=None,
+        hop=None,
+        start=True,
+        environment=None,
+        wrapper=(),
+        arguments=(),
+        rules=(),
+        **hop_options,
+    ):
         """A gateway with one next hop; `config` is laid over the base configuration.
 
         `rules`: (verb, action) for the next hop from the start on, for the gateway greets it at once to
@@ -47,6 +57,11 @@ class Case:
         if start:
             site.gateway.start()
         return site
+
+    def finish_site(self, site):
+        """A case of many sites: each is judged and ended before the next begins."""
+        site.finish()
+        self.sites.remove(site)
 
     def finish(self):
         for site in self.sites:
@@ -86,9 +101,9 @@ class Site:
         self.port = free_port()
         self.config = merged(base_config(directory, hop.host, self.port), config)
         self.gateway = Gateway(case.binary, directory, self.config, environment, wrapper, arguments)
-        self.expected = []       # contents that were answered 250, in any order
-        self.exact = True        # False: the test itself judges what the next hop holds
-        self.control = True      # False: the test leaves nothing that could take a control mail
+        self.expected = []  # contents that were answered 250, in any order
+        self.exact = True  # False: the test itself judges what the next hop holds
+        self.control = True  # False: the test leaves nothing that could take a control mail
         self.count_sessions = True
         self.check_descriptors = True
         self.clients = []
@@ -164,7 +179,9 @@ class Site:
         """One event a session that said anything; none for a probe that only connects."""
         spoke = sum(1 for client in self.clients if client.spoke)
         events = self.gateway.await_events("session", spoke) if spoke else []
-        check(len(events) <= len(self.clients), f"{len(events)} session events for {len(self.clients)} sessions")
+        check(
+            len(events) <= len(self.clients), f"{len(events)} session events for {len(self.clients)} sessions"
+        )
         for kind in ("session", "message"):
             ids = [event.get("id") for event in self.gateway.of_type(kind)]
             doubled = [id for id, count in collections.Counter(ids).items() if count > 1]
@@ -179,5 +196,7 @@ class Site:
             return
         lost = list((wanted - have).elements())
         extra = list((have - wanted).elements())
-        raise Failure(f"next hop: {len(lost)} lost {[text[:300] for text in lost[:3]]}, "
-                      f"{len(extra)} unexpected {[text[:300] for text in extra[:3]]}")
+        raise Failure(
+            f"next hop: {len(lost)} lost {[text[:300] for text in lost[:3]]}, "
+            f"{len(extra)} unexpected {[text[:300] for text in extra[:3]]}"
+        )

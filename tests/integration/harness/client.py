@@ -195,10 +195,14 @@ class Client:
         self.note("--", f"TLS {self.socket.version()} {self.socket.cipher()[0]}")
 
     def mail(self, sender="sender@example.net", parameters="", *wanted):
-        return self.command(f"MAIL FROM:<{sender}>{' ' + parameters if parameters else ''}", *(wanted or ("250",)))
+        return self.command(
+            f"MAIL FROM:<{sender}>{' ' + parameters if parameters else ''}", *(wanted or ("250",))
+        )
 
     def rcpt(self, recipient, *wanted, parameters=""):
-        return self.command(f"RCPT TO:<{recipient}>{' ' + parameters if parameters else ''}", *(wanted or ("250",)))
+        return self.command(
+            f"RCPT TO:<{recipient}>{' ' + parameters if parameters else ''}", *(wanted or ("250",))
+        )
 
     def data(self, content, *wanted):
         self.command("DATA", "354")

@@ -6,13 +6,11 @@ import re
 import signal
 import subprocess
 import threading
-import time
 
 from .outcome import Failure, Watched, check, poll
-from .ports import free_port
 
 SANITIZERS = {
-    "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1:abort_on_error=0:quarantine_size_mb=32:detect_stack_use_after_return=0",
+    "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1:quarantine_size_mb=32",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     "LSAN_OPTIONS": "report_objects=1",
 }
@@ -61,16 +59,30 @@ class Gateway(Watched):
 
     def run(self, *arguments, timeout=30, **options):
         """Another command of the program over the same configuration: check, config show ..."""
-        return subprocess.run([self.binary, *arguments], capture_output=True, text=True, timeout=timeout,
-                              env=self.environment, **options)
+        return subprocess.run(
+            [self.binary, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=self.environment,
+            **options,
+        )
 
     # -- life -------------------------------------------------------------------------------------
 
     def launch(self, **options):
         command = self.wrapper + [self.binary, "serve", "-c", self.conf] + self.arguments
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
+        options = {
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "stdin": subprocess.DEVNULL,
+            **options,
+        }
         self.process = subprocess.Popen(command, env=self.environment, **options)
-        for stream, reader in ((self.process.stdout, self.read_events), (self.process.stderr, self.read_errors)):
+        for stream, reader in (
+            (self.process.stdout, self.read_events),
+            (self.process.stderr, self.read_errors),
+        ):
             if stream:
                 threading.Thread(target=reader, args=(stream,), daemon=True).start()
         return self
@@ -78,9 +90,15 @@ class Gateway(Watched):
     def start(self, **options):
         began = len(self.events)
         self.launch(**options)
-        self.await_true(lambda: self.started_since(began) or self.process.poll() is not None,
-                        START_TIMEOUT, "the start event")
-        check(self.process.poll() is None, f"the gateway ended at start: {self.process.poll()} {self.error_text()}")
+        self.await_true(
+            lambda: self.started_since(began) or self.process.poll() is not None,
+            START_TIMEOUT,
+            "the start event",
+        )
+        check(
+            self.process.poll() is None,
+            f"the gateway ended at start: {self.process.poll()} {self.error_text()}",
+        )
         self.baseline = self.descriptors()
         return self
 
@@ -147,13 +165,19 @@ class Gateway(Watched):
 
     def of_type(self, kind, predicate=None, since=0):
         with self.changed:
-            return [event for event in self.events[since:]
-                    if event.get("type") == kind and (not predicate or predicate(event))]
+            return [
+                event
+                for event in self.events[since:]
+                if event.get("type") == kind and (not predicate or predicate(event))
+            ]
 
     def await_events(self, kind, count=1, predicate=None, timeout=15, since=0):
         return self.await_true(
-            lambda: len(self.of_type(kind, predicate, since)) >= count and self.of_type(kind, predicate, since),
-            timeout, f"{count} event(s) {kind}")
+            lambda: len(self.of_type(kind, predicate, since)) >= count
+            and self.of_type(kind, predicate, since),
+            timeout,
+            f"{count} event(s) {kind}",
+        )
 
     def await_event(self, kind, predicate=None, timeout=15, since=0):
         return self.await_events(kind, 1, predicate, timeout, since)[0]
@@ -185,8 +209,13 @@ class Gateway(Watched):
         return [name for name in names if name not in pooled]
 
     def outgoing_inodes(self):
-        ports = {int(port) for route in self.config.get("routes", {}).values()
-                 for host in route.get("hosts", []) for port in [host.rpartition(":")[2]] if port.isdigit()}
+        ports = {
+            int(port)
+            for route in self.config.get("routes", {}).values()
+            for host in route.get("hosts", [])
+            for port in [host.rpartition(":")[2]]
+            if port.isdigit()
+        }
         found = set()
         for table in ("tcp", "tcp6"):
             with open(f"/proc/{self.pid}/net/{table}") as file:
@@ -198,8 +227,11 @@ class Gateway(Watched):
 
     def await_descriptors_back(self, slack=4, timeout=10):
         """`slack`: files opened on first use stay open."""
-        poll(lambda: len(self.descriptors()) <= len(self.baseline) + slack, timeout,
-             lambda: f"descriptors back at {len(self.baseline)}: {sorted(self.descriptors())}")
+        poll(
+            lambda: len(self.descriptors()) <= len(self.baseline) + slack,
+            timeout,
+            lambda: f"descriptors back at {len(self.baseline)}: {sorted(self.descriptors())}",
+        )
 
     def resident(self):
         with open(f"/proc/{self.pid}/statm") as file:

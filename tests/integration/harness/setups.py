@@ -11,8 +11,10 @@ from .ports import free_port
 def with_tls(host="mx.example.test", **listener):
     """The listener of the base configuration offers STARTTLS."""
     pair = certificates.self_signed(host)
-    return {"tls": {"certificate": pair.certificate, "key": pair.key},
-            "listeners": {"mx": {"tls": "starttls", **listener}}}
+    return {
+        "tls": {"certificate": pair.certificate, "key": pair.key},
+        "listeners": {"mx": {"tls": "starttls", **listener}},
+    }
 
 
 def implicit_tls(host="mx.example.test", **listener):
@@ -30,7 +32,9 @@ def users_file(case, **passwords):
     path = case.path("users")
     with open(path, "w") as file:
         for user, password in passwords.items():
-            hashed = subprocess.run(["openssl", "passwd", "-6", password], capture_output=True, text=True, check=True)
+            hashed = subprocess.run(
+                ["openssl", "passwd", "-6", password], capture_output=True, text=True, check=True
+            )
             file.write(f"{user}:{hashed.stdout.strip()}\n")
     os.chmod(path, 0o600)
     return path
