@@ -98,10 +98,11 @@ RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* se
   if (const auto* line = barring_line(recipient, settings))
     return barred(Refusal::barred_recipient, settings.barring.recipients, *line, settings.barring);
   if (bare) return judge_bare(recipient, settings);
-  if (!route) return judge_foreign(client, recipient, settings);
-  if (const auto* line = sender ? settings.barring.senders.bars(sender->address()) : nullptr)
+  auto verdict = route ? Accept{*route, false, false} : judge_foreign(client, recipient, settings);
+  const auto* line = sender ? settings.barring.senders.bars(sender->address()) : nullptr;
+  if (line && std::holds_alternative<Accept>(verdict))
     return barred(Refusal::barred_sender, settings.barring.senders, *line, settings.barring);
-  return Accept{*route, false, false};
+  return verdict;
 }
 
 std::optional<Refuse> judge_trace(int received, int received_by_us, const Settings& settings) {

@@ -42,13 +42,6 @@ constexpr std::array kTexts = {
                 {5, 1, 3},
                 "A recipient needs a domain",
                 "Only <postmaster> can be written without a domain (RFC 5321 4.5.1)."},
-    RefusalText{needs_mapping,
-                "needs-mapping",
-                553,
-                {5, 6, 7},
-                "Domain is not in its normal form",
-                "The domain is written in characters that only match a name after mapping. Write it in "
-                "lower case, in its normal form, or as A-labels (xn--...)."},
     RefusalText{
         other_route,
         "other-route",

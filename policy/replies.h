@@ -16,7 +16,6 @@ enum class Refusal {
   barred_sender,
   barred_recipient,
   no_domain,
-  needs_mapping,
   other_route,
   loop,
   not_utf8_capable,

@@ -1,11 +1,16 @@
 #include "proxy/check.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 
 #include "base/store/message_buffer.h"
 #include "base/text.h"
-#include "proxy/settings.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -31,14 +36,52 @@ std::string to_json(const config::Diagnostics& diagnostics) {
   return "[" + out + "]\n";
 }
 
-// What only this machine can tell: `serve` would refuse to start.
+// Root is rarely who runs the gateway: a folder of somebody else's is then as it should be.
+bool belongs_to_a_service(const std::string& directory) {
+  struct stat status{};
+  return geteuid() == 0 && lstat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+         status.st_uid != 0;
+}
+
+void look_at_temp_directory(const Settings& settings, config::Diagnostics& diagnostics) {
+  if (belongs_to_a_service(settings.temp_directory)) return;
+  if (const auto result = usable(settings); !result)
+    diagnostics.warning({}, result.error().detail, "`serve` will not start without it");
+}
+
+// The gateway runs without its memory, so this is no reason not to start.
+void look_at_state_folder(const Settings& settings, config::Diagnostics& diagnostics) {
+  if (settings.state_file.empty()) return;
+  const auto folder = std::filesystem::path(settings.state_file).parent_path().string();
+  if (access(folder.c_str(), W_OK | X_OK) == 0) return;
+  const int why = errno;
+  diagnostics.warning(
+      {}, fmt::format("state.sqlite: {}: {}", folder, std::strerror(why)),
+      "without it the state is held in memory, and a restart forgets which recipients exist "
+      "and what was delivered in part");
+}
+
+// What only this machine can tell.
 void look_at_machine(const Settings& settings, config::Diagnostics& diagnostics) {
-  if (auto usable = store::check_directory(settings.temp_directory); !usable)
-    diagnostics.warning({}, "temp_directory: " + usable.error().detail,
-                        "`serve` will not start without it");
+  look_at_temp_directory(settings, diagnostics);
+  look_at_state_folder(settings, diagnostics);
+}
+
+void tell_verdict(const std::string& directory) {
+  fmt::print("{}: the configuration is good\n", directory);
+  if (geteuid() != 0) return;
+  fmt::print(
+      "checked as root, who may read every file; what the service may read, its own user tells: "
+      "sudo -u sallyport sallyport check -c {}\n",
+      directory);
 }
 
 }  // namespace
+
+Result<> usable(const Settings& settings) {
+  const auto result = store::check_directory(settings.temp_directory);
+  return result ? result : fail(result.error().code, "temp_directory: " + result.error().detail);
+}
 
 int check(const std::string& directory, bool json) {
   config::Diagnostics diagnostics;
@@ -49,7 +92,7 @@ int check(const std::string& directory, bool json) {
   else if (!diagnostics.all().empty())
     fmt::print(stderr, "{}\n", diagnostics.to_string());
   if (!settings) return EX_CONFIG;
-  if (!json) fmt::print("{}: the configuration is good\n", directory);
+  if (!json) tell_verdict(directory);
   return EX_OK;
 }
 

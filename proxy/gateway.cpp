@@ -98,11 +98,11 @@ void Gateway::start_cores(int count) {
   }
 }
 
-Result<Gateway::Listeners> Gateway::open(const Settings& settings, const PassedSockets& passed) {
+Result<Gateway::Listeners> Gateway::open(const Settings& settings, PassedSockets passed) {
   Listeners opened;
   for (const ListenerSettings& listener : settings.listeners)
     for (const Endpoint& endpoint : listener.bind) {
-      auto open = find_open(listener.name, endpoint);
+      auto open = find_open(endpoint);
       if (!open) {
         auto fresh = open_one(listener, endpoint, passed);
         if (!fresh) return fresh.error();
@@ -110,16 +110,21 @@ Result<Gateway::Listeners> Gateway::open(const Settings& settings, const PassedS
       }
       opened.push_back(std::move(open));
     }
+  for (const auto& [name, socket] : passed) {
+    events_.note("warning",
+                 fmt::format("a socket named \"{}\" was passed, and no listener has that name", name));
+    ::close(socket);
+  }
   return opened;
 }
 
 Result<std::shared_ptr<Gateway::OpenListener>> Gateway::open_one(const ListenerSettings& listener,
                                                                  const Endpoint& endpoint,
-                                                                 const PassedSockets& passed) {
+                                                                 PassedSockets& passed) {
   io::Executor executor = cores_.front()->loop.executor();
-  auto socket = passed.find(listener.name);
-  auto opened = socket == passed.end() ? io::Listener::bind(executor, endpoint)
-                                       : io::Listener::adopt(executor, socket->second);
+  auto socket = passed.extract(listener.name);  // each is taken once
+  auto opened =
+      socket ? io::Listener::adopt(executor, socket.mapped()) : io::Listener::bind(executor, endpoint);
   if (!opened) {
     Error error = opened.error();
     error.detail =
@@ -129,10 +134,9 @@ Result<std::shared_ptr<Gateway::OpenListener>> Gateway::open_one(const ListenerS
   return std::make_shared<OpenListener>(OpenListener{listener.name, endpoint, std::move(*opened)});
 }
 
-std::shared_ptr<Gateway::OpenListener> Gateway::find_open(const std::string& name,
-                                                          const Endpoint& wanted) const {
+std::shared_ptr<Gateway::OpenListener> Gateway::find_open(const Endpoint& wanted) const {
   auto found = std::ranges::find_if(
-      listeners_, [&](const auto& open) { return open->name == name && open->wanted == wanted; });
+      listeners_, [&](const auto& open) { return wanted.port != 0 && open->wanted == wanted; });
   return found == listeners_.end() ? nullptr : *found;
 }
 
@@ -194,7 +198,11 @@ void Gateway::run(Listeners listeners) {
 void Gateway::on_connection(const OpenListener& listener, std::unique_ptr<io::Stream> stream,
                             const io::Executor& executor) {
   auto snapshot = settings();
-  auto configured = std::ranges::find(snapshot->listeners, listener.name, &ListenerSettings::name);
+  // By address: a reload may have given it another name.
+  auto configured = std::ranges::find_if(snapshot->listeners, [&](const ListenerSettings& one) {
+    return std::ranges::find(one.bind, listener.wanted) != one.bind.end() &&
+           (listener.wanted.port != 0 || one.name == listener.name);
+  });
   if (configured == snapshot->listeners.end()) return;  // closed by a reload this very moment
   auto core =
       std::ranges::find_if(cores_, [&](const auto& one) { return one->loop.executor() == executor; });

@@ -46,10 +46,10 @@ class Gateway {
 
   using Listeners = std::vector<std::shared_ptr<OpenListener>>;
 
-  Result<Listeners> open(const Settings& settings, const PassedSockets& passed);
+  Result<Listeners> open(const Settings& settings, PassedSockets passed);
   Result<std::shared_ptr<OpenListener>> open_one(const ListenerSettings& listener, const Endpoint& endpoint,
-                                                 const PassedSockets& passed);
-  std::shared_ptr<OpenListener> find_open(const std::string& name, const Endpoint& wanted) const;
+                                                 PassedSockets& passed);
+  std::shared_ptr<OpenListener> find_open(const Endpoint& wanted) const;
   void run(Listeners listeners);
   void close(const Listeners& listeners);
   void on_connection(const OpenListener& listener, std::unique_ptr<io::Stream> stream,

@@ -66,7 +66,6 @@ int run(int argc, char** argv) {
   std::function<int()> command;
   CLI::App app("Sallyport, the SMTP proxy gateway that answers with the internal server's own word");
   app.set_version_flag("--version", fmt::format("sallyport {}", kVersion));
-  app.require_subcommand(1);
   app.fallthrough();
   auto* directory = app.add_option("-c,--config", arguments.directory, "the configuration directory")
                         ->capture_default_str();
@@ -114,7 +113,9 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
-  return command();
+  if (command) return command();
+  fmt::print(stderr, "sallyport: name a command\n\n{}", app.help());
+  return EX_USAGE;
 }
 
 }  // namespace

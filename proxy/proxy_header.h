@@ -18,6 +18,9 @@ class ProxyHeader {
 
   // Consumes the header from the front of `input`; what follows it stays.
   State feed(std::string_view& input);
+  // How many octets more are needed, as far as is known: whoever reads no more than that at a time takes
+  // nothing of what follows the header.
+  std::size_t missing() const { return wanted() - header_.size(); }
 
   // After done. False for LOCAL and UNKNOWN: the front end speaks for itself (a health check), the
   // connection's own addresses count.

@@ -19,10 +19,10 @@ class ReadBudget {
 
   // A new stage begins: a command is awaited, or content is.
   void begin(smtp::Waiting stage);
+  smtp::Waiting stage() const { return stage_; }
   // When the wait that begins `now` must end.
   TimePoint deadline(TimePoint now) const;
   // The wait that began at `began` ended `now` with this many octets.
-  smtp::Waiting stage() const { return stage_; }
   void waited(TimePoint began, TimePoint now, std::size_t octets);
 
   // A client that was refused in mid-content and falls silent is not waited for any longer than this

@@ -10,7 +10,7 @@
 #include <cstdlib>
 
 #include "base/io/event_loop.h"
-#include "base/store/message_buffer.h"
+#include "proxy/check.h"
 #include "proxy/gateway.h"
 #include "proxy/settings.h"
 
@@ -20,6 +20,7 @@ namespace {
 int exit_status(Errc code) {
   switch (code) {
     case Errc::refused:
+    case Errc::unreachable:  // an address that this machine does not have
       return EX_UNAVAILABLE;
     case Errc::no_space:
     case Errc::io:
@@ -59,15 +60,70 @@ void record_reload(store::EventLog& events, bool good, std::string_view detail) 
   events.write(event);
 }
 
-// A bad file never replaces a good configuration (promise P10).
-void reload(Gateway& gateway, const std::string& directory, store::EventLog& events) {
+// People read a diagnostic line by line, its caret below the fault; programs get it whole.
+void note(store::EventLog& events, store::LogFormat format, const config::Diagnostic& one) {
+  const auto* const level = one.severity == config::Severity::error ? "error" : "warning";
+  const std::string text = one.to_string();
+  if (format == store::LogFormat::json) return events.note(level, text);
+  std::string_view rest = text;
+  for (auto end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
+    events.note(level, rest.substr(0, end));
+    rest.remove_prefix(end + 1);
+  }
+  events.note(level, rest);
+}
+
+// SIGHUP. A bad file never replaces a good configuration (promise P10).
+class Reloading {
+ public:
+  Reloading(const ServeOptions& options, const Settings& started, Gateway& gateway, store::EventLog& events)
+      : options_(options),
+        state_file_(started.state_file),
+        workers_(started.workers),
+        gateway_(gateway),
+        events_(events) {}
+
+  void run();
+
+ private:
+  Result<> try_to();
+  void tell_what_needs_a_restart(const Settings& settings) const;
+
+  const ServeOptions& options_;
+  const std::string state_file_;  // what this process runs with until its end
+  const int workers_;
+  Gateway& gateway_;
+  store::EventLog& events_;
+};
+
+void Reloading::run() {
+  try {
+    const auto result = try_to();
+    record_reload(events_, result.has_value(), result ? "" : result.error().detail);
+  } catch (const std::exception& error) {
+    record_reload(events_, false, error.what());
+  }
+}
+
+Result<> Reloading::try_to() {
   config::Diagnostics diagnostics;
-  auto settings = load(directory, {}, diagnostics);
-  for (const auto& one : diagnostics.all())
-    events.note(one.severity == config::Severity::error ? "error" : "warning", one.to_string());
-  if (!settings) return record_reload(events, false, "the old configuration stays");
-  auto reloaded = gateway.reload(std::move(settings));
-  record_reload(events, reloaded.has_value(), reloaded ? "" : reloaded.error().detail);
+  auto settings = load(options_.directory, {}, diagnostics);
+  for (const auto& one : diagnostics.all()) note(events_, options_.log_format, one);
+  if (!settings) return fail(Errc::invalid, "the old configuration stays");
+  if (auto fit = usable(*settings); !fit)
+    return fail(fit.error().code, fit.error().detail + "; the old configuration stays");
+  auto reloaded = gateway_.reload(settings);
+  if (reloaded) tell_what_needs_a_restart(*settings);
+  return reloaded;
+}
+
+void Reloading::tell_what_needs_a_restart(const Settings& settings) const {
+  const auto warn = [this](std::string_view key) {
+    events_.note("warning",
+                 fmt::format("{} has changed: this needs a restart, and does nothing until then", key));
+  };
+  if (settings.state_file != state_file_) warn("state.sqlite");
+  if (settings.workers != workers_) warn("workers");
 }
 
 void notify_reloading() {
@@ -77,11 +133,10 @@ void notify_reloading() {
              static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000);
 }
 
-io::Task<> obey_signals(io::SignalSet& signals, Gateway& gateway, const std::string& directory,
-                        store::EventLog& events) {
+io::Task<> obey_signals(io::SignalSet& signals, Reloading& reloading) {
   while (co_await signals.wait() == SIGHUP) {
     notify_reloading();
-    reload(gateway, directory, events);
+    reloading.run();
     sd_notify(0, "READY=1");
   }
 }
@@ -98,18 +153,18 @@ int serve(const ServeOptions& options) {
   io::ignore_sigpipe();
   auto settings = load_or_complain(options.directory);
   if (!settings) return EX_CONFIG;
-  if (auto usable = store::check_directory(settings->temp_directory); !usable)
-    return complain(usable.error(), EX_CANTCREAT);
+  if (auto fit = usable(*settings); !fit) return complain(fit.error(), EX_CANTCREAT);
 
   store::EventLog events(STDOUT_FILENO, options.log_format, system_clock());
   io::EventLoop loop;
   io::SignalSet signals(loop.executor(), {SIGHUP, SIGTERM, SIGINT, SIGQUIT});
   Gateway gateway(events, system_clock());
+  Reloading reloading(options, *settings, gateway, events);
   if (auto started = gateway.start(std::move(settings), passed_sockets()); !started)
     return complain(started.error(), exit_status(started.error().code));
   if (geteuid() == 0) events.note("warning", "running as root: use a user of its own (docs/install.md)");
   sd_notify(0, "READY=1");
-  loop.run(obey_signals(signals, gateway, options.directory, events));
+  loop.run(obey_signals(signals, reloading));
   sd_notify(0, "STOPPING=1");
   gateway.stop();
   events.write(store::Event("stop"));

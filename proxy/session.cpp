@@ -11,7 +11,23 @@ io::Task<> Session::serve(std::unique_ptr<io::Stream> stream, std::shared_ptr<co
                           const ListenerSettings* listener, Services& services, SessionRegistry& registry) {
   Session session(std::move(stream), std::move(settings), *listener, services);
   auto entry = registry.enter(session);
-  co_await session.run();
+  std::string broken;
+  try {
+    co_await session.run();
+  } catch (const std::exception& error) {
+    broken = error.what();
+  }
+  if (!broken.empty()) co_await session.break_off(broken);
+  co_await session.end();
+}
+
+// Exhausted memory, or a bug: the client hears that it may try again, and the log hears why.
+io::Task<> Session::break_off(std::string why) {
+  services_.events.note("error", "session " + id_ + " broke off: " + why);
+  end_ = "internal error";
+  if (!machine_) co_return;
+  machine_->end_session({421, {4, 3, 0}, "Internal error, please try again later"});
+  (void)co_await flush();
 }
 
 Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
@@ -28,16 +44,26 @@ Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Setti
   client_.session_id = id_;
 }
 
-Session::~Session() = default;
+// A session whose task is destroyed has not come to its own end: the gateway went down over it.
+Session::~Session() {
+  if (recorded_) return;
+  transaction_.reset();
+  end_ = "shutdown";
+  record();
+}
 
 io::Task<> Session::run() {
   if (co_await read_proxy_header() && co_await admit() && co_await begin_tls()) {
     greet();
     co_await converse();
   }
+}
+
+io::Task<> Session::end() {
   end_transaction({}, "abandoned");
   record();
-  co_await stream_->close();
+  bool heard = co_await stream_->close();
+  if (unconfirmed_ && !heard) co_await not_confirmed();
 }
 
 // -- the dialogue --------------------------------------------------------------------------------------
@@ -68,11 +94,15 @@ io::Task<> Session::converse() {
       open = co_await on_start_tls();
     else if (auto* auth = std::get_if<smtp::Auth>(&event))
       co_await on_auth(std::move(*auth));
-    else if (auto* close = std::get_if<smtp::Close>(&event)) {
-      if (close->why != smtp::Close::Why::answered) end_ = end_word(close->why);
-      open = co_await flush() && false;
-    }
+    else
+      open = co_await on_close(std::get<smtp::Close>(event));
   }
+}
+
+io::Task<bool> Session::on_close(smtp::Close close) {
+  if (close.why != smtp::Close::Why::answered) end_ = end_word(close.why);
+  (void)co_await flush();
+  co_return false;
 }
 
 io::Task<bool> Session::more_input() {
@@ -80,7 +110,7 @@ io::Task<bool> Session::more_input() {
   if (replied && !co_await flush()) co_return false;
   if (!input_.empty()) co_return true;
   if (draining_ && idle()) {
-    co_await input_ended(fail(Errc::stopped));
+    input_ended(fail(Errc::stopped));
     co_return true;
   }
   if (replied || machine_->waiting() != budget_.stage()) budget_.begin(machine_->waiting());
@@ -161,6 +191,7 @@ io::Task<bool> Session::confirm(bool flushed) {
     transaction_.reset();
     co_return flushed;
   }
+  if (unconfirmed_) co_await not_confirmed();  // an earlier one, still open
   unconfirmed_ = std::move(transaction_);
   if (!flushed)
     co_await not_confirmed();
@@ -190,7 +221,8 @@ void Session::drain() {
 
 // A probe that only connects leaves no line.
 void Session::record() {
-  if (!heard_) return;
+  recorded_ = true;
+  if (!heard_ && !refused_) return;
   store::Event event("session");
   event.text("id", id_).text("listener", listener_.name).text("client", peer_.address.to_string());
   if (machine_) {
@@ -199,6 +231,7 @@ void Session::record() {
   }
   event.text("tls", stream_->tls().version).text("cipher", stream_->tls().cipher);
   if (early_talker_) event.flag("early_talker", true);
+  if (unlogged_ > 0) event.number("not_logged", unlogged_);
   event.number("messages", messages_).text("end", end_);
   event.milliseconds("ms", services_.clock.now() - began_);
   services_.events.write(event);

@@ -31,7 +31,7 @@ class Session {
   // middle of a message may finish it. From the session's own core.
   void drain();
   // Time is up: ends at once.
-  void abort() { stream_->abort(); }
+  void abort() { stream_->abort(); }  // but for what is waited for of the next hop
 
   Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
           const ListenerSettings& listener, Services& services);
@@ -42,6 +42,8 @@ class Session {
  private:
   // -- before the first command ----------------------------------------------------------------------
   io::Task<> run();
+  io::Task<> end();
+  io::Task<> break_off(std::string why);
   io::Task<bool> read_proxy_header();
   io::Task<bool> admit();
   io::Task<bool> begin_tls();
@@ -59,11 +61,12 @@ class Session {
   void on_dropped(const smtp::MessageDropped& dropped);
   io::Task<bool> on_start_tls();
   io::Task<> on_auth(smtp::Auth command);
+  io::Task<bool> on_close(smtp::Close close);
 
   // -- bytes -----------------------------------------------------------------------------------------
   io::Task<bool> flush();
   io::Task<bool> receive();
-  io::Task<> input_ended(Error error);
+  void input_ended(const Error& error);
   void keep_input();
   io::Presence poll_input();
   bool has_unread();
@@ -97,7 +100,10 @@ class Session {
   const char* end_ = "closed";                // why the session ended, for its event
   int messages_ = 0;
   bool early_talker_ = false;
-  bool heard_ = false;  // anything at all came from the client
+  bool heard_ = false;    // anything at all came from the client
+  bool refused_ = false;  // it was over a limit, and that is worth a line
+  int unlogged_ = 0;      // refused sessions before this one that were not logged
+  bool recorded_ = false;
   bool draining_ = false;
   bool reading_ = false;
 };

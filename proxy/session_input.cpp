@@ -29,20 +29,20 @@ io::Task<bool> Session::receive() {
   reading_ = false;
   if (!bytes) {
     Errc code = bytes.error().code;
-    co_await input_ended(bytes.error());
+    input_ended(bytes.error());
     co_return code == Errc::timeout || code == Errc::stopped;
   }
   budget_.waited(began, services_.clock.now(), bytes->size());
   input_ = *bytes;
   heard_ = true;
-  unconfirmed_.reset();
+  // Whatever was sent behind our 250 carried its acknowledgement; what was sent before it proves nothing.
+  if (stream_->unacknowledged() == 0) unconfirmed_.reset();
   co_return true;
 }
 
 // No more input will come, or none is waited for: what the machine says next is the last word.
-io::Task<> Session::input_ended(Error error) {
+void Session::input_ended(const Error& error) {
   end_ = end_word(error.code);
-  if (unconfirmed_ && stream_->unacknowledged() > 0) co_await not_confirmed();
   if (error.code == Errc::stopped)
     machine_->end_session(mail::Reply{421, {4, 3, 2}, "Going down, please try again later"});
   if (error.code == Errc::timeout)

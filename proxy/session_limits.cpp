@@ -6,6 +6,7 @@ namespace sallyport::proxy {
 namespace {
 
 constexpr std::size_t kMostRates = 50'000;
+constexpr int kMostLogged = 10;  // refusals, a second
 
 IpAddress address_key(const IpAddress& client) { return client.is_v4() ? client : client.masked(64); }
 IpAddress network_key(const IpAddress& client) { return client.masked(client.is_v4() ? 96 + 24 : 48); }
@@ -56,6 +57,17 @@ void SessionLimits::release(const IpAddress& client) {
   --total_;
   count_out(addresses_, address_key(client));
   count_out(networks_, network_key(client));
+}
+
+std::optional<int> SessionLimits::log_refusal(TimePoint now) {
+  std::scoped_lock lock(mutex_);
+  if (now - second_ >= std::chrono::seconds(1)) second_ = now, logged_ = 0;
+  if (logged_ >= kMostLogged) {
+    ++unlogged_;
+    return std::nullopt;
+  }
+  ++logged_;
+  return std::exchange(unlogged_, 0);
 }
 
 int SessionLimits::sessions() const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -22,6 +23,8 @@ class SessionLimits {
   Verdict admit(const IpAddress& client, bool exempt, const Limits& limits, TimePoint now);
   void release(const IpAddress& client);
   int sessions() const;
+  // Whether a refusal is worth a line in the log, and how many were not since the last: ten a second.
+  std::optional<int> log_refusal(TimePoint now);
 
  private:
   struct Rate {
@@ -36,6 +39,9 @@ class SessionLimits {
   std::unordered_map<IpAddress, int> addresses_;
   std::unordered_map<IpAddress, int> networks_;
   std::unordered_map<IpAddress, Rate> rates_;
+  TimePoint second_{};
+  int logged_ = 0;
+  int unlogged_ = 0;
 };
 
 // One admitted session, counted out when it ends.

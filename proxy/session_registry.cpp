@@ -7,6 +7,7 @@ namespace sallyport::proxy {
 SessionRegistry::Entry SessionRegistry::enter(Session& session) {
   sessions_.insert(&session);
   if (draining_) session.drain();
+  if (aborted_) session.abort();
   return Entry(*this, session);
 }
 
@@ -16,6 +17,7 @@ void SessionRegistry::drain() {
 }
 
 void SessionRegistry::abort() {
+  aborted_ = true;
   for (Session* session : sessions_) session->abort();
 }
 

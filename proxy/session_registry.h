@@ -23,12 +23,12 @@ class SessionRegistry {
 
   [[nodiscard]] Entry enter(Session& session);
   void drain();  // every session, now and to come, ends at its next idle moment
-  void abort();  // every session ends at once
-  std::size_t size() const { return sessions_.size(); }
+  void abort();  // every session, now and to come, ends at once
 
  private:
   std::unordered_set<Session*> sessions_;
   bool draining_ = false;
+  bool aborted_ = false;
 };
 
 }  // namespace sallyport::proxy

@@ -15,7 +15,9 @@ io::Task<bool> Session::read_proxy_header() {
   ProxyHeader header;
   TimePoint deadline = services_.clock.now() + settings_->timeouts.proxy_header;
   while (true) {
-    auto bytes = co_await stream_->read(deadline);
+    // What follows the header belongs to the handshake, not to us.
+    bool exact = listener_.tls == ListenerTls::implicit;
+    auto bytes = co_await stream_->read(deadline, exact ? header.missing() : io::Stream::kScratch);
     if (!bytes) {
       end_ = bytes.error().code == Errc::timeout ? "no PROXY header in time" : end_word(bytes.error().code);
       co_return false;
@@ -44,6 +46,10 @@ io::Task<bool> Session::admit() {
     co_return true;
   }
   end_ = verdict == SessionLimits::Verdict::too_fast ? "too many new sessions" : "too many sessions";
+  if (auto unlogged = services_.limits.log_refusal(services_.clock.now())) {
+    refused_ = true;
+    unlogged_ = *unlogged;
+  }
   // Under implicit TLS there is nobody to talk to before a handshake, and a flood is not worth one.
   if (listener_.tls == ListenerTls::implicit) co_return false;
   mail::Reply reply{

@@ -119,12 +119,6 @@ void check_users(const Loading& loading, const Entry& listener) {
       R"("users": "users", a file with `name:hash` lines as `mkpasswd` makes them)");
 }
 
-void load_users(const Loading& loading) {
-  const auto& users = loading.written.users;
-  if (!users.value.empty() && loading.options.open_files)
-    (void)config::read_file(users.value, users.position, loading.diagnostics);
-}
-
 io::ServerTlsSettings server_settings(const TlsSection& tls) {
   io::ServerTlsSettings settings;
   if (!tls.certificate.empty()) settings.certificates.push_back({tls.certificate, tls.key});
@@ -183,7 +177,7 @@ std::vector<ListenerSettings> compose_listeners(const Loading& loading) {
     if (!has_certificate(loading.written.tls.value)) out.back().tls = ListenerTls::none;
   }
   check_clashes(loading);
-  load_users(loading);
+  check_users_file(loading.written.users, loading);
   if (!written.value.empty() && loading.written.domains.value.empty())
     loading.diagnostics.warning(
         loading.written.domains.written() ? loading.written.domains.position : loading.whole(),

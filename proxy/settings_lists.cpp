@@ -11,10 +11,15 @@
 namespace sallyport::proxy {
 namespace {
 
-std::string_view take_line(std::string_view& text) {
+std::string_view take_unix_line(std::string_view& text) {
   const auto end = std::min(text.find('\n'), text.size());
-  auto line = text.substr(0, end);
+  const auto line = text.substr(0, end);
   text.remove_prefix(std::min(end + 1, text.size()));
+  return line;
+}
+
+std::string_view take_line(std::string_view& text) {
+  auto line = take_unix_line(text);
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
 }
@@ -28,6 +33,42 @@ std::string read_recipient(std::string_view line, const config::Position& positi
   diagnostics.error(position, fmt::format("\"{}\" is not an address", printable(line, 80)),
                     "one address a line: user@example.com");
   return {};
+}
+
+// $method$parameters$salt$hash. DES has no "$" and is not taken for one: any word of 13 letters looks so.
+bool is_hash(std::string_view text) {
+  constexpr std::size_t shortest = 22;  // of MD5, in base64
+  const auto is_part = [](char c) { return is_alnum(c) || std::string_view("./$=,+-_").contains(c); };
+  return text.starts_with('$') && std::ranges::all_of(text, is_part) &&
+         text.size() - text.rfind('$') > shortest;
+}
+
+// "!" and "*" in front lock an account, as in shadow(5).
+bool is_locked(std::string_view hash) { return hash.starts_with('!') || hash.starts_with('*'); }
+
+struct UserLine {
+  std::string_view name;
+  std::string_view hash;
+  int hash_column = 1;
+};
+
+// What is wrong with it, "" if nothing. The texts show nothing of the line, which may be a password.
+std::string_view fault_of(const UserLine& user) {
+  if (user.hash_column == 1) return "there is no \":\" on this line";
+  if (user.name.empty()) return "there is no name in front of the \":\"";
+  if (user.hash.empty()) return "there is no hash behind the \":\"";
+  if (user.hash.ends_with('\r')) return "the line ends in CRLF, as DOS has it";
+  if (user.hash.contains(':')) return "there is a second \":\"";
+  if (!is_hash(user.hash) && !is_locked(user.hash)) return "what follows the \":\" is no hash";
+  return {};
+}
+
+UserLine split_user(std::string_view line) {
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return {};
+  const auto hash = line.substr(colon + 1);
+  const auto blanks = std::min(hash.find_first_not_of(" \t"), hash.size());
+  return {trim(line.substr(0, colon)), trim(hash), static_cast<int>(colon + blanks) + 2};
 }
 
 }  // namespace
@@ -67,6 +108,23 @@ std::vector<std::string> read_recipient_list(const std::string& file, const conf
   std::ranges::sort(keys);
   keys.erase(std::ranges::unique(keys).begin(), keys.end());
   return keys;
+}
+
+// Faults are warnings: the file is read again at every login, and mail flows without it.
+void check_users_file(const Located<std::string>& file, const Loading& loading) {
+  if (file.value.empty() || !loading.options.open_files) return;
+  const auto text = config::read_file(file.value, file.position, loading.diagnostics);
+  if (!text) return;
+  std::string_view rest = *text;
+  for (int number = 1; !rest.empty(); ++number) {
+    const auto line = take_unix_line(rest);
+    if (trim(line).empty() || line.starts_with('#')) continue;
+    const auto user = split_user(line);
+    if (const auto fault = fault_of(user); !fault.empty())
+      loading.diagnostics.warning({file.value, number, user.name.empty() ? 1 : user.hash_column},
+                                  fmt::format("users: {}, so nobody can log in by this line", fault),
+                                  "one `name:hash` a line, the hash as `mkpasswd -m yescrypt` prints it");
+  }
 }
 
 std::string read_password(const Located<std::string>& file, const Loading& loading) {

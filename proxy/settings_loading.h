@@ -40,6 +40,7 @@ void check_route_names(const Loading& loading);  // known, and used
 policy::WildcardList read_wildcard_list(const Located<std::string>& file, const Loading& loading);
 std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,
                                              const Loading& loading);
+void check_users_file(const Located<std::string>& file, const Loading& loading);
 std::string read_password(const Located<std::string>& file, const Loading& loading);
 
 }  // namespace sallyport::proxy

@@ -65,13 +65,32 @@ policy::Domains compose_domains(const Loading& loading) {
   return domains;
 }
 
+// Mail to postmaster@ of every domain ends in one mailbox, by the route of the domain that it was sent to.
+void check_role_routes(const Loading& loading, const std::string& mailbox_domain,
+                       const std::string& route) {
+  const auto exists = [&](const std::string& name) {
+    return std::ranges::count(loading.written.routes, name, &Named<RouteSection>::name) > 0;
+  };
+  for (const auto& domain : loading.written.domains.value) {
+    const auto& other = domain.value.route.value;
+    if (other == route || !exists(other)) continue;
+    return loading.diagnostics.warning(
+        loading.written.role_mailbox.position,
+        fmt::format("role_mailbox: {} takes the route \"{}\", but domains.\"{}\" takes \"{}\"",
+                    mailbox_domain, printable(route), printable(domain.name, 80), printable(other)),
+        fmt::format("the servers of \"{}\" must take mail to the role mailbox too", printable(other)));
+  }
+}
+
 void check_role_address(const Loading& loading, const policy::Domains& domains) {
   const auto& mailbox = loading.written.role_mailbox;
   mail::Path path;
   if (mailbox.value.empty() ||
       mail::parse_path(mailbox.value, {.smtputf8 = true}, path) != mail::PathFault::none)
     return;
-  if (!domains.empty() && !domains.find(path.domain_ascii))
+  if (const auto* const route = domains.find(path.domain_ascii); route)
+    check_role_routes(loading, path.domain_ascii, *route);
+  else if (!domains.empty())
     loading.diagnostics.error(mailbox.position,
                               fmt::format("role_mailbox: {} is not a domain of ours", path.domain_ascii),
                               "it must be a mailbox in one of \"domains\"");

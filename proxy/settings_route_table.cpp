@@ -87,7 +87,7 @@ const Table<RouteSection>& route_table() {
           .field("recipients", &RouteSection::recipient_source, located(recipient_source()), Stage::rcpt,
                  "who knows which recipients exist: the next hop at RCPT, another server, a file (one "
                  "address a line, "
-                 "`#` begins a comment), or nobody")
+                 "`#` begins a comment), or nobody; mail through `outbound` is taken for anybody")
           .field("subaddress_separator", &RouteSection::subaddress_separator, subaddress_separator(),
                  Stage::rcpt, "with a list: `user+detail` is `user`")
           .field("max_connections", &RouteSection::max_connections, integer<int>(1, 10'000), Stage::data,

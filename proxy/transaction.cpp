@@ -7,6 +7,8 @@
 namespace sallyport::proxy {
 namespace {
 
+constexpr std::size_t kMostRecorded = 200;  // recipients in one event
+
 const char* word_for(relay::Fate fate) {
   switch (fate) {
     using enum relay::Fate;
@@ -22,6 +24,13 @@ const char* word_for(relay::Fate fate) {
       return "client gone";
   }
   return "deferred";
+}
+
+// A relay is not the home of its recipients: it is not asked who exists, and never probed.
+std::shared_ptr<const relay::Route> without_asking(const relay::Route& route) {
+  auto relay = std::make_shared<relay::Route>(route);
+  relay->recipients = relay::RecipientCheck::any;
+  return relay;
 }
 
 policy::Refuse refusal(policy::Refusal why, std::string_view detail = {}) {
@@ -50,6 +59,16 @@ Transaction::Transaction(const Settings& settings, Services& services, const Cli
   envelope_.parameters = std::move(mail.parameters);
 }
 
+Transaction::~Transaction() {
+  if (!handing_over_) return;
+  store::Event event("ambiguous");
+  event.text("id", envelope_.id)
+      .text("route", route_->name)
+      .text("detail", "shut down before the next hop answered");
+  services_.events.write(event);
+  record({}, "ambiguous");
+}
+
 // -- recipients ----------------------------------------------------------------------------------------
 
 io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
@@ -58,6 +77,7 @@ io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
   if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(command, *refusal);
   auto accept = std::get<policy::Accept>(verdict);
   std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);
+  if (accept.outbound) route = without_asking(*route);
   if (auto refusal = other_route(accept.route)) co_return refuse(command, *refusal);
   if (auto refusal = route_refuses(*route)) co_return refuse(command, *refusal);
   co_return co_await ask(std::move(command), accept, std::move(route));
@@ -89,7 +109,6 @@ std::optional<policy::Refuse> Transaction::too_large_for(const relay::Route& rou
 
 io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept,
                                        std::shared_ptr<const relay::Route> route) {
-  // The bare <postmaster> is the role mailbox's; no next hop is asked about a name without a domain.
   relay::Recipient recipient{command.recipient, command.parameters, accept.role};
   TimePoint deadline = services_.clock.now() + settings_.timeouts.relay;
   auto answer =
@@ -150,8 +169,10 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
   std::string trace = trace_header();
   TimePoint give_up = services_.clock.now() + settings_.timeouts.relay;
+  handing_over_ = true;
   delivery_ = co_await services_.relay.deliver(
       route_, envelope_, trace, content_, settings_.policy->role_mailbox, give_up, std::move(still_there));
+  handing_over_ = false;
   co_return delivery_->reply;
 }
 
@@ -173,7 +194,8 @@ std::string Transaction::trace_header() const {
 }
 
 io::Task<> Transaction::remember_unconfirmed() {
-  co_await services_.relay.remember_unconfirmed(envelope_, content_);
+  // An alarm of fixed words that comes again is a new alarm: better twice than not at all.
+  if (headers_.identified()) co_await services_.relay.remember_unconfirmed(envelope_, content_);
   store::Event event("ack_unconfirmed");
   event.text("id", envelope_.id).text("from", envelope_.sender.address());
   services_.events.write(event);
@@ -203,13 +225,16 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate) {
 
 void Transaction::record_recipients(store::Event& event) const {
   event.begin_list("to");
-  for (const RecipientRecord& record : records_) {
+  for (const RecipientRecord& record :
+       std::span(records_).first(std::min(records_.size(), kMostRecorded))) {
     event.begin_item().text("address", record.address).number("code", record.reply.code);
     if (!record.reply.positive())
       event.text("reply", record.reply.text).text("why", record.why).text("rule", record.rule);
     event.end_item();
   }
   event.end_list();
+  if (records_.size() > kMostRecorded)
+    event.number("recipients", static_cast<std::int64_t>(records_.size()));
 }
 
 }  // namespace sallyport::proxy

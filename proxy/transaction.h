@@ -34,6 +34,8 @@ class Transaction {
  public:
   Transaction(const Settings& settings, Services& services, const ClientView& client, std::string id,
               smtp::Mail mail);
+  // One that is destroyed while the next hop has it (shutdown) says so: nobody can know its fate.
+  ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
@@ -84,6 +86,7 @@ class Transaction {
   mail::HeaderScanner headers_;
   store::MessageBuffer content_;
   std::optional<relay::Delivery> delivery_;
+  bool handing_over_ = false;
 };
 
 }  // namespace sallyport::proxy

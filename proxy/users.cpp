@@ -11,20 +11,26 @@
 namespace sallyport::proxy {
 namespace {
 
-// Hashed against when the name is unknown, so that the time taken does not tell. No password has it.
-constexpr const char* kNobody = "$6$sallyport$";
-
 enum class Verdict { unavailable, wrong, right };
 
-Result<std::string> find_hash(const std::string& file, const std::string& user) {
+struct Account {
+  bool known = false;
+  std::string hash;  // of an unknown user: the first in the file, so that the time taken does not tell
+};
+
+Result<Account> find_account(const std::string& file, const std::string& user) {
   std::ifstream in(file);
   if (!in) return fail(Errc::not_found, "cannot read " + file);
+  Account account;
   for (std::string line; std::getline(in, line);) {
     std::size_t colon = line.find(':');
     if (line.starts_with('#') || colon == std::string::npos) continue;
-    if (iequals(trim(line.substr(0, colon)), user)) return std::string(trim(line.substr(colon + 1)));
+    std::string_view written = line;
+    account.known = iequals(trim(written.substr(0, colon)), user);
+    if (account.known || account.hash.empty()) account.hash = trim(written.substr(colon + 1));
+    if (account.known) break;
   }
-  return std::string();
+  return account;
 }
 
 bool same(const std::string& a, const std::string& b) {
@@ -35,29 +41,36 @@ bool same(const std::string& a, const std::string& b) {
 }
 
 Verdict verify(const std::string& file, const std::string& user, const std::string& password) {
-  auto hash = find_hash(file, user);
-  if (!hash) return Verdict::unavailable;
+  auto account = find_account(file, user);
+  if (!account) return Verdict::unavailable;
   auto data = std::make_unique<crypt_data>();
-  const char* result = crypt_r(password.c_str(), hash->empty() ? kNobody : hash->c_str(), data.get());
-  bool right = result && !hash->empty() && !password.contains('\0') && same(result, *hash);
+  const char* result = crypt_r(password.c_str(), account->hash.c_str(), data.get());
+  bool right = result && account->known && !password.contains('\0') && same(result, account->hash);
   explicit_bzero(data.get(), sizeof *data);
   return right ? Verdict::right : Verdict::wrong;
 }
+
+// What one login needs, in one place: the task and the pool share it, whichever ends first.
+struct Login {
+  std::string file, user, password;
+  Verdict verdict = Verdict::unavailable;
+  ~Login() { explicit_bzero(password.data(), password.size()); }
+};
 
 }  // namespace
 
 io::Task<mail::Reply> check_password(std::string file, std::string user, std::string password,
                                      io::WorkerPool& passwords) {
-  auto verdict = std::make_shared<Verdict>(Verdict::unavailable);
-  auto done = co_await passwords.run([=]() mutable -> Result<> {
-    *verdict = verify(file, user, password);
-    explicit_bzero(password.data(), password.size());
+  auto login = std::make_shared<Login>(std::move(file), std::move(user), std::move(password));
+  explicit_bzero(password.data(), password.size());  // what a move of a short string leaves behind
+  auto done = co_await passwords.run([login] {
+    login->verdict = verify(login->file, login->user, login->password);
     return Result<>{};
   });
-  explicit_bzero(password.data(), password.size());
-  if (!done || *verdict == Verdict::unavailable)
+  if (!done || login->verdict == Verdict::unavailable)
     co_return mail::Reply{454, {4, 7, 0}, "Authentication is not available now"};
-  if (*verdict == Verdict::wrong) co_return mail::Reply{535, {5, 7, 8}, "Wrong user name or password"};
+  if (login->verdict == Verdict::wrong)
+    co_return mail::Reply{535, {5, 7, 8}, "Wrong user name or password"};
   co_return mail::Reply{235, {2, 7, 0}, "Authenticated"};
 }
 

@@ -63,9 +63,9 @@ class SocketListener final : public Listener {
       Descriptor accepted;
       auto done =
           co_await socket_.drive([this, &accepted] { return try_accept(accepted); }, TimePoint::max());
+      if (done) done = hand_over(std::move(accepted), place, on_connection);
       if (done) {
         episode.over();
-        hand_over(std::move(accepted), place, on_connection);
       } else if (!socket_.aborted() && episode.must_pause(done.error())) {
         if (episode.first_pause() && on_trouble) on_trouble(done.error());
         co_await wake_.wait(std::chrono::steady_clock::now() + episode.pause());
@@ -92,12 +92,17 @@ class SocketListener final : public Listener {
     return Attempt::done();
   }
 
-  void hand_over(Descriptor accepted, const Place& place, const OnConnection& on_connection) {
+  // Exhausted memory costs this connection, never the listener.
+  Result<std::size_t> hand_over(Descriptor accepted, const Place& place,
+                                const OnConnection& on_connection) try {
     const Endpoint peer = peer_endpoint(accepted.get());
-    if (peer == Endpoint{}) return;  // reset before we came to it
+    if (peer == Endpoint{}) return std::size_t{0};  // reset before we came to it
     const Executor chosen = place(peer);
     const Executor& executor = chosen ? chosen : executor_;
     on_connection(std::make_unique<SocketStream>(executor, std::move(accepted)), executor);
+    return std::size_t{0};
+  } catch (const std::exception& error) {
+    return fail(Errc::no_space, std::string("accept: ") + error.what());
   }
 
   Executor executor_;

@@ -109,9 +109,10 @@ Attempt SocketStream::try_write(const Gather& gather) {
   return tls_ ? tls_->write(gather.piece(record_scratch())) : try_send(socket_.descriptor(), gather);
 }
 
-Task<Result<std::string_view>> SocketStream::read(TimePoint deadline) {
-  auto got =
-      co_await socket_.drive([this] { return try_read(scratch()); }, deadline, Socket::Interrupts::heeded);
+Task<Result<std::string_view>> SocketStream::read(TimePoint deadline, std::size_t at_most) {
+  auto got = co_await socket_.drive(
+      [this, at_most] { return try_read(scratch().first(std::min(at_most, kScratch))); }, deadline,
+      Socket::Interrupts::heeded);
   if (!got) co_return std::move(got.error());
   co_return std::string_view(scratch().data(), *got);
 }
@@ -165,12 +166,14 @@ const TlsInfo& SocketStream::tls() const {
   return tls_ ? tls_->info() : clear;
 }
 
-Task<> SocketStream::close() {
+Task<bool> SocketStream::close() {
   const TimePoint deadline = std::chrono::steady_clock::now() + kCloseTime;
   if (tls_) (void)co_await socket_.drive([this] { return tls_->shutdown(); }, deadline);
   ::shutdown(socket_.descriptor(), SHUT_WR);
   (void)co_await socket_.drive(Drain(socket_.descriptor()), deadline);
+  const bool heard = unacknowledged() == 0;
   socket_.close();
+  co_return heard;
 }
 
 std::size_t SocketStream::unacknowledged() const {

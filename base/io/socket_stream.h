@@ -21,7 +21,7 @@ class SocketStream final : public Stream {
   SocketStream(const Executor& executor, Descriptor descriptor);
   ~SocketStream() override;
 
-  Task<Result<std::string_view>> read(TimePoint deadline) override;
+  Task<Result<std::string_view>> read(TimePoint deadline, std::size_t at_most = kScratch) override;
   Presence poll(std::string& into, std::size_t cap) override;
   Task<Result<>> write(std::string_view bytes, TimePoint deadline) override;
   Task<Result<>> write(std::span<const std::string_view> parts, TimePoint deadline) override;
@@ -29,7 +29,7 @@ class SocketStream final : public Stream {
   Task<Result<>> start_tls(std::shared_ptr<const ClientTls> tls, std::string host,
                            TimePoint deadline) override;
   const TlsInfo& tls() const override;
-  Task<> close() override;
+  Task<bool> close() override;
   void abort() override { socket_.abort(); }
   void interrupt() override { socket_.interrupt(); }
   Endpoint local() const override { return local_; }

@@ -49,7 +49,8 @@ class Stream {
   // has passed is a timeout even when input is there, here and in write(): nobody outlives a limit by
   // haste.
   static constexpr std::size_t kScratch = 64 * 1024;
-  virtual Task<Result<std::string_view>> read(TimePoint deadline) = 0;
+  // `at_most` is for a header behind which somebody else reads on (PROXY before a TLS handshake).
+  virtual Task<Result<std::string_view>> read(TimePoint deadline, std::size_t at_most = kScratch) = 0;
 
   // Takes what has arrived already, without waiting, appending at most `cap` bytes to `into`.
   virtual Presence poll(std::string& into, std::size_t cap) = 0;
@@ -69,7 +70,8 @@ class Stream {
 
   // Says goodbye so that the last reply arrives: close_notify, shutdown of our side, then unread input
   // is drained for at most two seconds (closing over unread input would reset the connection).
-  virtual Task<> close() = 0;
+  // Returns whether the peer's kernel has acknowledged everything that was written.
+  virtual Task<bool> close() = 0;
   // Ends every operation at once; they return `closed`. From the stream's own thread only.
   virtual void abort() = 0;
   // Ends a pending read() (or else the next one) with `stopped`; the stream stays good for everything.

@@ -107,6 +107,8 @@ class HeaderScanner {
   bool malformed() const { return malformed_line_ != 0; }
   std::uint64_t malformed_line() const { return malformed_line_; }  // counted from 1; the first one
   int received() const { return received_; }
+  // A Message-ID or a Date was seen: an equal message is this one again, not another one like it.
+  bool identified() const { return identified_; }
   int received_by_us() const { return received_by_us_; }
   std::uint64_t octets() const { return octets_; }  // up to and with the empty line
 
@@ -128,6 +130,7 @@ class HeaderScanner {
   int received_ = 0;
   int received_by_us_ = 0;
   bool in_field_ = false;
+  bool identified_ = false;
   bool absent_ = false;
   bool complete_ = false;
 };

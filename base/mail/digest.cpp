@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <new>
+#include <utility>
 
 #include "base/mail/codec.h"
 #include "base/text.h"
@@ -16,6 +17,11 @@ constexpr std::array<std::string_view, 6> trace_fields = {
     "Received", "Return-Path", "Delivered-To", "X-Received", "Authentication-Results", "Received-SPF"};
 // Longer than any name above with a few blanks behind it: what has no colon by then is none of them.
 constexpr std::size_t max_beginning = 64;
+
+bool is_field_name(std::string_view beginning) {
+  const std::string_view name = trim(beginning.substr(0, beginning.find(':')));
+  return !name.empty() && name.find_first_of(" \t") == std::string_view::npos;
+}
 
 bool is_trace_field(std::string_view beginning) {
   const std::string_view name = trim(beginning.substr(0, beginning.find(':')));
@@ -57,6 +63,10 @@ bool MessageDigest::judge_beginning() {
   }
   const bool continues = beginning_.front() == ' ' || beginning_.front() == '\t';
   if (!continues && last != ':' && last != '\n' && beginning_.size() < max_beginning) return false;
+  if (std::exchange(first_, false) && (continues || last != ':' || !is_field_name(beginning_))) {
+    state_ = State::body;
+    return true;
+  }
   if (!continues) skipping_ = last == ':' && is_trace_field(beginning_);
   state_ = last == '\n' ? State::line_start : skipping_ ? State::skipped_line : State::kept_line;
   return true;

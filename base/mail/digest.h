@@ -35,6 +35,7 @@ class MessageDigest {
   std::string beginning_;  // of a header line, until its field is known
   State state_ = State::line_start;
   bool skipping_ = false;  // the field that a folded line would continue
+  bool first_ = true;      // the first line: if it is no field, the message has no header block
 };
 
 }  // namespace sallyport::mail

@@ -123,6 +123,7 @@ void HeaderScanner::field_begins(std::string_view text) {
     octets_ = 0;
   }
   if (!in_field_ && !absent_ && malformed_line_ == 0) malformed_line_ = lines_;
+  if (!absent_ && (iequals(name, "Message-ID") || iequals(name, "Date"))) identified_ = true;
   if (!iequals(name, "Received")) return;
   ++received_;
   field_ = text.substr(text.find(':') + 1);

@@ -15,6 +15,16 @@ namespace {
 constexpr std::size_t kMaxBacklog = 4 << 20;
 constexpr std::chrono::milliseconds kPatience{100};  // between two tries on a reader that is slow
 
+// Escaped but for quotation marks: the text stands alone to the end of its line.
+void append_unquoted(std::string& out, std::string_view text) {
+  for (auto quote = text.find('"'); quote != std::string_view::npos; quote = text.find('"')) {
+    append_escaped(out, text.substr(0, quote));
+    out += '"';
+    text.remove_prefix(quote + 1);
+  }
+  append_escaped(out, text);
+}
+
 }  // namespace
 
 class EventLog::Impl {
@@ -173,7 +183,7 @@ void EventLog::note(std::string_view level, std::string_view text) {
     return write(Event("note").text("level", level).text("text", text));
   }
   std::string body = " ";
-  append_escaped(body, text);
+  append_unquoted(body, text);
   impl_->emit(std::string(level) + ":", body);
 }
 

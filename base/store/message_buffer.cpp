@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <utility>
@@ -15,6 +16,8 @@
 
 namespace sallyport::store {
 namespace {
+
+std::atomic<std::size_t> in_memory_of_all{0};
 
 // A file without a name. File systems without O_TMPFILE (NFS, some overlays) give it one for a moment.
 Result<io::Descriptor> open_unlinked(const std::string& directory) {
@@ -56,7 +59,7 @@ Result<> read_at(int file, std::string& into, std::uint64_t offset) {
 }
 
 std::string owner_name(uid_t owner) {
-  const passwd* const entry = ::getpwuid(owner);  // at start, before there are threads
+  const passwd* const entry = ::getpwuid(owner);  // at start and reload: one thread only
   return entry != nullptr ? entry->pw_name : fmt::format("uid {}", owner);
 }
 
@@ -70,9 +73,23 @@ struct MessageBuffer::File {
 MessageBuffer::MessageBuffer(std::string directory, io::WorkerPool& files)
     : directory_(std::move(directory)), files_(files) {}
 
-MessageBuffer::~MessageBuffer() = default;
+MessageBuffer::~MessageBuffer() { in_memory_of_all.fetch_sub(counted_, std::memory_order_relaxed); }
 
-void MessageBuffer::append(std::string_view content) { memory_ += content; }
+void MessageBuffer::append(std::string_view content) {
+  memory_ += content;
+  count();
+}
+
+void MessageBuffer::count() {
+  in_memory_of_all.fetch_add(memory_.size() - counted_,
+                             std::memory_order_relaxed);  // wraps where it shrank
+  counted_ = memory_.size();
+}
+
+bool MessageBuffer::wants_spill() const {
+  if (memory_.size() > kMemory) return true;
+  return memory_.size() > kLittle && in_memory_of_all.load(std::memory_order_relaxed) > kMemoryOfAll;
+}
 
 io::Task<Result<>> MessageBuffer::spill() {
   if (file_ == nullptr) file_ = std::make_shared<File>();
@@ -90,6 +107,7 @@ io::Task<Result<>> MessageBuffer::spill() {
   spilled_ += file_->content.size();
   file_->content.clear();
   memory_.swap(file_->content);
+  count();
   co_return Result<void>{};
 }
 
@@ -116,8 +134,9 @@ Result<> check_directory(const std::string& path) {
     return fail(Errc::invalid, whose + " is a symbolic link: name the directory itself");
   if (!S_ISDIR(status.st_mode)) return fail(Errc::invalid, whose + " is not a directory");
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
-    return fail(Errc::invalid,
-                fmt::format("{} belongs to another user: chown it to {}", whose, owner_name(::geteuid())));
+    const std::string advice = ::geteuid() == 0 ? "run as that user, or name a directory of root's"
+                                                : fmt::format("chown it to {}", owner_name(::geteuid()));
+    return fail(Errc::invalid, fmt::format("{} belongs to another user: {}", whose, advice));
   }
   if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0) {
     return fail(Errc::invalid, whose + " can be written by everybody: chmod 700 it");

@@ -62,7 +62,7 @@ io::Task<WayResult<mail::Reply>> Conversation::ask(bool and_reset) {
   lines.push_back(std::move(*rcpt));
   if (and_reset) lines.emplace_back("RSET\r\n");
   std::vector<mail::Reply> replies;
-  const auto done = co_await hop_.exchange(lines, replies, deadline_);
+  const auto done = co_await hop_.exchange(lines, replies, [this] { return deadline_; });
   if (!done) co_return std::unexpected(fault_of(done.error()));
   if (auto mail = judge_mail(replies.front()); !mail) co_return std::unexpected(std::move(mail.error()));
   if (auto rcpt_ok = judge_rcpt(replies[1]); !rcpt_ok)
@@ -92,9 +92,8 @@ io::Task<Recipients::Outcome> Recipients::converse(const Route& route, std::uniq
   Conversation talk(*hop, recipient, std::min(deadline, environment_.now() + route.command_timeout));
   if (!talk.can_be_asked()) {
     co_await pool_.hand_back(std::move(hop), route.idle_timeout);
-    co_return RecipientAnswer{
-        .kind = RecipientAnswer::Kind::unknown,
-        .reply = mail::reply(550, {5, 6, 7}, "The destination takes no internationalised addresses")};
+    auto reply = mail::reply(550, {5, 6, 7}, "The destination takes no internationalised addresses");
+    co_return std::unexpected(WayFault{Way::refusing, "no SMTPUTF8", nullptr, std::move(reply)});
   }
   const bool tested =
       recipient.domain_ascii.empty() || memory_.trust(route, recipient) != DomainTrust::untested;

@@ -69,16 +69,17 @@ io::Task<Result<mail::Reply>> Connection::command(std::string line, TimePoint de
 }
 
 io::Task<Result<>> Connection::exchange(const std::vector<std::string>& lines,
-                                        std::vector<mail::Reply>& replies, TimePoint deadline) {
+                                        std::vector<mail::Reply>& replies,
+                                        std::function<TimePoint()> deadline) {
   const std::size_t batch = capabilities_.pipelining ? kBatch : 1;
   for (std::size_t from = 0; from < lines.size(); from += batch) {
     const auto count = std::min(batch, lines.size() - from);
     std::string together;
     for (std::size_t i = 0; i < count; ++i) together += lines[from + i];
-    auto sent = co_await send(together, static_cast<int>(count), deadline);
+    auto sent = co_await send(together, static_cast<int>(count), deadline());
     if (!sent) co_return sent;
     for (std::size_t i = 0; i < count; ++i) {
-      auto reply = co_await receive(deadline);
+      auto reply = co_await receive(deadline());
       if (!reply) co_return reply.error();
       replies.push_back(std::move(*reply));
     }

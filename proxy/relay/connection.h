@@ -7,6 +7,7 @@
 // Replies are untrusted: bounded and made printable by mail::ReplyParser.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -53,9 +54,10 @@ class Connection final : public Gift {
   io::Task<Result<mail::Reply>> receive(TimePoint deadline);
   io::Task<Result<mail::Reply>> command(std::string line, TimePoint deadline);
   // Sends the lines, in one write where PIPELINING is offered, and collects their replies in `replies`.
-  // Without PIPELINING it stops behind a first line that is refused.
+  // It stops behind the first batch (without PIPELINING: the first line) if the first line is refused.
+  // `deadline` is asked anew for each write and each reply: many lines take longer than one.
   io::Task<Result<>> exchange(const std::vector<std::string>& lines, std::vector<mail::Reply>& replies,
-                              TimePoint deadline);
+                              std::function<TimePoint()> deadline);
 
   // For the middle of a message, when no reply is due: one that came all the same (a refusal on the way),
   // or `lost` if the next hop has gone. Waits only for the rest of a reply that has begun.
@@ -75,7 +77,6 @@ class Connection final : public Gift {
   const std::vector<std::string>& lines() const { return parser_.lines(); }
   void set_capabilities(HopCapabilities capabilities) { capabilities_ = capabilities; }
   void hold(Permit permit) { permit_ = std::move(permit); }
-  Permit release_permit() { return std::move(permit_); }
 
   const HopCapabilities& capabilities() const { return capabilities_; }
   const HopSettings& settings() const { return settings_; }

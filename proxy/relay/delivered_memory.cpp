@@ -8,8 +8,11 @@ namespace {
 constexpr const char* kKind = "delivered";
 constexpr auto kKept = std::chrono::hours(24 * 5);
 
+// Local parts as written: whether Anna and anna are one mailbox is the next hop's to say (RFC 5321 2.4).
+std::string exact(const mail::Path& path) { return "<" + path.local + "@" + path.domain_ascii + ">"; }
+
 std::string pair_key(const mail::Path& sender, const mail::Path& recipient) {
-  return "<" + sender.key() + "> <" + recipient.key() + ">";
+  return exact(sender) + " " + exact(recipient);
 }
 
 }  // namespace
@@ -32,6 +35,11 @@ bool DeliveredMemory::may_know(const mail::Path& sender, const mail::Path& recip
 bool DeliveredMemory::knows(const mail::Path& sender, const mail::Path& recipient,
                             const std::string& digest) const {
   return state_.get(kKind, pair_key(sender, recipient) + " " + digest).has_value();
+}
+
+void DeliveredMemory::forget(const mail::Path& sender, const mail::Path& recipient,
+                             const std::string& digest) {
+  state_.erase(kKind, pair_key(sender, recipient) + " " + digest);
 }
 
 io::Task<Result<>> DeliveredMemory::remember(const mail::Path& sender,

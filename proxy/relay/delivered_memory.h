@@ -28,6 +28,8 @@ class DeliveredMemory {
   // Durable when it returns success. The references must outlive the task.
   io::Task<Result<>> remember(const mail::Path& sender, const std::vector<mail::Path>& recipients,
                               const std::string& digest);
+  // The retry was answered 250: equal mail that comes later is new mail, and must arrive.
+  void forget(const mail::Path& sender, const mail::Path& recipient, const std::string& digest);
 
  private:
   store::StateStore& state_;

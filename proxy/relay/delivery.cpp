@@ -38,12 +38,19 @@ Handover::Handover(Parts parts, const Route& route, const Message& message, std:
 io::Task<Delivery> Handover::run() {
   if (co_await settle_without_next_hop()) co_return std::move(delivery_);
   WayFault last{Way::unreachable, "the route has no host", nullptr};
+  std::optional<Delivery> not_now;
   for (const auto& host : route_.hosts) {
     auto attempt = co_await try_host(host);
     if (attempt) co_return std::move(*attempt);
     last = std::move(attempt.error());
+    if (last.answer) {
+      end(Fate::deferred, std::move(*last.answer), last.detail);
+      not_now = delivery_;
+    }
     if (patience_.over()) break;
   }
+  // What a host said itself tells the client more than that another one was down.
+  if (not_now) co_return std::move(*not_now);
   end(Fate::deferred, way_reply(last.way), last.detail);
   co_return std::move(delivery_);
 }
@@ -56,6 +63,7 @@ io::Task<bool> Handover::settle_without_next_hop() {
   co_await choose_pending();
   if (!pending_.empty()) co_return false;
   end(Fate::delivered, mail::reply(250, {2, 0, 0}, "Delivered earlier"), "");
+  forget_earlier_tries();
   co_return true;
 }
 
@@ -105,7 +113,7 @@ io::Task<Handover::Attempt> Handover::try_host(const Host& host) {
     const bool again = (*hop)->reused() && !order.fresh;
     const auto state = (*hop)->host();
     auto attempt = co_await use(std::move(*hop));
-    if (!attempt && again) {
+    if (!attempt && again && !attempt.error().answer) {
       order.fresh = true;
       continue;
     }
@@ -127,11 +135,11 @@ io::Task<Handover::Attempt> Handover::use(std::unique_ptr<Connection> hop) {
   delivery_.host = hop->host()->name();
   delivery_.tls = hop->encrypted();
   slots_ = fresh_slots();
-  Transaction transaction(*hop, message_, slots_, patience_);
-  if (auto done = co_await hand_over(transaction); !done) {
-    co_return co_await finish(transaction, std::move(hop), std::move(done.error()));
+  Exchange exchange(*hop, message_, slots_, patience_);
+  if (auto done = co_await hand_over(exchange); !done) {
+    co_return co_await finish(exchange, std::move(hop), std::move(done.error()));
   }
-  if (co_await transaction.collect_results()) {
+  if (co_await exchange.collect_results()) {
     co_await parts_.pool.hand_back(std::move(hop), route_.idle_timeout);
   }
   hop.reset();
@@ -139,24 +147,25 @@ io::Task<Handover::Attempt> Handover::use(std::unique_ptr<Connection> hop) {
   co_return std::move(delivery_);
 }
 
-io::Task<Step> Handover::hand_over(Transaction& transaction) {
-  if (auto done = co_await transaction.address(role_mailbox_); !done) co_return done;
+io::Task<Step> Handover::hand_over(Exchange& exchange) {
+  if (auto done = co_await exchange.address(role_mailbox_); !done) co_return done;
   if (auto done = judge_recipients(); !done) co_return done;
-  if (auto done = co_await transaction.begin_content(); !done) co_return done;
-  co_return co_await transaction.send_content(still_there_);
+  if (auto done = co_await exchange.begin_content(); !done) co_return done;
+  co_return co_await exchange.send_content(still_there_);
 }
 
-io::Task<Handover::Attempt> Handover::finish(Transaction& transaction, std::unique_ptr<Connection> hop,
+io::Task<Handover::Attempt> Handover::finish(Exchange& exchange, std::unique_ptr<Connection> hop,
                                              Stop stop) {
-  if (stop.fault) co_return std::unexpected(std::move(*stop.fault));
+  if (stop.fault && !stop.fault->answer) co_return std::unexpected(std::move(*stop.fault));
   if (stop.fate == Fate::refused) {
     refuse(std::move(stop.reply), std::move(stop.words));
-  } else {
+  } else if (!stop.fault) {
     end(stop.fate, std::move(stop.reply), std::move(stop.words));
   }
-  if (co_await transaction.reset()) {
+  if (co_await exchange.reset()) {
     co_await parts_.pool.hand_back(std::move(hop), route_.idle_timeout);
   }
+  if (stop.fault) co_return std::unexpected(std::move(*stop.fault));
   if (delivery_.fate == Fate::ambiguous) co_await report_ambiguous();
   co_return std::move(delivery_);
 }

@@ -5,9 +5,9 @@
 
 #include "proxy/relay/delivered_memory.h"
 #include "proxy/relay/environment.h"
+#include "proxy/relay/exchange.h"
 #include "proxy/relay/pool.h"
 #include "proxy/relay/recipient_memory.h"
-#include "proxy/relay/transaction.h"
 
 namespace sallyport::relay {
 
@@ -34,12 +34,13 @@ class Handover {
   io::Task<> choose_pending();
   io::Task<Attempt> try_host(const Host& host);
   io::Task<Attempt> use(std::unique_ptr<Connection> hop);
-  io::Task<Attempt> finish(Transaction& transaction, std::unique_ptr<Connection> hop, Stop stop);
-  io::Task<Step> hand_over(Transaction& transaction);
+  io::Task<Attempt> finish(Exchange& exchange, std::unique_ptr<Connection> hop, Stop stop);
+  io::Task<Step> hand_over(Exchange& exchange);
 
   Step judge_recipients();
   io::Task<> judge_results();
   void all_delivered();
+  void forget_earlier_tries();
   io::Task<> split();
   void end(Fate fate, mail::Reply reply, std::string words);
   void refuse(mail::Reply reply, std::string words);

@@ -19,10 +19,14 @@ namespace sallyport::relay {
 class HostState {
  public:
   HostState(std::string name, io::TaskGroup& tasks)
-      : name_(std::move(name)), permits_(std::make_shared<Permits>(tasks)) {}
+      : name_(std::move(name)),
+        permits_(std::make_shared<Permits>(tasks)),
+        asking_(std::make_shared<Permits>(tasks)) {}
 
   const std::string& name() const { return name_; }
   Permits& permits() { return *permits_; }
+  // Questions about recipients: fewer than connections, so that a flood of them never starves deliveries.
+  Permits& asking() { return *asking_; }
 
   // Whether a connect may be tried. True makes the caller owe one of the three below, in the time after
   // failures as the only one.
@@ -38,6 +42,7 @@ class HostState {
  private:
   std::string name_;
   std::shared_ptr<Permits> permits_;
+  std::shared_ptr<Permits> asking_;
   mutable std::mutex mutex_;
   int failures_ = 0;
   bool probing_ = false;

@@ -18,11 +18,12 @@ using Opened = WayResult<std::unique_ptr<Connection>>;
 
 class Opener {
  public:
-  Opener(const Environment& environment, const HopSettings& settings, HopTimeouts timeouts,
-         std::shared_ptr<HostState> host, TimePoint deadline)
+  Opener(const Environment& environment, const Pool::Order& order, std::shared_ptr<HostState> host,
+         TimePoint deadline)
       : environment_(environment),
-        settings_(settings),
-        timeouts_(timeouts),
+        route_(order.route),
+        settings_(order.settings),
+        timeouts_(order.timeouts),
         host_(std::move(host)),
         deadline_(deadline),
         ourselves_(environment.ourselves()) {}
@@ -51,8 +52,9 @@ class Opener {
   void tell_fallback(const std::string& why) const;
 
   const Environment& environment_;
+  const std::string& route_;
   const HopSettings& settings_;
-  HopTimeouts timeouts_;
+  const HopTimeouts& timeouts_;
   std::shared_ptr<HostState> host_;
   TimePoint deadline_;
   std::shared_ptr<const Ourselves> ourselves_;
@@ -171,15 +173,14 @@ void Opener::remember(const HopCapabilities& capabilities) const {
 }
 
 void Opener::tell_fallback(const std::string& why) const {
-  environment_.tell_now_and_then(*host_, {"tls_fallback", "", host_->name(), why, ""});
+  environment_.tell_now_and_then(*host_, {"tls_fallback", route_, host_->name(), why, ""});
 }
 
 }  // namespace
 
-io::Task<Opened> open_connection(const Environment& environment, const HopSettings& settings,
-                                 HopTimeouts timeouts, Permit permit, std::shared_ptr<HostState> host,
-                                 TimePoint deadline) {
-  Opener opener(environment, settings, timeouts, std::move(host), deadline);
+io::Task<Opened> open_connection(const Environment& environment, const Pool::Order& order, Permit permit,
+                                 std::shared_ptr<HostState> host, TimePoint deadline) {
+  Opener opener(environment, order, std::move(host), deadline);
   auto opened = co_await opener.open();
   if (opened) (*opened)->hold(std::move(permit));
   co_return opened;

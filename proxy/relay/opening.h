@@ -6,6 +6,7 @@
 
 #include "proxy/relay/connection.h"
 #include "proxy/relay/environment.h"
+#include "proxy/relay/pool.h"
 #include "proxy/relay/way.h"
 
 namespace sallyport::relay {
@@ -13,8 +14,7 @@ namespace sallyport::relay {
 // No step takes longer than its timeout, and nothing goes on behind `deadline`. The permit ends up in the
 // connection.
 io::Task<WayResult<std::unique_ptr<Connection>>> open_connection(const Environment& environment,
-                                                                 const HopSettings& settings,
-                                                                 HopTimeouts timeouts, Permit permit,
+                                                                 const Pool::Order& order, Permit permit,
                                                                  std::shared_ptr<HostState> host,
                                                                  TimePoint deadline);
 

@@ -1,5 +1,7 @@
 #include "proxy/relay/pool.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "proxy/relay/opening.h"
@@ -23,12 +25,6 @@ io::Task<> keep(std::shared_ptr<IdleConnections> idle) {
     while (auto expired = idle->take_expired(now)) co_await expired->quit();
   }
   idle->kept = false;
-}
-
-// On the core that owns them; destroying the connection passes its permit on.
-io::Task<> shed_one(std::weak_ptr<IdleConnections> idle, Host host) {
-  if (const auto here = idle.lock()) here->take_oldest(host).reset();
-  co_return;
 }
 
 }  // namespace
@@ -86,11 +82,30 @@ void Pool::make_room(const Host& host, const io::Executor& own) {
   if (const auto idle = idle_of(own)) {
     if (idle->take_oldest(host)) return;
   }
-  const std::lock_guard lock(mutex_);
-  for (const auto& core : cores_) {
-    if (core.idle.expired() || same_core(core.executor, own)) continue;
-    environment_.tasks().spawn(core.executor, "make room", shed_one(core.idle, host));
+  std::vector<Core> others;
+  {
+    const std::lock_guard lock(mutex_);
+    std::ranges::copy_if(cores_, std::back_inserter(others),
+                         [&](const Core& core) { return !same_core(core.executor, own); });
   }
+  shed_one(environment_.tasks(), host, std::move(others));
+}
+
+// Core after core, until one has an idle connection to give up: one who waits needs no more.
+void Pool::shed_one(io::TaskGroup& tasks, const Host& host, std::vector<Core> cores) {
+  while (!cores.empty() && cores.back().idle.expired()) cores.pop_back();
+  if (cores.empty()) return;
+  const auto executor = cores.back().executor;
+  tasks.spawn(executor, "make room", shed_here(tasks, host, std::move(cores)));
+}
+
+// On the last of `cores`; destroying the connection passes its permit on.
+io::Task<> Pool::shed_here(io::TaskGroup& tasks, Host host, std::vector<Core> cores) {
+  if (const auto idle = cores.back().idle.lock()) {
+    if (idle->take_oldest(host)) co_return;
+  }
+  cores.pop_back();
+  shed_one(tasks, host, std::move(cores));
 }
 
 namespace {
@@ -122,8 +137,7 @@ io::Task<Pool::Opened> Pool::open(const Order& order, std::shared_ptr<HostState>
     co_return way_fault(Way::unreachable, "skipped after failures");
   }
   Try attempt(*host);
-  auto opened = co_await open_connection(environment_, order.settings, order.timeouts, std::move(permit),
-                                         host, deadline);
+  auto opened = co_await open_connection(environment_, order, std::move(permit), host, deadline);
   if (opened) {
     if (attempt.connected()) environment_.tell({"host_up", order.route, host->name(), "", ""});
     co_return opened;

@@ -54,6 +54,8 @@ class Pool {
   io::Task<Permit> admit(HostState& host, const Order& order, TimePoint deadline,
                          std::unique_ptr<Connection>& handed);
   void make_room(const Host& host, const io::Executor& own);
+  static void shed_one(io::TaskGroup& tasks, const Host& host, std::vector<Core> cores);
+  static io::Task<> shed_here(io::TaskGroup& tasks, Host host, std::vector<Core> cores);
   io::Task<Opened> open(const Order& order, std::shared_ptr<HostState> host, Permit permit,
                         TimePoint deadline);
 

@@ -11,13 +11,27 @@ struct Questions::Question {
   std::vector<std::shared_ptr<io::Signal>> waiting;
 };
 
+namespace {
+
+std::string on_core(const io::Executor& executor, const std::string& key) {
+  return std::to_string(reinterpret_cast<std::uintptr_t>(&executor.context())) + " " + key;
+}
+
+}  // namespace
+
 Questions::Entry Questions::join(const io::Executor& executor, const std::string& key) {
-  const auto core = std::to_string(reinterpret_cast<std::uintptr_t>(&executor.context()));
+  auto own_key = on_core(executor, key);
   const std::lock_guard lock(mutex_);
-  auto& question = open_[core + " " + key];
+  auto& question = open_[own_key];
   const bool first = !question;
   if (first) question = std::make_shared<Question>();
-  return Entry(*this, core + " " + key, question, first);
+  return Entry(*this, std::move(own_key), question, first);
+}
+
+bool Questions::is_open(const io::Executor& executor, const std::string& key) {
+  const auto own_key = on_core(executor, key);
+  const std::lock_guard lock(mutex_);
+  return open_.contains(own_key);
 }
 
 Questions::Entry::Entry(Questions& questions, std::string key, std::shared_ptr<Question> question,

@@ -41,6 +41,8 @@ class Questions {
   };
 
   Entry join(const io::Executor& executor, const std::string& key);
+  // Whether who joins now would wait.
+  bool is_open(const io::Executor& executor, const std::string& key);
 
  private:
   std::mutex mutex_;

@@ -42,6 +42,13 @@ std::optional<mail::Reply> from_record(std::string_view record) {
   return parser.reply();
 }
 
+// Too many recipients, mailbox full, too large: true of one message, perhaps not of the next.
+bool speaks_of_transaction(const mail::Reply& reply) {
+  const auto& code = reply.enhanced;
+  return reply.code == 552 || code == mail::EnhancedCode{5, 5, 3} || code == mail::EnhancedCode{5, 2, 2} ||
+         code == mail::EnhancedCode{5, 3, 4};
+}
+
 }  // namespace
 
 const Host& asked_host(const Route& route) {
@@ -106,7 +113,8 @@ std::optional<mail::Reply> RecipientMemory::take_refusal(const mail::Path& sende
   const auto record = state_.get(kRefused, key);
   if (!record) return std::nullopt;
   auto reply = from_record(*record);
-  if (!reply || reply->transient()) state_.erase(kRefused, key);
+  if (!reply || reply->transient() || sender.is_null() || speaks_of_transaction(*reply))
+    state_.erase(kRefused, key);
   return reply;
 }
 

@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::size_t kManyClients = 1000;  // then those that ask nothing now are forgotten
 
+// One customer's network has any number of IPv6 addresses.
+IpAddress client_key(const IpAddress& client) { return client.is_v4() ? client : client.masked(64); }
+
 RecipientAnswer exists(bool cached) {
   return {.kind = RecipientAnswer::Kind::exists, .reply = {}, .cached = cached};
 }
@@ -40,6 +43,9 @@ RecipientAnswer look_up(const Route& route, const mail::Path& recipient) {
   }
   return refusal(mail::reply(550, {5, 1, 1}, "Recipient unknown"), true);
 }
+
+// Of the route's connections, two thirds at most ask.
+int most_questions(const Route& route) { return std::max(1, route.max_connections * 2 / 3); }
 
 }  // namespace
 
@@ -73,31 +79,43 @@ io::Task<RecipientAnswer> Recipients::ask_once(const Route& route, const IpAddre
   const auto executor = co_await io::this_executor();
   const auto key = asked_host(route).to_string() + " " + recipient.key();
   for (;;) {
-    auto question = questions_.join(executor, key);
-    if (!question.is_first()) {
-      if (auto answer = co_await question.answer_of_first(deadline)) co_return std::move(*answer);
-      if (environment_.now() < deadline) continue;  // the first was torn down
-      co_return refusal(way_reply(Way::busy), false);
+    // The turn is taken before the question is others' too: nobody waits in the queue of another client.
+    Permit turn;
+    if (!questions_.is_open(executor, key)) {
+      turn = co_await turns_of(client)->take(route.max_asking, deadline);
+      if (!turn)
+        co_return without_way(route, recipient, {Way::busy, "too many questions of one client", nullptr});
+      if (auto known = recall(route, recipient)) co_return std::move(*known);  // learnt meanwhile
     }
-    auto answer = co_await ask_hosts(route, client, recipient, deadline);
-    question.settle(answer);
-    co_return answer;
-  }
+    auto question = questions_.join(executor, key);
+    if (question.is_first()) {
+      const auto host = environment_.hosts().of(asked_host(route));
+      const auto room = co_await host->asking().take(most_questions(route), deadline);
+      auto answer = !room ? without_way(route, recipient, {Way::busy, "too many questions", nullptr})
+                          : co_await ask_hosts(route, recipient, deadline);
+      question.settle(answer);
+      co_return answer;
+    }
+    turn = {};
+    if (auto answer = co_await question.answer_of_first(deadline)) co_return std::move(*answer);
+    if (environment_.now() >= deadline) co_return refusal(way_reply(Way::busy), false);
+  }  // the first was torn down
 }
 
-io::Task<RecipientAnswer> Recipients::ask_hosts(const Route& route, const IpAddress& client,
-                                                const mail::Path& recipient, TimePoint deadline) {
-  const auto turn = co_await turns_of(client)->take(route.max_asking, deadline);
-  if (!turn)
-    co_return without_way(route, recipient, {Way::busy, "too many questions of one client", nullptr});
+io::Task<RecipientAnswer> Recipients::ask_hosts(const Route& route, const mail::Path& recipient,
+                                                TimePoint deadline) {
   const auto hosts = route.ask_host ? std::vector{*route.ask_host} : route.hosts;
   WayFault last{Way::unreachable, "the route has no host", nullptr};
+  std::size_t unable = 0;
   for (const auto& host : hosts) {
     auto outcome = co_await ask_host(route, host, recipient, deadline);
     if (outcome) co_return std::move(*outcome);
     last = std::move(outcome.error());
+    if (last.answer) ++unable;
     if (environment_.now() >= deadline) break;
   }
+  // Of all of them: one that was down might have been able to say.
+  if (last.answer && unable == hosts.size()) co_return refusal(std::move(*last.answer), false);
   co_return without_way(route, recipient, last);
 }
 
@@ -110,7 +128,7 @@ io::Task<Recipients::Outcome> Recipients::ask_host(const Route& route, const Hos
     const auto state = (*hop)->host();
     const bool again = (*hop)->reused() && !order.fresh;
     auto outcome = co_await converse(route, std::move(*hop), recipient, deadline);
-    if (!outcome && again) {
+    if (!outcome && again && !outcome.error().answer) {
       order.fresh = true;
       continue;
     }
@@ -128,12 +146,13 @@ RecipientAnswer Recipients::without_way(const Route& route, const mail::Path& re
 }
 
 std::shared_ptr<Permits> Recipients::turns_of(const IpAddress& client) {
+  const auto key = client_key(client);
   const std::lock_guard lock(mutex_);
   if (turns_.size() > kManyClients) {
     std::erase_if(turns_, [](const auto& entry) { return entry.second.expired(); });
   }
-  auto turns = turns_[client].lock();
-  if (!turns) turns_[client] = turns = std::make_shared<Permits>(environment_.tasks());
+  auto turns = turns_[key].lock();
+  if (!turns) turns_[key] = turns = std::make_shared<Permits>(environment_.tasks());
   return turns;
 }
 

@@ -1,7 +1,8 @@
 // Whether a recipient exists: by list, from memory, or asked of the next hop now (MAIL FROM:<>, RCPT,
 // RSET; no message byte).
 //
-// Equal questions on one core are asked once. Each client has a bound on what it may have asked at once.
+// Equal questions on one core are asked once. Each client (IPv4 address, IPv6 /64) has a bound on what it
+// may have asked at once.
 // Thread rule: every function from every core; references outlive the tasks.
 #pragma once
 
@@ -31,8 +32,7 @@ class Recipients {
   std::optional<RecipientAnswer> recall(const Route& route, const mail::Path& recipient) const;
   io::Task<RecipientAnswer> ask_once(const Route& route, const IpAddress& client,
                                      const mail::Path& recipient, TimePoint deadline);
-  io::Task<RecipientAnswer> ask_hosts(const Route& route, const IpAddress& client,
-                                      const mail::Path& recipient, TimePoint deadline);
+  io::Task<RecipientAnswer> ask_hosts(const Route& route, const mail::Path& recipient, TimePoint deadline);
   io::Task<Outcome> ask_host(const Route& route, const Host& host, const mail::Path& recipient,
                              TimePoint deadline);
   io::Task<Outcome> converse(const Route& route, std::unique_ptr<Connection> hop,
@@ -46,7 +46,7 @@ class Recipients {
   Pool& pool_;
   RecipientMemory& memory_;
   std::mutex mutex_;
-  std::map<IpAddress, std::weak_ptr<Permits>> turns_;
+  std::map<IpAddress, std::weak_ptr<Permits>> turns_;  // by client
   Questions questions_;
 };
 

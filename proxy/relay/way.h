@@ -1,10 +1,12 @@
 // Faults of the way to a next hop, and what a client is told: about them, and of a next hop's own words.
 //
 // A fault of the way speaks of no recipient and of no message, so its reply is always 451 and never
-// names a host of ours; the `detail` is for the admin only. Values; usable from every thread.
+// names a host of ours, unless the host itself had a reply for the client; the `detail` is for the admin
+// only. Values; usable from every thread.
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 
 #include "base/mail/reply.h"
@@ -25,6 +27,9 @@ struct WayFault {
   Way way = Way::unreachable;
   std::string detail;
   const char* trouble = nullptr;  // kind of Trouble to report, if the admin must act
+  // The host works, and cannot take just this now: the reply for the client if no other host can either.
+  // The connection is still good.
+  std::optional<mail::Reply> answer = std::nullopt;
 };
 
 template <class T = void>

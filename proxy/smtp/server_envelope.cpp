@@ -60,9 +60,6 @@ std::optional<mail::Reply> path_refusal(mail::PathFault fault, const mail::Path&
   return std::nullopt;
 }
 
-// RFC 5321 4.5.1: the only recipient without a domain.
-bool is_bare_postmaster(const mail::Path& path) { return iequals(path.local, "postmaster"); }
-
 }  // namespace
 
 // -- MAIL: RFC 5321 4.1.1.2 ------------------------------------------------------------------------
@@ -133,7 +130,7 @@ std::optional<mail::Reply> ServerMachine::State::parse_rcpt(std::string_view arg
   const auto path_fault = parse_path(written.path, reading, out.recipient);
   if (auto refusal = path_refusal(path_fault, out.recipient, transaction->smtputf8, recipient_side))
     return refusal;
-  if (out.recipient.domain.empty() && !is_bare_postmaster(out.recipient)) return bad_path(recipient_side);
+  if (out.recipient.is_null()) return bad_path(recipient_side);
   return std::nullopt;
 }
 

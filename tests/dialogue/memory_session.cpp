@@ -125,7 +125,10 @@ void MemorySession::flush() {
 }
 
 mail::Reply MemorySession::judge_recipient(const mail::Path& recipient) const {
-  if (recipient.domain.empty()) return mail::reply(250, {2, 1, 5}, "OK");
+  if (recipient.domain.empty()) {
+    if (iequals(recipient.local, "postmaster")) return mail::reply(250, {2, 1, 5}, "OK");
+    return mail::reply(550, {5, 1, 3}, "A recipient needs a domain");
+  }
   if (recipient.domain_ascii != "example.test")
     return mail::reply(550, {5, 7, 1}, "cannot relay for " + recipient.domain);
   if (recipient.local.find('%') != std::string::npos)

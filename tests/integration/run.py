@@ -177,7 +177,7 @@ def parse_arguments():
     parser.add_argument(
         "--only", action="append", default=[], metavar="PATTERN", help="tests whose name has it"
     )
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2 * os.cpu_count(), help="tests at the same time")
     parser.add_argument("--keep", action="store_true", help="keep the directories of failed tests")
     parser.add_argument("--verbose", action="store_true", help="name each failure once more at the end")
     parser.add_argument("--list", action="store_true", help="name the tests and end")

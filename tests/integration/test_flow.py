@@ -313,3 +313,63 @@ def test_flow_ids_are_ordered_in_time(case):
         site.deliver(message(f"{number}\r\n"))
     ids = [event["id"] for event in site.gateway.await_events("message", 5)]
     check(ids == sorted(ids) and max(map(len, ids)) <= 16, f"{ids}")
+
+
+def test_flow_null_sender_and_helo(case):
+    site = case.site()
+    with site.connect() as client:
+        client.greet()
+        client.command("HELO old.example.net", "250")
+        client.envelope(sender="")
+        client.data(message("from a mailer daemon\r\n"))
+    site.expect_delivered(message("from a mailer daemon\r\n"))
+    (stored,) = site.hop.await_messages(1)
+    check(
+        stored.sender == "" and re.search(r"with SMTP\b", stored.trace), f"{stored.sender!r} {stored.trace}"
+    )
+    event = site.gateway.await_event("message")
+    check(event["from"] == "<>", f"{event}")
+
+
+def test_flow_the_same_recipient_twice(case):
+    for lmtp in (False, True):
+        site = case.site(lmtp=lmtp)
+        site.deliver(message("twice\r\n"), "anna@example.test", "anna@example.test", "Anna@EXAMPLE.test")
+        (stored,) = site.hop.await_messages(1)
+        check(stored.to and set(map(str.lower, stored.to)) == {"anna@example.test"}, f"{stored.to}")
+
+
+def test_flow_sizes_around_the_memory_limit(case):
+    """1 MiB is kept in memory, what is more goes through the file: neither loses an octet."""
+    site = case.site()
+    for size in (2**20 - 1, 2**20, 2**20 + 1, 2**21, 3 * 2**20 + 17):
+        content = padded(size)
+        site.deliver(content)
+        with site.client() as client:
+            client.envelope()
+            client.bdat(content, True)
+        site.expect_delivered(content)
+
+
+def padded(size):
+    head = f"Subject: {size}\r\n\r\n".encode()
+    body = (b"." * 70 + b"\r\n") * (size // 72)
+    return head + body[: size - len(head) - 2].rstrip(b"\r\n").ljust(size - len(head) - 2, b"x") + b"\r\n"
+
+
+def test_flow_message_of_exactly_the_limit(case):
+    """RFC 1870 counts the message, not the dots that framing adds."""
+    site = case.site({"limits": {"message_size": 64_000}})
+    exact = padded(64_000)
+    check(len(exact) == 64_000, f"{len(exact)}")
+    with site.client() as client:
+        client.mail("sender@example.net", "SIZE=64000")
+        client.rcpt("anna@example.test")
+        client.data(exact)
+        client.envelope()
+        client.bdat(exact, True)
+        client.envelope()
+        client.data(padded(64_001), "552 5.3.4")
+        client.envelope()
+        client.bdat(padded(64_001), True, "552 5.3.4")
+    site.expect_delivered(exact, exact)

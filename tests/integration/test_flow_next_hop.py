@@ -129,7 +129,7 @@ def test_flow_answer_comes_only_after_the_next_hops(case):
         client.envelope()
         client.command("DATA", "354")
         client.send(message() + b".\r\n")
-        site.hop.await_true(lambda: any("dot after" in text for _, _, text, _ in site.hop.log), 10, "the dot")
+        site.hop.await_true(site.hop.dots, 10, "the dot")
         check(client.is_silent(0.3), "answered before the next hop had")
         taken.set()
         client.expect("250")

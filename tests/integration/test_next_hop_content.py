@@ -115,14 +115,12 @@ def test_B11_client_gone_before_our_250_was_read(case):
     site = case.site()
     known_first(site)
     held = threading.Event()
-    content = message("unconfirmed\r\n")
+    content = message("unconfirmed\r\n", Message_ID="<one@example.net>")
     site.hop.on("DOT", hold(held, "250 2.0.0 taken"), times=1)
     client = site.client().envelope()
     client.command("DATA", "354")
     client.send(stuffed(content))
-    site.hop.await_true(
-        lambda: sum("dot after" in text for _, _, text, _ in site.hop.log) >= 2, 10, "our dot"
-    )
+    site.hop.await_true(lambda: site.hop.dots() >= 2, 10, "our dot")
     client.reset()
     held.set()
     site.gateway.await_event("ack_unconfirmed")
@@ -143,14 +141,12 @@ def test_B11_memory_survives_a_restart(case):
     site = case.site()
     known_first(site)
     held = threading.Event()
-    content = message("unconfirmed\r\n")
+    content = message("unconfirmed\r\n", Message_ID="<one@example.net>")
     site.hop.on("DOT", hold(held, "250 2.0.0 taken"), times=1)
     client = site.client().envelope()
     client.command("DATA", "354")
     client.send(stuffed(content))
-    site.hop.await_true(
-        lambda: sum("dot after" in text for _, _, text, _ in site.hop.log) >= 2, 10, "our dot"
-    )
+    site.hop.await_true(lambda: site.hop.dots() >= 2, 10, "our dot")
     client.reset()
     held.set()
     site.gateway.await_event("ack_unconfirmed")
@@ -162,6 +158,24 @@ def test_B11_memory_survives_a_restart(case):
         client.envelope()
         client.data(content)
     check(len(site.hop.messages) == 2, "a second copy after kill -9")
+
+
+def test_B11_equal_messages_without_identity(case):
+    """No Message-ID, no Date: an alarm of fixed words that comes again is a new alarm."""
+    site = case.site()
+    known_first(site)
+    content = message("disk full\r\n")
+    held = threading.Event()
+    site.hop.on("DOT", hold(held, "250 2.0.0 taken"), times=1)
+    client = site.client().envelope()
+    client.command("DATA", "354")
+    client.send(stuffed(content))
+    site.hop.await_true(lambda: site.hop.dots() >= 2, 10, "our dot")
+    client.reset()
+    held.set()
+    site.gateway.await_event("ack_unconfirmed")
+    site.expect_delivered(content)
+    site.deliver(content)
 
 
 def test_B12_slow_answer_to_the_dot(case):
@@ -231,3 +245,23 @@ def test_B14_reply_before_command(case):
         check(reply.code in (451, 550), f"{reply}")
     site.hop.heal()
     site.deliver()
+
+
+def test_B09_texts_that_do_not_fit(case):
+    """Long and many lines, codes of another class: every line stays within 512 octets, classes agree."""
+    texts = {
+        "long": "550 5.1.1 " + "no such user here, and we explain it at length " * 14,
+        "many lines": "\n".join(["550-5.1.1 one of many lines"] * 60 + ["550 5.1.1 the last"]),
+        "another class": "550 4.2.0 temporary or permanent?",
+        "no text": "550",
+        "8-bit": "550 5.1.1 kein Postfach für Sie",
+        "no blank": "550 5.1.1",
+    }
+    site = case.site(route(**QUICK))
+    for number, (name, text) in enumerate(texts.items()):
+        site.hop.on("RCPT", text, match=f"who{number}@")
+        with site.client() as client:
+            client.mail()
+            reply = ask(client, f"who{number}@example.test")
+        check(reply.code == 550 and reply.enhanced.startswith("5."), f"{name}: {reply}")
+        check(not re.search(r"[^\x20-\x7e]", "".join(reply.lines)), f"{name}: {reply.lines}")

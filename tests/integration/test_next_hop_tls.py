@@ -156,3 +156,11 @@ def test_B16_capabilities_of_this_connection(case):
         client.rcpt("anna@example.test")
         client.bdat(message("again\r\n"), True)
     site.expect_delivered(message("again\r\n"))
+
+
+def test_B16_capabilities_however_they_are_written(case):
+    """RFC 5321 2.4: keywords are case-insensitive; SIZE may stand without a number."""
+    hop = case.next_hop(capabilities=["pipelining", "Size", "8bitmime", "Chunking"])
+    site = case.site(hop=hop)
+    site.deliver()
+    check(hop.commands("BDAT"), "CHUNKING was offered")

@@ -137,6 +137,23 @@ def test_P12_legal_pipelining_split_at_every_byte(case):
             site.expect_delivered(message())
 
 
+def test_P12_next_envelope_behind_the_dot(case):
+    """RFC 2920: what follows the final dot may be in the same segment, at any split."""
+    site = case.site()
+    first, second = message("first\r\n"), message("second\r\n")
+    envelope = b"MAIL FROM:<a@example.net>\r\nRCPT TO:<anna@example.test>\r\nDATA\r\n"
+    block = stuffed(first) + envelope
+    for at in range(0, len(block), 7):
+        with site.client() as client:
+            client.send(envelope)
+            [client.expect(code) for code in ("250", "250", "354")]
+            client.send_split(block, at)
+            [client.expect(code) for code in ("250", "250", "250", "354")]
+            client.send(stuffed(second) + b"QUIT\r\n")
+            [client.expect(code) for code in ("250", "221")]
+        site.expect_delivered(first, second)
+
+
 def test_P13_starttls_injection(case):
     """CVE-2011-0411: what came in clear behind STARTTLS is never executed under TLS."""
     site = case.site(with_tls())
@@ -393,3 +410,31 @@ def test_P33_gone_before_our_dot(case):
         site.gateway.await_event("message", lambda event: event["fate"] == "client gone")
     site.gateway.await_events("message", 2)
     check(not site.hop.messages, "delivered to nobody's knowledge")
+
+
+def test_P33_cut_off_in_one_go(case):
+    """Content, dot and QUIT in one write, ended at each octet: whoever heard 250 has his message there."""
+    site = case.site({"limits": {"sessions_per_address": 1000}})
+    site.exact = site.count_sessions = False
+    possible, heard = set(), set()
+    for kind in ("fin", "rst"):
+        for position in range(0, 60):
+            content = f"Subject: one go {kind} {position}\r\n\r\nx\r\n".encode()
+            framed = stuffed(content) + b"QUIT\r\n"
+            cut = max(0, len(framed) - position)
+            client = site.client().envelope()
+            client.command("DATA", "354")
+            client.send(framed[:cut])
+            if cut >= len(framed) - len(b"QUIT\r\n"):
+                possible.add(content)
+            if kind == "rst":
+                client.reset()
+                continue
+            client.shut()
+            if any(line.startswith("250") for line in client.read_to_end()):
+                heard.add(content)
+    site.gateway.await_events("message", 120)
+    held = [stored.own_content for stored in site.hop.messages]
+    check(len(held) == len(set(held)), "a message twice")
+    check(heard <= set(held) <= possible, f"{heard - set(held)} lost, {set(held) - possible} from nowhere")
+    check(len(heard) >= 1, "QUIT and FIN behind the dot: present")

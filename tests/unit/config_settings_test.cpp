@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "proxy/check.h"
 #include "proxy/settings.h"
 #include "tests/unit/source_tree.h"
 
@@ -248,6 +249,42 @@ TEST_CASE("the shipped configuration loads as shipped, closed") {
   CHECK_FALSE(policy.barring.recipients.bars("user@example.com"));
   REQUIRE(loaded.settings->listeners.size() == 1);
   CHECK(loaded.settings->listeners[0].bind.at(0).to_string() == "[::]:25");
+}
+
+TEST_CASE("the site of the README loads in the place of the shipped 10-site.json") {
+  const auto root = test::source_root();
+  const auto readme = test::file_text(root / "README.md");
+  const auto fence = readme.find("```jsonc\n");
+  REQUIRE(fence != std::string::npos);
+  const auto begin = fence + std::string_view("```jsonc\n").size();
+  ConfD conf;
+  fs::copy(root / "conf.d", conf.path(), fs::copy_options::recursive);
+  conf.file("10-site.json", readme.substr(begin, readme.find("```", begin) - begin));
+  const Loaded loaded(conf.path());
+  INFO(loaded.diagnostics.to_string());
+  REQUIRE(loaded.settings);
+  CHECK(loaded.diagnostics.all().size() == 2);  // example.com is a placeholder; no certificate yet
+  CHECK(loaded.settings->policy->outbound_route == "smarthost");
+  CHECK(loaded.settings->listeners.at(0).bind.at(0).to_string() == "[::]:25");
+}
+
+TEST_CASE("a temp_directory that takes no files is not usable") {
+  Settings settings;
+  ConfD conf;
+  settings.temp_directory = conf.path();
+  CHECK(usable(settings));
+  settings.temp_directory += "/nowhere";
+  const auto result = usable(settings);
+  REQUIRE_FALSE(result);
+  CHECK(result.error().detail.starts_with("temp_directory: "));
+}
+
+TEST_CASE("nothing of the users file is shown") {
+  config::Diagnostics diagnostics;
+  CHECK(load((test::source_root() / "tests/config/bad-users").string(), {}, diagnostics));
+  CHECK(diagnostics.all().size() == 7);
+  CHECK(diagnostics.to_string().find("tellnobody") == std::string::npos);
+  CHECK(diagnostics.to_string().find("$6$") == std::string::npos);
 }
 
 TEST_CASE("the shipped configuration states the defaults") {

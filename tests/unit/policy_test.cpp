@@ -205,6 +205,16 @@ TEST_CASE("a barred sender is refused at the recipient, the null sender never") 
   CHECK(std::holds_alternative<Accept>(judge_recipient(stranger(), &null, path("u@local.host"), settings)));
 }
 
+TEST_CASE("a barred sender does not relay out either") {
+  Settings settings = site();
+  settings.barring.senders = list("*@spam.host");
+  mail::Path spammer = path("x@spam.host");
+  auto verdict = judge_recipient(trusted(), &spammer, path("u@remote.host"), settings);
+  CHECK(std::get<Refuse>(verdict).why == Refusal::barred_sender);
+  verdict = judge_recipient(stranger(), &spammer, path("u@remote.host"), settings);
+  CHECK(std::get<Refuse>(verdict).why == Refusal::relay);
+}
+
 TEST_CASE("C20 fifty hops are enough, and three passes through here") {
   CHECK(!judge_trace(50, 3, site()));
   CHECK(judge_trace(51, 0, site())->reply.code == 554);

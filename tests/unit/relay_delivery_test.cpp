@@ -151,6 +151,15 @@ TEST_CASE("B04 a refusal of MAIL is passed on with its class and text") {
   }
 }
 
+TEST_CASE("B05 RCPT 5.7.x at delivery is a fault of the way: 451, an alarm, nothing remembered") {
+  Bench bench;
+  bench.route.recipients = RecipientCheck::any;
+  bench.hop.rules.answers["RCPT"] = "550 5.7.54 unable to relay recipient in non-accepted domain";
+  CHECK(line(bench.deliver_to({"a@example.com"}).reply) == "451 4.3.0");
+  CHECK(bench.told("way_refused") == 1);
+  CHECK(bench.ask("a@example.com").kind == RecipientAnswer::Kind::exists);
+}
+
 TEST_CASE("B05 one refused recipient: nothing is sent to anyone, 451, and the retry hears it at RCPT") {
   Bench bench;
   bench.route.recipients = RecipientCheck::any;

@@ -133,6 +133,33 @@ TEST_CASE("an idle connection of another core makes room") {
   CHECK(bench.hop.most_open() == 1);
 }
 
+TEST_CASE("one waiter costs one idle connection, whichever other core has it") {
+  Bench bench;
+  bench.route.max_connections = 2;
+  std::atomic<int> delivered = 0;
+  std::atomic<int> left = 2;
+  {
+    OtherCore second;
+    OtherCore third;
+    for (auto* core : {&second, &third}) {
+      bench.tasks.spawn(core->loop.executor(), "there",
+                        run_and_count(deliver_many(bench, 1, delivered), left));
+    }
+    bench.loop.run(until_zero(left));
+    REQUIRE(bench.hop.open() == 2);
+    CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
+    bench.loop.run(io::sleep_for(20ms));
+    CHECK(bench.hop.open() == 2);
+    // Only the one core left over has any: the one asked first may have none.
+    bench.route.helo = "changed.test";
+    bench.loop.run(bench.relay.close_idle());
+    CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
+    bench.route.helo = "again.test";
+    CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
+  }
+  CHECK(bench.hop.most_open() == 2);
+}
+
 TEST_CASE("an idle connection with other settings makes room, and is never used for these") {
   Bench bench;
   bench.route.max_connections = 1;

@@ -28,6 +28,31 @@ io::Task<> ask_together(Bench& bench, std::vector<std::string> addresses,
   REQUIRE(co_await done.wait(std::chrono::steady_clock::now() + 10s));
 }
 
+struct Asking {
+  std::string client;
+  std::string address;
+  RecipientAnswer answer = {};
+  int place = 0;  // in the order of the answers
+};
+
+io::Task<> ask_from(Bench& bench, Asking& asking, int& answered, int all, io::Signal& done) {
+  asking.answer = co_await bench.relay.ask(bench.current_route(), *IpAddress::parse(asking.client),
+                                           path("s@example.net"), {path(asking.address), {}, false},
+                                           bench.clock.now() + bench.patience);
+  asking.place = ++answered;
+  if (answered == all) done.notify();
+}
+
+io::Task<> ask_all(Bench& bench, std::vector<Asking>& all) {
+  const auto executor = co_await io::this_executor();
+  io::Signal done(executor);
+  const int count = static_cast<int>(all.size());
+  int answered = 0;
+  for (auto& asking : all)
+    bench.tasks.spawn(executor, "ask", ask_from(bench, asking, answered, count, done));
+  REQUIRE(co_await done.wait(std::chrono::steady_clock::now() + 10s));
+}
+
 }  // namespace
 
 TEST_CASE("known and unknown recipients, with the next hop's own words, and no message byte") {
@@ -210,6 +235,40 @@ TEST_CASE("one client has only so many recipients asked for at once") {
   bench.loop.run(ask_together(bench, addresses, answers));
   for (const auto& answer : answers) CHECK(answer.kind == Kind::unknown);
   CHECK(bench.hop.most_open() <= 3);
+}
+
+TEST_CASE("a client is an IPv4 address or an IPv6 /64") {
+  struct {
+    const char* one;
+    const char* other;
+    int connections;
+  } cases[] = {{"2001:db8::1", "2001:db8::ffff:1", 1},
+               {"2001:db8::1", "2001:db8:0:1::1", 2},
+               {"192.0.2.1", "192.0.2.1", 1},
+               {"192.0.2.1", "192.0.2.2", 2}};
+  for (const auto& row : cases) {
+    Bench bench;
+    bench.route.max_asking = 1;
+    make_truthful(bench.hop);
+    std::vector<Asking> all = {{row.one, "a@example.com"}, {row.other, "b@example.com"}};
+    bench.loop.run(ask_all(bench, all));
+    for (const auto& asking : all) CHECK(asking.answer.kind == Kind::exists);
+    CHECK(bench.hop.most_open() == row.connections);
+  }
+}
+
+TEST_CASE("nobody waits behind another client that asks too much at once") {
+  Bench bench;
+  bench.route.max_asking = 1;
+  bench.patience = 500ms;
+  make_truthful(bench.hop);
+  bench.hop.rules.answers["RCPT TO:<slow@"] = "<hang>";
+  std::vector<Asking> all = {
+      {"192.0.2.1", "slow@example.com"}, {"192.0.2.1", "b@example.com"}, {"192.0.2.2", "b@example.com"}};
+  bench.loop.run(ask_all(bench, all));
+  CHECK(all[2].answer.kind == Kind::exists);
+  CHECK(all[2].place == 1);  // the others waited for the end of their patience
+  CHECK(all[0].answer.kind == Kind::defer);
 }
 
 TEST_CASE("capabilities are remembered for EHLO and RCPT") {

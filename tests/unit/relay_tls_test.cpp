@@ -120,7 +120,9 @@ TEST_CASE("B15 opportunistic: any failure of TLS means once more in clear, on a 
     CHECK(delivery.fate == Fate::delivered);
     CHECK_FALSE(delivery.tls);
     CHECK(bench.hop.connections() == 2);
-    CHECK(bench.told("tls_fallback") == 1);
+    REQUIRE(bench.told("tls_fallback") == 1);
+    CHECK(std::ranges::find(bench.troubles, std::string_view("tls_fallback"), &Trouble::kind)->route ==
+          "test");
   }
   Bench silent;  // nothing offered, nothing to tell
   use_tls(silent, TlsPolicy::opportunistic, certificate);

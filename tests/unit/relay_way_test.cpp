@@ -217,6 +217,63 @@ TEST_CASE("B18 fail-over to the second host before the data, never after it") {
   CHECK(down.told("host_down") == 1);
 }
 
+TEST_CASE(
+    "B04 a host that cannot take a message now: the next one is tried, and its own words are the last "
+    "resort") {
+  Bench bench;
+  bench.route.hosts = {bench.hop.host(), bench.second.host()};
+  bench.hop.rules.answers["MAIL"] = "452 4.3.1 insufficient system resources";
+  for (int i = 0; i < 2; ++i) {
+    const auto delivery = bench.deliver_to({"a@example.com", "b@example.com"});
+    CHECK(delivery.fate == Fate::delivered);
+    CHECK(delivery.host == bench.second.host().to_string());
+  }
+  CHECK(bench.hop.count("MAIL") == 2);
+  CHECK(bench.hop.connections() == 1);
+  CHECK(bench.hop.count("RSET") == 2);
+
+  bench.second.rules.answers["RCPT"] = "<close>";
+  const auto refused = bench.deliver_to({"a@example.com"});
+  CHECK(refused.fate == Fate::deferred);
+  CHECK(refused.reply == mail::reply(452, {4, 3, 1}, "insufficient system resources"));
+  CHECK(refused.host == bench.hop.host().to_string());
+  CHECK(refused.next_hop_reply == "452 4.3.1 insufficient system resources");
+
+  bench.hop.rules.answers["MAIL"] = "552 5.3.4 too big";
+  CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::refused);
+}
+
+TEST_CASE("an internationalised message goes to the host of the route that takes it") {
+  Bench bench;
+  bench.route.hosts = {bench.hop.host(), bench.second.host()};
+  auto mail = envelope({"müller@example.com"});
+  mail.parameters.smtputf8 = true;
+  CHECK(line(bench.deliver(mail).reply) == "451 4.6.7");
+  CHECK(line(bench.ask("müller@example.com").reply) == "550 5.6.7");
+  bench.loop.run(bench.relay.close_idle());
+  bench.second.rules.greeting = "421 4.3.2 busy<close>";  // it might have taken it
+  CHECK(line(bench.ask("müller@example.com").reply) == "451 4.3.0");
+  bench.second.rules.greeting = "220 hi";
+  bench.second.rules.offers.push_back("SMTPUTF8");
+  CHECK(bench.ask("müller@example.com").kind == RecipientAnswer::Kind::exists);
+  CHECK(bench.deliver(mail).fate == Fate::delivered);
+  CHECK(bench.hop.count("MAIL") == 0);
+}
+
+TEST_CASE("each reply has the time for a command, not all together") {
+  for (const bool pipelining : {true, false}) {
+    Bench bench;
+    if (!pipelining) bench.hop.rules.offers.clear();
+    bench.route.command_timeout = 450ms;
+    bench.hop.rules.answers["RCPT"] = "250 2.1.5 ok<late>";
+    const std::vector<std::string> to = {"a@example.com", "b@example.com", "c@example.com",
+                                         "d@example.com"};
+    CHECK(bench.deliver_to(to).fate == Fate::delivered);
+    bench.patience = 300ms;
+    CHECK(bench.deliver_to(to).fate == Fate::deferred);
+  }
+}
+
 TEST_CASE("closing at every step of a delivery never ends in 250, unless the next hop said it") {
   struct Step {
     const char* command;  // nullptr: the final dot

@@ -164,6 +164,6 @@ TEST_CASE("buffer: check_directory") {
   if (::geteuid() == 0) {
     std::filesystem::create_directory(directory.file("foreign"));
     REQUIRE(::chown(directory.file("foreign").c_str(), 65534, 65534) == 0);
-    refused(directory.file("foreign"), "belongs to another user");
+    refused(directory.file("foreign"), "belongs to another user: run as that user");
   }
 }

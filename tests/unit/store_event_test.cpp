@@ -176,7 +176,7 @@ TEST_CASE("event: notes") {
   CHECK(read_file(directory.file("log")) ==
         "{\"time\":\"2026-11-22T16:00:00.123Z\",\"type\":\"note\",\"level\":\"warning\","
         "\"text\":\"disk \\\"full\\\"\\u000a\"}\n"
-        "2026-11-22 16:00:00.123 warning: disk \\\"full\\\" \\u001b\n");
+        "2026-11-22 16:00:00.123 warning: disk \"full\" \\u001b\n");
   ::unsetenv("TZ");
   ::tzset();
 }

@@ -182,6 +182,10 @@ class Site:
         check(
             len(events) <= len(self.clients), f"{len(events)} session events for {len(self.clients)} sessions"
         )
+        if self.exact and self.expected:
+            self.gateway.await_events(
+                "message", len(self.expected), lambda event: event["fate"] == "delivered"
+            )
         for kind in ("session", "message"):
             ids = [event.get("id") for event in self.gateway.of_type(kind)]
             doubled = [id for id, count in collections.Counter(ids).items() if count > 1]

@@ -145,6 +145,11 @@ class NextHop(Watched):
         with self.changed:
             return [line for line in self.lines if not verb or line.upper().startswith(verb.upper())]
 
+    def dots(self):
+        """How many messages have ended here, answered or not."""
+        with self.changed:
+            return sum(text.startswith("dot after") for _, _, text, _ in self.log)
+
     def await_messages(self, count, timeout=15):
         self.await_true(
             lambda: len(self.messages) >= count,

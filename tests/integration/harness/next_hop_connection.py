@@ -211,7 +211,7 @@ class Connection:
 
     def check_parameters(self, parameters, verb):
         """RFC 5321 4.1.1.11: only what was offered in the last EHLO."""
-        offered = {offer.split(" ")[0] for offer in self.hop.capabilities}
+        offered = {offer.split(" ")[0].upper() for offer in self.hop.capabilities}
         needs = {
             "SIZE": "SIZE",
             "BODY": "8BITMIME",
@@ -274,7 +274,7 @@ class Connection:
         self.complete(text)
 
     def do_bdat(self, text, argument):
-        if "CHUNKING" not in self.hop.capabilities:
+        if "CHUNKING" not in map(str.upper, self.hop.capabilities):
             self.hop.fault(self.number, "BDAT was not offered")
         size, _, last = argument.partition(" ")
         wanted = int(size)

@@ -1,4 +1,4 @@
-#include "proxy/relay/transaction.h"
+#include "proxy/relay/exchange.h"
 
 #include <utility>
 
@@ -13,6 +13,11 @@ constexpr auto kResetTime = std::chrono::seconds(2);
 
 WayFault way_refused(const char* at, const mail::Reply& reply) {
   return {Way::refusing, at + one_line(reply), "way_refused"};
+}
+
+// Not now, not here: another host of the route may have the room, or the extension, that this one lacks.
+WayFault not_here(mail::Reply answer, std::string words) {
+  return {Way::refusing, std::move(words), nullptr, std::move(answer)};
 }
 
 // Neither yes nor no: the next hop and we no longer speak of the same thing.
@@ -47,19 +52,19 @@ std::unexpected<Stop> stop(const mail::Reply& reply, Asked asked) {
   return stop(fate, std::move(passed), one_line(reply));
 }
 
-bool Transaction::data_rides_along() const {
+bool Exchange::data_rides_along() const {
   const auto& hop = hop_.capabilities();
   return hop.pipelining && !hop.chunking && slots_.size() == 1 && !slots_.front().recipient->role;
 }
 
-bool Transaction::needs_smtputf8() const {
+bool Exchange::needs_smtputf8() const {
   const auto& envelope = message_.envelope;
   return envelope.parameters.smtputf8 || envelope.sender.internationalised ||
          std::ranges::any_of(slots_,
                              [](const Slot& slot) { return slot.recipient->path.internationalised; });
 }
 
-Result<std::vector<std::string>> Transaction::commands() const {
+Result<std::vector<std::string>> Exchange::commands() const {
   std::vector<std::string> lines;
   const auto& envelope = message_.envelope;
   auto mail = mail_command(envelope.sender, envelope.parameters, message_.size(), hop_.capabilities());
@@ -73,10 +78,10 @@ Result<std::vector<std::string>> Transaction::commands() const {
   return lines;
 }
 
-io::Task<Step> Transaction::address(const std::string& role_mailbox) {
+io::Task<Step> Exchange::address(const std::string& role_mailbox) {
   if (needs_smtputf8() && !hop_.capabilities().smtputf8) {
-    co_return stop(Fate::deferred,
-                   mail::reply(451, {4, 6, 7}, "The destination does not take internationalised mail now"));
+    auto reply = mail::reply(451, {4, 6, 7}, "The destination does not take internationalised mail now");
+    co_return stop(not_here(std::move(reply), ""));
   }
   auto lines = commands();
   if (!lines)
@@ -84,16 +89,17 @@ io::Task<Step> Transaction::address(const std::string& role_mailbox) {
   data_sent_ = data_rides_along();
   if (data_sent_) lines->push_back("DATA\r\n");
   std::vector<mail::Reply> replies;
-  auto exchanged = co_await hop_.exchange(*lines, replies, patience_.for_command());
+  auto exchanged = co_await hop_.exchange(*lines, replies, [this] { return patience_.for_command(); });
   if (!exchanged) co_return stop(fault_of(exchanged.error()));
   if (auto judged = judge(replies); !judged) co_return judged;
   co_return co_await redirect(role_mailbox);
 }
 
-Step Transaction::judge(const std::vector<mail::Reply>& replies) {
+Step Exchange::judge(const std::vector<mail::Reply>& replies) {
   if (data_sent_ && replies.size() == slots_.size() + 2) data_reply_ = replies.back();
   const auto& mail = replies.front();
   if (auto fault = fault_in("MAIL: ", mail)) return stop(std::move(*fault));
+  if (mail.transient()) return stop(not_here(passed_on(mail, Asked::sender), one_line(mail)));
   if (!mail.positive()) return stop(mail, Asked::sender);
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (auto judged = judge_recipient(slots_[i], replies[i + 1]); !judged) return judged;
@@ -101,8 +107,10 @@ Step Transaction::judge(const std::vector<mail::Reply>& replies) {
   return {};
 }
 
-Step Transaction::judge_recipient(Slot& slot, const mail::Reply& reply) {
+Step Exchange::judge_recipient(Slot& slot, const mail::Reply& reply) {
   if (auto fault = fault_in("RCPT: ", reply)) return stop(std::move(*fault));
+  // 5.7.x speaks of us, not of the recipient; a role address goes to the role mailbox then.
+  if (refuses_asking(reply) && !slot.recipient->role) return stop(way_refused("RCPT: ", reply));
   slot.reply = reply;
   slot.accepted = reply.positive();
   if (slot.accepted) accepted_.push_back(&slot);
@@ -111,7 +119,7 @@ Step Transaction::judge_recipient(Slot& slot, const mail::Reply& reply) {
 
 // postmaster@ and abuse@ must arrive somewhere (RFC 2142, RFC 5321 4.5.1): those that the next hop does
 // not know go to the role mailbox, once.
-io::Task<Step> Transaction::redirect(const std::string& role_mailbox) {
+io::Task<Step> Exchange::redirect(const std::string& role_mailbox) {
   for (auto& slot : slots_) {
     if (role_mailbox.empty() || !slot.recipient->role || !slot.reply.permanent()) continue;
     slot.address = role_mailbox;
@@ -130,7 +138,7 @@ io::Task<Step> Transaction::redirect(const std::string& role_mailbox) {
   co_return Step{};
 }
 
-io::Task<bool> Transaction::reset() {
+io::Task<bool> Exchange::reset() {
   if (content_begun_ || (data_reply_ && data_reply_->code == 354)) co_return false;
   auto reply = co_await hop_.command("RSET\r\n", patience_.clock.now() + kResetTime);
   co_return reply && reply->positive();

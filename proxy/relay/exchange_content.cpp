@@ -1,6 +1,6 @@
-// The content's way through a transaction: BDAT where CHUNKING is offered, else DATA with its dots.
+// The content's way through an exchange: BDAT where CHUNKING is offered, else DATA with its dots.
 #include "base/text.h"
-#include "proxy/relay/transaction.h"
+#include "proxy/relay/exchange.h"
 
 namespace sallyport::relay {
 namespace {
@@ -10,7 +10,7 @@ constexpr std::size_t kChunk = 64 * 1024;
 
 }  // namespace
 
-io::Task<Step> Transaction::begin_content() {
+io::Task<Step> Exchange::begin_content() {
   if (hop_.capabilities().chunking) co_return Step{};
   if (!data_reply_) {
     auto reply = co_await hop_.command("DATA\r\n", patience_.for_command());
@@ -25,7 +25,7 @@ io::Task<Step> Transaction::begin_content() {
   co_return stop(*data_reply_, Asked::content);
 }
 
-io::Task<Step> Transaction::send_content(const std::function<bool()>& still_there) {
+io::Task<Step> Exchange::send_content(const std::function<bool()>& still_there) {
   content_begun_ = true;
   if (hop_.capabilities().chunking) out_ = "BDAT " + std::to_string(message_.size()) + " LAST\r\n";
   frame(message_.trace);
@@ -34,7 +34,7 @@ io::Task<Step> Transaction::send_content(const std::function<bool()>& still_ther
   co_return co_await push_last(still_there);
 }
 
-void Transaction::frame(std::string_view content) {
+void Exchange::frame(std::string_view content) {
   if (hop_.capabilities().chunking) {
     out_ += content;
   } else {
@@ -43,7 +43,7 @@ void Transaction::frame(std::string_view content) {
 }
 
 // All of the content into `out_`, which is written whenever it holds a chunk and more is to come.
-io::Task<Step> Transaction::frame_content() {
+io::Task<Step> Exchange::frame_content() {
   for (std::uint64_t offset = 0; offset < message_.content.size();) {
     const auto piece = co_await message_.content.piece(offset);
     if (!piece) {
@@ -65,7 +65,7 @@ io::Task<Step> Transaction::frame_content() {
 
 // A refusal that comes before the end is an answer; anything else that comes, or the end of the
 // connection, means that this message will not be taken.
-io::Task<Step> Transaction::look_aside() {
+io::Task<Step> Exchange::look_aside() {
   mail::Reply reply;
   const auto aside = co_await hop_.early_reply(reply, patience_.for_command());
   if (aside == Connection::Aside::nothing) co_return Step{};
@@ -75,7 +75,7 @@ io::Task<Step> Transaction::look_aside() {
   co_return stop(Fate::deferred, way_reply(Way::lost), "connection lost in the middle of the message");
 }
 
-io::Task<Step> Transaction::push() {
+io::Task<Step> Exchange::push() {
   if (auto looked = co_await look_aside(); !looked) co_return looked;
   const std::string_view parts[] = {out_};
   const auto written = co_await hop_.write(parts, patience_.for_command());
@@ -87,13 +87,13 @@ io::Task<Step> Transaction::push() {
                  written.error().detail);
 }
 
-io::Task<Step> Transaction::push_last(const std::function<bool()>& still_there) {
+io::Task<Step> Exchange::push_last(const std::function<bool()>& still_there) {
   if (auto looked = co_await look_aside(); !looked) co_return looked;
   if (patience_.over()) co_return stop(Fate::deferred, way_reply(Way::busy), "no time left");
   if (still_there && !still_there()) co_return stop(Fate::client_gone, way_reply(Way::lost));
   hop_.owe(answers_due());
   const std::string_view parts[] = {out_};
-  const auto written = co_await hop_.write(parts, patience_.clock.now() + patience_.command);
+  const auto written = co_await hop_.write(parts, patience_.for_command());
   if (written) co_return Step{};
   mail::Reply reply;
   const auto aside = co_await hop_.early_reply(reply, patience_.for_command());
@@ -104,7 +104,7 @@ io::Task<Step> Transaction::push_last(const std::function<bool()>& still_there) 
   co_return stop(Fate::ambiguous, way_reply(Way::lost), written.error().detail);
 }
 
-io::Task<bool> Transaction::collect_results() {
+io::Task<bool> Exchange::collect_results() {
   const auto deadline = patience_.clock.now() + patience_.answer;
   bool in_step = true;
   for (int i = 0; i < answers_due(); ++i) {

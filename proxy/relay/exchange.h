@@ -32,7 +32,7 @@ struct Slot {
 };
 
 struct Stop {
-  std::optional<WayFault> fault;  // set: nothing was sent, and it may be tried elsewhere
+  std::optional<WayFault> fault;  // set: no content was sent, and it may be tried elsewhere
   Fate fate = Fate::deferred;
   mail::Reply reply;  // for the client
   std::string words;  // of the next hop
@@ -60,9 +60,9 @@ struct Patience {
   bool over() const { return clock.now() >= give_up; }
 };
 
-class Transaction {
+class Exchange {
  public:
-  Transaction(Connection& hop, const Message& message, std::vector<Slot>& slots, const Patience& patience)
+  Exchange(Connection& hop, const Message& message, std::vector<Slot>& slots, const Patience& patience)
       : hop_(hop), message_(message), slots_(slots), patience_(patience) {}
 
   // MAIL and all RCPT. Success: MAIL was accepted and each slot has its reply.
