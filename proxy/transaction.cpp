@@ -194,8 +194,10 @@ std::string Transaction::trace_header() const {
 }
 
 io::Task<> Transaction::remember_unconfirmed() {
-  // An alarm of fixed words that comes again is a new alarm: better twice than not at all.
-  if (headers_.identified()) co_await services_.relay.remember_unconfirmed(envelope_, content_);
+  // An alarm of fixed words, spared once and not heard of again, may be a new alarm the next time.
+  bool spared = delivery_->host.empty();
+  if (headers_.identified() || !spared)
+    co_await services_.relay.remember_unconfirmed(envelope_, content_, headers_.identified());
   store::Event event("ack_unconfirmed");
   event.text("id", envelope_.id).text("from", envelope_.sender.address());
   services_.events.write(event);

@@ -6,7 +6,6 @@ namespace sallyport::relay {
 namespace {
 
 constexpr const char* kKind = "delivered";
-constexpr auto kKept = std::chrono::hours(24 * 5);
 
 // Local parts as written: whether Anna and anna are one mailbox is the next hop's to say (RFC 5321 2.4).
 std::string exact(const mail::Path& path) { return "<" + path.local + "@" + path.domain_ascii + ">"; }
@@ -44,8 +43,8 @@ void DeliveredMemory::forget(const mail::Path& sender, const mail::Path& recipie
 
 io::Task<Result<>> DeliveredMemory::remember(const mail::Path& sender,
                                              const std::vector<mail::Path>& recipients,
-                                             const std::string& digest) {
-  const auto expires = clock_.wall() + kKept;
+                                             const std::string& digest, Duration kept) {
+  const auto expires = clock_.wall() + kept;
   std::string last;
   for (const auto& recipient : recipients) {
     const auto pair = pair_key(sender, recipient);

@@ -25,9 +25,10 @@ class DeliveredMemory {
 
   bool may_know(const mail::Path& sender, const mail::Path& recipient) const;
   bool knows(const mail::Path& sender, const mail::Path& recipient, const std::string& digest) const;
+  static constexpr Duration kKept = std::chrono::hours(24 * 5);
   // Durable when it returns success. The references must outlive the task.
   io::Task<Result<>> remember(const mail::Path& sender, const std::vector<mail::Path>& recipients,
-                              const std::string& digest);
+                              const std::string& digest, Duration kept = kKept);
   // The retry was answered 250: equal mail that comes later is new mail, and must arrive.
   void forget(const mail::Path& sender, const mail::Path& recipient, const std::string& digest);
 

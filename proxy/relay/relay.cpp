@@ -12,6 +12,11 @@
 #include "proxy/relay/recipients.h"
 
 namespace sallyport::relay {
+namespace {
+
+constexpr Duration kKeptWithoutIdentity = std::chrono::minutes(30);
+
+}  // namespace
 
 class Relay::Impl {
  public:
@@ -59,13 +64,15 @@ io::Task<Delivery> Relay::deliver(std::shared_ptr<const Route> route, const Enve
   co_return co_await handover.run();
 }
 
-io::Task<> Relay::remember_unconfirmed(const Envelope& envelope, store::MessageBuffer& content) {
+io::Task<> Relay::remember_unconfirmed(const Envelope& envelope, store::MessageBuffer& content,
+                                       bool identified) {
   const auto digest = co_await digest_of(content);
   if (!digest) co_return;
   std::vector<mail::Path> recipients;
   for (const auto& recipient : envelope.recipients) recipients.push_back(recipient.path);
   // A state store that cannot write reports itself.
-  (void)co_await impl_->delivered.remember(envelope.sender, recipients, *digest);
+  const auto kept = identified ? DeliveredMemory::kKept : kKeptWithoutIdentity;
+  (void)co_await impl_->delivered.remember(envelope.sender, recipients, *digest, kept);
 }
 
 Relay::Capabilities Relay::capabilities(const Route& route) const {

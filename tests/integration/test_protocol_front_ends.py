@@ -1,12 +1,13 @@
 """Group P, PROXY headers, XCLIENT, XFORWARD (P30)."""
 
 import socket
+import ssl
 import struct
 import time
 
 from harness.client import message
 from harness.outcome import check
-from harness.setups import another_listener
+from harness.setups import another_listener, with_tls
 
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -108,4 +109,49 @@ def test_P30_broken_proxy_headers(case):
     began = time.monotonic()
     slow.read_to_end()
     check(time.monotonic() - began < 3, "a slow PROXY header")
+    site.count_sessions = False
+
+
+def test_P30_proxy_header_before_implicit_tls(case):
+    """What follows the header belongs to the handshake; what is sent in clear is never a command inside TLS."""
+    config = another_listener("front", tls="implicit", proxy_protocol=["127.0.0.1"])
+    config["tls"] = with_tls()["tls"]
+    site = case.site(config)
+    header = b"PROXY TCP4 203.0.113.9 192.0.2.1 40000 25\r\n"
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def more(raw):
+        received = raw.recv(65536)
+        if not received:
+            raise OSError("closed")
+        return received
+
+    def first_line(clear):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = context.wrap_bio(incoming, outgoing, server_hostname="mx.example.test")
+        with socket.create_connection(site.address("front"), timeout=5) as raw:
+            raw.settimeout(5)
+            start = header + clear
+            while True:
+                try:
+                    session.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    raw.sendall(start + outgoing.read())
+                    start = b""
+                    incoming.write(more(raw))
+            raw.sendall(outgoing.read())
+            while True:
+                try:
+                    return session.read(1024)
+                except ssl.SSLWantReadError:
+                    incoming.write(more(raw))
+
+    check(first_line(b"").startswith(b"220 "), "header and ClientHello in one segment")
+    try:
+        line = first_line(b"EHLO evil.example\r\n")
+    except (ssl.SSLError, OSError):
+        line = b""
+    check(b"250" not in line, f"plaintext was taken into the session: {line}")
     site.count_sessions = False

@@ -15,7 +15,7 @@ int copies(const Bench& bench, std::string_view recipient) {
 io::Task<> remember_task(Bench& bench, const Envelope& mail) {
   store::MessageBuffer buffer("/tmp", bench.files);
   buffer.append(kContent);
-  co_await bench.relay.remember_unconfirmed(mail, buffer);
+  co_await bench.relay.remember_unconfirmed(mail, buffer, true);
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ ServerMachine in_data() {
   options.hostname = "mx.example.test";
   ServerMachine machine(options, "3kf9q7m2c1x");
   machine.greet();
-  for (std::string_view line : {"EHLO c\r\n", "MAIL FROM:<a@b.test>\r\n", "RCPT TO:<c@d.test>\r\n", "DATA\r\n"}) {
+  for (std::string_view line :
+       {"EHLO c\r\n", "MAIL FROM:<a@b.test>\r\n", "RCPT TO:<c@d.test>\r\n", "DATA\r\n"}) {
     (void)machine.next(line);
     machine.answer({line.empty() && machine.accepted_recipients() ? 354 : 250, {}, "ok"});
     (void)machine.next(line);
@@ -28,7 +29,8 @@ TEST_CASE("P01 a client that waits behind its wrong end of data hears the refusa
   ServerMachine machine = in_data();
   REQUIRE(machine.waiting() == Waiting::data);
   std::string_view content = "Subject: x\r\n\r\nbody\n.\nMAIL FROM:<evil@b.test>\r\n";
-  while (!std::holds_alternative<NeedInput>(machine.next(content))) {}
+  while (!std::holds_alternative<NeedInput>(machine.next(content))) {
+  }
   CHECK(machine.waiting() == Waiting::discard);
   machine.end_session({421, {4, 4, 2}, "timeout"});
   Event dropped = machine.next(content);
@@ -41,7 +43,8 @@ TEST_CASE("P01 a client that waits behind its wrong end of data hears the refusa
 TEST_CASE("a message that is merely late hears what the driver says") {
   ServerMachine machine = in_data();
   std::string_view content = "Subject: x\r\n";
-  while (!std::holds_alternative<NeedInput>(machine.next(content))) {}
+  while (!std::holds_alternative<NeedInput>(machine.next(content))) {
+  }
   machine.end_session({421, {4, 4, 2}, "timeout"});
   CHECK(std::holds_alternative<Close>(machine.next(content)));
   CHECK(machine.take_output() == "421 4.4.2 timeout; id 3kf9q7m2c1x.1\r\n");
