@@ -297,6 +297,8 @@ int demo(const DemoOptions& options) {
   Endpoint mx = listener_named(gateway, "mx");
   fmt::print("Sallyport is up on {}, with a small internal server behind it on {}.\n", mx.to_string(),
              internal.sink().local().to_string());
+  if (options.port != 0 && mx.port != options.port)
+    fmt::print("(Port {} is in use, so it took others.)\n", options.port);
   bool good = true;
   Stage stage(options.colour);
   loop.run(play_all(stage, *client_tls, mx, internal.sink(), good));

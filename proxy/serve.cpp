@@ -151,6 +151,7 @@ void open_standard_descriptors() {
 int serve(const ServeOptions& options) {
   open_standard_descriptors();
   io::ignore_sigpipe();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file too large for the system is an error of write(), not our end
   auto settings = load_or_complain(options.directory);
   if (!settings) return EX_CONFIG;
   if (auto fit = usable(*settings); !fit) return complain(fit.error(), EX_CANTCREAT);

@@ -112,7 +112,13 @@ void check_mx_port(const Loading& loading, const Entry& listener) {
 }
 
 void check_users(const Loading& loading, const Entry& listener) {
-  if (!listener.value.auth_required || loading.written.users.written()) return;
+  if (!listener.value.auth_required) return;
+  if (listener.value.tls == ListenerTls::none)
+    loading.diagnostics.warning(
+        listener.position,
+        fmt::format("listeners.{}: AUTH is offered under TLS only, so nobody can send here", listener.name),
+        R"("tls": "starttls" or "implicit")");
+  if (loading.written.users.written()) return;
   loading.diagnostics.warning(
       listener.position,
       fmt::format("listeners.{}: without \"users\" nobody can authenticate here", listener.name),
