@@ -61,8 +61,10 @@ struct Login {
 
 io::Task<mail::Reply> check_password(std::string file, std::string user, std::string password,
                                      io::WorkerPool& passwords) {
-  auto login = std::make_shared<Login>(std::move(file), std::move(user), std::move(password));
-  explicit_bzero(password.data(), password.size());  // what a move of a short string leaves behind
+  auto login = std::make_shared<Login>();
+  login->file = std::move(file);
+  login->user = std::move(user);
+  login->password.swap(password);
   auto done = co_await passwords.run([login] {
     login->verdict = verify(login->file, login->user, login->password);
     return Result<>{};
