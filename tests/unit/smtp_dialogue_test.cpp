@@ -43,7 +43,7 @@ TEST_CASE("dialogue scripts, whole and split at every octet") {
     if (!whole.failures.empty()) continue;
     if (script.has("whole")) continue;
     check_split(script, whole, {1, 1});
-    const std::size_t longest = std::min<std::size_t>(longest_write(script), 160);
+    const std::size_t longest = std::min<std::size_t>(longest_write(script), 100);
     for (std::size_t at = 1; at < longest; ++at) check_split(script, whole, {at, std::string::npos});
   }
 }
