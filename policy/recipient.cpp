@@ -9,10 +9,6 @@
 namespace sallyport::policy {
 namespace {
 
-bool contains(const std::vector<Network>& networks, const IpAddress& address) {
-  return std::ranges::any_of(networks, [&](const Network& network) { return network.contains(address); });
-}
-
 bool is_listed(const std::string& value, const std::vector<std::string>& list) {
   return !value.empty() && std::ranges::find(list, value) != list.end();
 }
@@ -66,6 +62,10 @@ RecipientVerdict judge_bare(const mail::Path& recipient, const Settings& setting
 }
 
 }  // namespace
+
+bool contains(const std::vector<Network>& networks, const IpAddress& address) {
+  return std::ranges::any_of(networks, [&](const Network& network) { return network.contains(address); });
+}
 
 RelayRight relay_right(const ClientFacts& client, const Settings& settings) {
   const ClientCertificates& listed = settings.client_certificates;

@@ -23,6 +23,8 @@ struct ClientFacts {
   std::string certificate_name;  // vouched for by the private CA
 };
 
+bool contains(const std::vector<Network>& networks, const IpAddress& address);
+
 enum class RelayRight { none, trusted_network, authenticated, client_certificate };
 RelayRight relay_right(const ClientFacts& client, const Settings& settings);
 bool is_trusted(const IpAddress& address, const Settings& settings);

@@ -21,12 +21,6 @@ constexpr std::size_t kMostPasswordWork = 64;
 constexpr Duration kLearnAtStart = std::chrono::seconds(1);
 constexpr Duration kFarewell = std::chrono::milliseconds(500);
 
-std::vector<std::shared_ptr<const relay::Route>> routes_of(const Settings& settings) {
-  std::vector<std::shared_ptr<const relay::Route>> routes;
-  for (const auto& [name, route] : settings.routes) routes.push_back(route);
-  return routes;
-}
-
 store::Event trouble_event(const relay::Trouble& trouble) {
   store::Event event(trouble.kind);
   event.text("id", trouble.id)
@@ -221,7 +215,7 @@ void Gateway::learn(Duration at_most) {
   auto done = std::make_shared<std::promise<void>>();
   auto learned = done->get_future();
   tasks_.spawn(cores_.front()->loop.executor(), "learn",
-               learn_routes(relay_.get(), routes_of(*settings()), done));
+               learn_routes(relay_.get(), settings()->all_routes(), done));
   learned.wait_for(at_most);
 }
 

@@ -9,9 +9,7 @@
 namespace sallyport::proxy {
 
 io::Task<bool> Session::read_proxy_header() {
-  bool front_end = false;
-  for (const Network& network : listener_.proxy_protocol) front_end |= network.contains(peer_.address);
-  if (!front_end) co_return true;
+  if (!policy::contains(listener_.proxy_protocol, peer_.address)) co_return true;
   ProxyHeader header;
   TimePoint deadline = services_.clock.now() + settings_->timeouts.proxy_header;
   while (true) {
@@ -87,11 +85,8 @@ void Session::greet() {
 
 smtp::ServerOptions Session::machine_options() const {
   const Limits& limits = settings_->limits;
-  std::vector<std::shared_ptr<const relay::Route>> routes;
-  for (const auto& [name, route] : settings_->routes) routes.push_back(route);
-  auto offers = services_.relay.offers(routes);
-  bool lenient = false;
-  for (const Network& network : settings_->lenient_networks) lenient |= network.contains(peer_.address);
+  auto offers = services_.relay.offers(settings_->all_routes());
+  bool lenient = policy::contains(settings_->lenient_networks, peer_.address);
 
   smtp::ServerOptions options;
   options.hostname = settings_->policy->hostname;

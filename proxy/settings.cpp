@@ -71,6 +71,12 @@ void note_origins(Node& shown, const Node& written) {
 
 }  // namespace
 
+std::vector<std::shared_ptr<const relay::Route>> Settings::all_routes() const {
+  std::vector<std::shared_ptr<const relay::Route>> all;
+  for (const auto& entry : routes) all.push_back(entry.second);
+  return all;
+}
+
 const relay::Route* Settings::route(const std::string& name) const {
   const auto found = routes.find(name);
   return found == routes.end() ? nullptr : found->second.get();

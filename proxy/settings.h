@@ -78,6 +78,7 @@ struct Settings {
   int workers = 0;             // 0: one a core
 
   const relay::Route* route(const std::string& name) const;
+  std::vector<std::shared_ptr<const relay::Route>> all_routes() const;
 };
 
 struct LoadOptions {

@@ -110,12 +110,9 @@ def test_B10_ambiguous_time_out(case):
     ambiguous_after(case, hang)
 
 
-def test_B11_client_gone_before_our_250_was_read(case):
-    """One copy; the event ack_unconfirmed; the retry is answered 250 without a second copy."""
-    site = case.site()
-    known_first(site)
+def deliver_unheard(site, content):
+    """The next hop takes it; the client resets before it can hear our 250."""
     held = threading.Event()
-    content = message("unconfirmed\r\n", Message_ID="<one@example.net>")
     site.hop.on("DOT", hold(held, "250 2.0.0 taken"), times=1)
     client = site.client().envelope()
     client.command("DATA", "354")
@@ -124,6 +121,14 @@ def test_B11_client_gone_before_our_250_was_read(case):
     client.reset()
     held.set()
     site.gateway.await_event("ack_unconfirmed")
+
+
+def test_B11_client_gone_before_our_250_was_read(case):
+    """One copy; the event ack_unconfirmed; the retry is answered 250 without a second copy."""
+    site = case.site()
+    known_first(site)
+    content = message("unconfirmed\r\n", Message_ID="<one@example.net>")
+    deliver_unheard(site, content)
     site.hop.await_messages(2)
     site.expect_delivered(content)
     with site.client() as client:
@@ -140,16 +145,8 @@ def test_B11_client_gone_before_our_250_was_read(case):
 def test_B11_memory_survives_a_restart(case):
     site = case.site()
     known_first(site)
-    held = threading.Event()
     content = message("unconfirmed\r\n", Message_ID="<one@example.net>")
-    site.hop.on("DOT", hold(held, "250 2.0.0 taken"), times=1)
-    client = site.client().envelope()
-    client.command("DATA", "354")
-    client.send(stuffed(content))
-    site.hop.await_true(lambda: site.hop.dots() >= 2, 10, "our dot")
-    client.reset()
-    held.set()
-    site.gateway.await_event("ack_unconfirmed")
+    deliver_unheard(site, content)
     site.expect_delivered(content)
     site.gateway.kill()
     site.gateway.start()
@@ -165,15 +162,7 @@ def test_B11_equal_messages_without_identity(case):
     site = case.site()
     known_first(site)
     content = message("disk full\r\n")
-    held = threading.Event()
-    site.hop.on("DOT", hold(held, "250 2.0.0 taken"), times=1)
-    client = site.client().envelope()
-    client.command("DATA", "354")
-    client.send(stuffed(content))
-    site.hop.await_true(lambda: site.hop.dots() >= 2, 10, "our dot")
-    client.reset()
-    held.set()
-    site.gateway.await_event("ack_unconfirmed")
+    deliver_unheard(site, content)
     site.expect_delivered(content)
     with site.client() as retry:
         retry.envelope()
