@@ -4,37 +4,14 @@ import getpass
 import grp
 import os
 import pwd
-import shutil
 import subprocess
 
-from harness.client import message
-from harness.network import connects
+from harness.client import Client, message
 from harness.outcome import Skip, check, poll
 from harness.ports import free_port
+from harness.postfix import Postfix, before_queue, need_postfix
+from harness.server import Server
 from harness.setups import need_program, users_file, with_tls
-
-
-class Server:
-    """Somebody's program, started and ended with the test."""
-
-    def __init__(self, command, port, **options):
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
-        poll(lambda: connects(port) or self.process.poll() is not None, 20, f"{command[0]} listens on {port}")
-        check(
-            self.process.poll() is None,
-            f"{command}: {self.process.stdout.read() if self.process.poll() is not None else ''}",
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
 
 def swaks(site, *options):
@@ -277,97 +254,27 @@ def test_real_dovecot_lmtp(case):
         check(len(stored_in(run, "anna")) == 2, "the role mailbox")
 
 
-POSTFIX_MAIN = """
-compatibility_level = 3.6
-queue_directory = {run}/spool
-data_directory = {run}/data
-command_directory = /usr/sbin
-daemon_directory = {daemons}
-meta_directory = {run}/etc
-mail_owner = {owner}
-setgid_group = {setgid}
-myhostname = hop.example.test
-mydestination =
-virtual_mailbox_domains = example.test
-virtual_mailbox_maps = inline:{{anna@example.test=anna, it@example.test=it}}
-virtual_mailbox_base = {run}/mail
-virtual_uid_maps = static:{uid}
-virtual_gid_maps = static:{gid}
-virtual_minimum_uid = 1
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-smtpd_recipient_restrictions = reject_unauth_destination
-smtpd_peername_lookup = no
-alias_maps =
-maillog_file = {run}/log
-maillog_file_prefixes = {run}
-"""
-
-
-POSTFIX_MASTER = """
-127.0.0.1:{port} inet n - n - - smtpd
-postlog unix-dgram n - n - 1 postlogd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-proxymap unix - - n - - proxymap
-error unix - - n - - error
-retry unix - - n - - error
-virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-tlsmgr unix - - n 1000? 1 tlsmgr
-"""
-
-
-def postfix(case, port):
-    """A Postfix of our own in the test's directory; the system's is not touched."""
-    program, run = need_program("postfix"), case.path("postfix")
-    if os.getuid() != 0:
-        raise Skip("Postfix starts as root only")
-    for folder in ("spool", "data", "etc", "mail"):
-        os.makedirs(os.path.join(run, folder))
-    for folder in (run, os.path.dirname(run), os.path.dirname(os.path.dirname(run))):
-        os.chmod(folder, 0o755)
+def mailboxes(run, *names):
+    """Postfix delivers to these, into its folder mail, and knows nobody else."""
     owner = pwd.getpwnam("postfix")
-    os.chown(os.path.join(run, "data"), owner.pw_uid, owner.pw_gid)
-    os.chown(os.path.join(run, "mail"), owner.pw_uid, owner.pw_gid)
-    daemons = next(
-        (path for path in ("/usr/lib/postfix/sbin", "/usr/libexec/postfix") if os.path.isdir(path)), None
-    )
-    with open(os.path.join(run, "etc", "main.cf"), "w") as file:
-        file.write(
-            POSTFIX_MAIN.format(
-                run=run,
-                daemons=daemons,
-                owner=owner.pw_name,
-                setgid="postdrop",
-                uid=owner.pw_uid,
-                gid=owner.pw_gid,
-            )
-        )
-    with open(os.path.join(run, "etc", "master.cf"), "w") as file:
-        file.write(POSTFIX_MASTER.format(port=port))
-    for name in ("postfix-files", "dynamicmaps.cf"):
-        source = os.path.join("/etc/postfix", name)
-        if os.path.exists(source):
-            shutil.copy(source, os.path.join(run, "etc", name))
-    subprocess.run([program, "-c", os.path.join(run, "etc"), "check"], capture_output=True, timeout=30)
-    master = os.path.join(daemons, "master")
-    return Server([master, "-c", os.path.join(run, "etc"), "-d"], port), run
+    return {
+        "virtual_mailbox_domains": "example.test",
+        "virtual_mailbox_maps": f"inline:{{{', '.join(f'{name}@example.test={name}' for name in names)}}}",
+        "virtual_mailbox_base": os.path.join(run, "mail"),
+        "virtual_uid_maps": f"static:{owner.pw_uid}",
+        "virtual_gid_maps": f"static:{owner.pw_gid}",
+        "virtual_minimum_uid": "1",
+    }
 
 
 def test_real_postfix_as_next_hop(case):
     """A real MTA: its own words for an unknown recipient, one message in, one out."""
-    need_program("postfix")
-    port = free_port()
-    server, run = postfix(case, port)
-    with server:
-        site = case.site({"routes": {"groupware": {"hosts": [f"127.0.0.1:{port}"], "tls": "opportunistic"}}})
+    need_postfix()
+    run = case.path("postfix")
+    settings = {**mailboxes(run, "anna", "it"), "myhostname": "hop.example.test"}
+    with Postfix(run, settings=settings) as server:
+        host = f"127.0.0.1:{server.port}"
+        site = case.site({"routes": {"groupware": {"hosts": [host], "tls": "opportunistic"}}})
         site.exact = site.control = False
         with site.client() as client:
             client.mail()
@@ -379,5 +286,24 @@ def test_real_postfix_as_next_hop(case):
         poll(lambda: os.path.exists(os.path.join(folder, "anna")), 20, "the mailbox")
         with open(os.path.join(folder, "anna"), "rb") as file:
             check(b"to postfix\n.\nthe end\n" in file.read(), "content")
-        master = os.path.join(run, "spool", "pid", "master.pid")
-        check(os.path.exists(master), "a master of our own")
+        with open(os.path.join(run, "spool", "pid", "master.pid")) as file:
+            check(int(file.read()) == server.pid, "a master of our own")
+
+
+def test_real_postfix_as_client(case):
+    """Postfix speaks to us for its client, before its queue: our answers, word for word, are the client's."""
+    need_postfix()
+    site = case.site()
+    site.exact = site.count_sessions = False
+    with before_queue(case.path("postfix"), site.port) as server:
+        with Client(("127.0.0.1", server.port)) as client:
+            client.hello()
+            client.mail("sender@example.net")
+            client.rcpt("anna@example.test")
+            refusal = client.rcpt("nobody@example.test", "550 5.1.1")
+            check(refusal.id, f"not our words: {refusal}")
+            content = message("through Postfix\r\n.\r\n..\r\n")
+            client.data(content)
+            client.quit()
+    stored = site.hop.await_messages(1)[0]
+    check(stored.own_content.endswith(content), f"{stored.own_content!r}")
