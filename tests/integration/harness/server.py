@@ -1,7 +1,6 @@
 """Somebody else's program as a peer: started, awaited, and ended with all its children."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -10,14 +9,14 @@ import tempfile
 from .network import connects
 from .outcome import check, poll
 
-PR_SET_PDEATHSIG = 1
 START_TIMEOUT = 20
-libc = ctypes.CDLL(None)
 
 
-def die_with_parent():
-    """In the child, before it becomes the program. The thread that starts a server has to outlive it."""
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def guard_of(group):
+    """Ends the group when we die before it. (PR_SET_PDEATHSIG is undone when a server changes its user.)"""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", f"read _; kill -s KILL -- -{group}"], stdin=subprocess.PIPE, start_new_session=True
+    )
 
 
 class Server:
@@ -32,9 +31,9 @@ class Server:
             stdout=self.output,
             stderr=subprocess.STDOUT,
             process_group=0,
-            preexec_fn=die_with_parent,
             **options,
         )
+        self.guard = guard_of(self.pid)
         try:
             poll(lambda: connects(port) or not self.alive(), timeout, self.silence)
             check(self.alive(), f"{self.command} ended at start: {self.printed()}")
@@ -63,6 +62,8 @@ class Server:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
+        self.guard.kill()
+        self.guard.communicate()
 
     def __enter__(self):
         return self
