@@ -52,7 +52,7 @@ class Episode {
 class SocketListener final : public Listener {
  public:
   SocketListener(const Executor& executor, Descriptor descriptor)
-      : executor_(executor), socket_(executor, std::move(descriptor)), wake_(executor) {}
+      : socket_(executor, std::move(descriptor)), wake_(executor) {}
 
   Endpoint local() const override { return local_endpoint(socket_.descriptor()); }
 
@@ -97,15 +97,13 @@ class SocketListener final : public Listener {
                                 const OnConnection& on_connection) try {
     const Endpoint peer = peer_endpoint(accepted.get());
     if (peer == Endpoint{}) return std::size_t{0};  // reset before we came to it
-    const Executor chosen = place(peer);
-    const Executor& executor = chosen ? chosen : executor_;
+    const Executor executor = place(peer);
     on_connection(std::make_unique<SocketStream>(executor, std::move(accepted)), executor);
     return std::size_t{0};
   } catch (const std::exception& error) {
     return fail(Errc::no_space, std::string("accept: ") + error.what());
   }
 
-  Executor executor_;
   Socket socket_;
   Signal wake_;
   bool running_ = false;

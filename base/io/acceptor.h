@@ -26,9 +26,8 @@ class Listener {
   virtual ~Listener() = default;
   virtual Endpoint local() const = 0;
 
-  // Given each new connection, already placed on the executor that `place` chose for its peer. `place`
-  // returning an empty executor refuses the connection: it comes with the listener's own executor, for
-  // whoever wants to say why. Both run on the listener's thread: on_connection spawns, it never waits.
+  // Given each new connection, already placed on the executor that `place` chose for its peer.
+  // Both run on the listener's thread: on_connection spawns, it never waits.
   using Place = std::function<Executor(const Endpoint& peer)>;
   using OnConnection = std::function<void(std::unique_ptr<Stream>, const Executor&)>;
   using OnTrouble = std::function<void(const Error&)>;  // once per episode

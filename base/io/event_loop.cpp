@@ -1,13 +1,13 @@
 #include "base/io/event_loop.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <exception>
+
+#include "base/io/await.h"
 
 namespace sallyport::io {
 namespace {
@@ -45,7 +45,7 @@ void EventLoop::stop() { context_->io.stop(); }
 
 struct SignalSet::State {
   explicit State(const Executor& executor) : set(executor) {}
-  boost::asio::signal_set set;
+  boost::asio::basic_signal_set<Executor> set;
 };
 
 SignalSet::SignalSet(const Executor& executor, std::initializer_list<int> numbers)
@@ -56,8 +56,7 @@ SignalSet::SignalSet(const Executor& executor, std::initializer_list<int> number
 SignalSet::~SignalSet() = default;
 
 Task<int> SignalSet::wait() {
-  const auto [code, number] =
-      co_await state_->set.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  const auto [code, number] = co_await state_->set.async_wait(kAwait);
   co_return code ? 0 : number;
 }
 

@@ -1,16 +1,13 @@
 #include "base/io/socket.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
+
+#include "base/io/await.h"
 
 namespace sallyport::io {
 namespace {
 
 namespace posix = boost::asio::posix;
-
-constexpr auto kAwait = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 // A peer that always has bytes ready must not keep the core from everyone else's.
 constexpr unsigned kTurn = 16;
@@ -41,7 +38,7 @@ struct Socket::Watch {
     watch->socket->expire();
   }
 
-  boost::asio::steady_timer timer;
+  SteadyTimer timer;
   Socket* socket;
   TimePoint due = TimePoint::max();      // of the operation under way
   TimePoint set_for = TimePoint::max();  // when the timer will fire

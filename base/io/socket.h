@@ -8,7 +8,7 @@
 // fires. A session that reads a thousand lines under a deadline of five minutes touches it about once.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -52,7 +52,7 @@ class Socket {
   std::optional<Error> after_wait(const boost::system::error_code& code);
 
   Descriptor descriptor_;
-  boost::asio::posix::stream_descriptor reactor_;  // borrows descriptor_
+  boost::asio::posix::basic_stream_descriptor<Executor> reactor_;  // borrows descriptor_
   std::shared_ptr<Watch> watch_;
   unsigned uninterrupted_ = 0;  // attempts done since the last wait
   bool aborted_ = false;

@@ -1,15 +1,12 @@
 #include "base/io/task.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+
+#include "base/io/await.h"
 
 namespace sallyport::io {
 namespace {
-
-constexpr auto kAwait = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 std::string what(const std::exception_ptr& thrown) {
   try {
@@ -32,7 +29,7 @@ void TaskGroup::spawn(const Executor& executor, const char* name, Task<> task) {
 }
 
 Task<> sleep_until(TimePoint when) {
-  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, when);
+  SteadyTimer timer(co_await boost::asio::this_coro::executor, when);
   co_await timer.async_wait(kAwait);
 }
 
@@ -42,7 +39,7 @@ Task<Executor> this_executor() { co_return co_await boost::asio::this_coro::exec
 
 struct Signal::State {
   explicit State(const Executor& executor) : timer(executor) {}
-  boost::asio::steady_timer timer;
+  SteadyTimer timer;
   bool notified = false;
 };
 

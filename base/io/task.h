@@ -5,8 +5,8 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -15,10 +15,12 @@
 
 namespace sallyport::io {
 
-template <class T = void>
-using Task = boost::asio::awaitable<T>;
+// A handle of one loop, and never empty. Not any_io_executor: that one allocates when it is copied or
+// converted, also where nothing may fail.
+using Executor = boost::asio::io_context::executor_type;
 
-using Executor = boost::asio::any_io_executor;
+template <class T = void>
+using Task = boost::asio::awaitable<T, Executor>;
 
 // Counts what runs, and takes what a task throws: Asio's `detached` would swallow it.
 class TaskGroup {
