@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <future>
 
+#include "base/faults.h"
 #include "proxy/session.h"
 #include "proxy/version.h"
 
@@ -59,6 +60,7 @@ Gateway::~Gateway() { stop(); }
 
 Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSockets& passed) {
   if (auto opened = open_state(settings->state_file); !opened) return opened;
+  faults::crash_point("start.state");
   relay_ = std::make_unique<relay::Relay>(relay::RelayServices{
       clock_, tasks_, *state_,
       [this](const relay::Trouble& trouble) { events_.write(trouble_event(trouble)); }});
@@ -68,10 +70,12 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
   auto listeners = open(*settings, passed);
   if (!listeners) return listeners.error();
   listeners_ = *listeners;
+  faults::crash_point("start.listening");
   adopt(std::move(settings));
   learn(kLearnAtStart);
   run(listeners_);
   announce();
+  faults::crash_point("start.announced");
   return Result<>{};
 }
 
@@ -251,6 +255,7 @@ Result<> Gateway::reload(std::shared_ptr<const Settings> settings) {
     return fail(Errc::invalid, "the new certificate has expired: the old configuration stays");
   auto opened = open(*settings, {});
   if (!opened) return opened.error();
+  faults::crash_point("reload.opened");
   auto is_in = [](const Listeners& list, const auto& open) {
     return std::ranges::find(list, open) != list.end();
   };
@@ -261,6 +266,7 @@ Result<> Gateway::reload(std::shared_ptr<const Settings> settings) {
                        [&](auto& open) { return !is_in(*opened, open); });
   listeners_ = *opened;
   adopt(std::move(settings));
+  faults::crash_point("reload.adopted");
   learn(Duration::zero());
   run(fresh);
   close(stale);
@@ -283,6 +289,7 @@ void Gateway::stop() {
   if (cores_.empty()) return;
   close(listeners_);
   listeners_.clear();
+  faults::crash_point("stop.listeners");
   on_every_core("drain", [](Gateway*, Core* core) -> io::Task<> {
     core->registry.drain();
     co_return;
@@ -294,15 +301,19 @@ void Gateway::stop() {
     });
     (void)wait_until_empty(clock_.now() + kFarewell);
   }
+  faults::crash_point("stop.drained");
   on_every_core("close idle",
                 [](Gateway* gateway, Core*) -> io::Task<> { co_await gateway->relay_->close_idle(); });
   TimePoint until = clock_.now() + kFarewell;
   while (tasks_.running() > 0 && clock_.now() < until)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  faults::crash_point("stop.idle");
   for (auto& core : cores_) core->loop.stop();
   for (auto& core : cores_) core->thread.join();
   cores_.clear();
+  faults::crash_point("stop.cores");
   if (state_) state_->flush();
+  faults::crash_point("stop.state");
 }
 
 }  // namespace sallyport::proxy

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 
+#include "base/faults.h"
 #include "proxy/check.h"
 #include "proxy/demo.h"
 #include "proxy/serve.h"
@@ -107,6 +108,11 @@ int run(int argc, char** argv) {
                    "a recipient that exists (repeat it); without: everybody does");
   sink->add_flag("--lmtp", arguments.sink.lmtp, "speak LMTP");
   sink->callback([&] { command = [&] { return run_sink(arguments); }; });
+
+  if constexpr (faults::kBuilt)
+    app.add_subcommand("faults", "what the tests can break on purpose")->callback([&] {
+      command = [] { return print(faults::list()); };
+    });
 
   try {
     app.parse(argc, argv);

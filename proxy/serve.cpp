@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "base/faults.h"
 #include "base/io/event_loop.h"
 #include "proxy/check.h"
 #include "proxy/gateway.h"
@@ -97,9 +98,11 @@ class Reloading {
 };
 
 void Reloading::run() {
+  faults::crash_point("reload.signal");
   try {
     const auto result = try_to();
     record_reload(events_, result.has_value(), result ? "" : result.error().detail);
+    faults::crash_point("reload.done");
   } catch (const std::exception& error) {
     record_reload(events_, false, error.what());
   }
@@ -109,6 +112,7 @@ Result<> Reloading::try_to() {
   config::Diagnostics diagnostics;
   auto settings = load(options_.directory, {}, diagnostics);
   for (const auto& one : diagnostics.all()) note(events_, options_.log_format, one);
+  faults::crash_point("reload.loaded");
   if (!settings) return fail(Errc::invalid, "the old configuration stays");
   if (auto fit = usable(*settings); !fit)
     return fail(fit.error().code, fit.error().detail + "; the old configuration stays");
@@ -167,8 +171,10 @@ int serve(const ServeOptions& options) {
   sd_notify(0, "READY=1");
   loop.run(obey_signals(signals, reloading));
   sd_notify(0, "STOPPING=1");
+  faults::crash_point("stop.signal");
   gateway.stop();
   events.write(store::Event("stop"));
+  faults::crash_point("stop.recorded");
   events.flush(std::chrono::seconds(1));
   return EX_OK;
 }

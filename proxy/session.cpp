@@ -1,5 +1,6 @@
 #include "proxy/session.h"
 
+#include "base/faults.h"
 #include "base/id.h"
 #include "proxy/session_end.h"
 #include "proxy/session_registry.h"
@@ -53,15 +54,19 @@ Session::~Session() {
 }
 
 io::Task<> Session::run() {
+  faults::crash_point("session.accepted");
   if (co_await read_proxy_header() && co_await admit() && co_await begin_tls()) {
     greet();
+    faults::crash_point("session.before-greeting");
     co_await converse();
   }
 }
 
 io::Task<> Session::end() {
+  faults::crash_point("session.before-end");
   end_transaction({}, "abandoned");
   record();
+  faults::crash_point("session.ended");
   bool heard = co_await stream_->close();
   if (unconfirmed_ && !heard) co_await not_confirmed();
 }
@@ -89,7 +94,7 @@ io::Task<> Session::converse() {
     else if (auto* dropped = std::get_if<smtp::MessageDropped>(&event))
       on_dropped(*dropped);
     else if (std::get_if<smtp::TransactionReset>(&event))
-      end_transaction({}, "reset");
+      on_reset();
     else if (std::get_if<smtp::StartTls>(&event))
       open = co_await on_start_tls();
     else if (auto* auth = std::get_if<smtp::Auth>(&event))
@@ -118,12 +123,14 @@ io::Task<bool> Session::more_input() {
 }
 
 void Session::on_helo(const smtp::Helo& command) {
+  faults::crash_point("session.ehlo");
   bool unread = has_unread();
   machine_->answer({250, {}, {}}, unread);
   refresh_client();
 }
 
 void Session::on_mail(smtp::Mail command) {
+  faults::crash_point("session.mail");
   machine_->answer({250, {2, 1, 0}, "Sender ok"}, !input_.empty());
   if (!machine_->in_transaction()) return;
   refresh_client();
@@ -133,32 +140,50 @@ void Session::on_mail(smtp::Mail command) {
 
 io::Task<> Session::on_recipient(smtp::Rcpt command) {
   keep_input();
+  faults::crash_point("session.rcpt");
   mail::Reply reply = co_await transaction_->add_recipient(std::move(command));
+  faults::crash_point("session.rcpt-judged");
   machine_->answer(reply, !input_.empty());
 }
 
-void Session::on_data() { machine_->answer({354, {}, {}}, has_unread()); }
+void Session::on_data() {
+  faults::crash_point("session.data");
+  machine_->answer({354, {}, {}}, has_unread());
+}
 
 io::Task<> Session::on_content(std::string_view content) {
+  faults::crash_point("session.content");
   auto refusal = transaction_->take(content);
   if (!refusal && transaction_->wants_spill()) {
     keep_input();
+    faults::crash_point("session.before-spill");
     refusal = co_await transaction_->spill();
+    faults::crash_point("session.spilled");
   }
   if (refusal) machine_->discard(*refusal);
 }
 
 io::Task<bool> Session::on_message() {
+  faults::crash_point("session.message");
   keep_input();
   mail::Reply reply = co_await transaction_->finish([this] { return client_is_there(); });
+  faults::crash_point("session.judged");
   machine_->answer(reply);
   ++messages_;
   transaction_->record(reply, transaction_->fate());
-  co_return co_await confirm(co_await flush());
+  faults::crash_point("session.recorded");
+  bool flushed = co_await flush();
+  faults::crash_point("session.replied");
+  co_return co_await confirm(flushed);
 }
 
 void Session::on_dropped(const smtp::MessageDropped& dropped) {
   end_transaction(dropped.reply, dropped.reply.code == 0 ? "abandoned" : "refused");
+}
+
+void Session::on_reset() {
+  end_transaction({}, "reset");
+  faults::crash_point("session.reset");
 }
 
 io::Task<bool> Session::on_start_tls() {
@@ -169,6 +194,7 @@ io::Task<bool> Session::on_start_tls() {
     end_ = end_word(done.error().code);
     co_return false;
   }
+  faults::crash_point("session.tls");
   machine_->tls_established();
   refresh_client();
   co_return true;
@@ -201,7 +227,9 @@ io::Task<bool> Session::confirm(bool flushed) {
 }
 
 io::Task<> Session::not_confirmed() {
+  faults::crash_point("session.before-remembering");
   co_await unconfirmed_->remember_unconfirmed();
+  faults::crash_point("session.remembered");
   unconfirmed_.reset();
 }
 

@@ -58,6 +58,7 @@ class Session {
   void on_data();
   io::Task<> on_content(std::string_view content);
   io::Task<bool> on_message();
+  void on_reset();
   void on_dropped(const smtp::MessageDropped& dropped);
   io::Task<bool> on_start_tls();
   io::Task<> on_auth(smtp::Auth command);

@@ -4,6 +4,9 @@
 
 #include <limits>
 
+#include "base/faults.h"
+#include "proxy/mutants.h"
+
 namespace sallyport::proxy {
 namespace {
 
@@ -57,6 +60,7 @@ Transaction::Transaction(const Settings& settings, Services& services, const Cli
   envelope_.client = client.facts.address;
   envelope_.sender = std::move(mail.sender);
   envelope_.parameters = std::move(mail.parameters);
+  if (faults::mutant("recipients-not-reset")) mutants::bring_back(client.session_id, envelope_, route_);
 }
 
 Transaction::~Transaction() {
@@ -121,6 +125,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   records_.push_back({command.recipient.address(), reply, {}, {}});
   envelope_.recipients.push_back(std::move(recipient));
   route_ = std::move(route);
+  if (faults::mutant("recipients-not-reset")) mutants::leave_behind(client_.session_id, envelope_, route_);
   co_return reply;
 }
 
@@ -136,6 +141,8 @@ mail::Reply Transaction::refuse(const smtp::Rcpt& command, const policy::Refuse&
 std::optional<mail::Reply> Transaction::take(std::string_view content) {
   headers_.feed(content);
   if (auto refusal = header_refusal()) return refusal;
+  if (faults::mutant("truncated-header") && content_.size() == 0)
+    content = mutants::without_first_line(content);
   content_.append(content);
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/faults.h"
 #include "base/store/event_text.h"
 #include "base/store/line_output.h"
 
@@ -81,7 +82,9 @@ void EventLog::Impl::emit(std::string_view head, std::string_view body) {
     return;
   }
   report_dropped();
+  faults::crash_point("event.before-write");
   accept(compose(head, body));
+  faults::crash_point("event.written");
 }
 
 std::string_view EventLog::Impl::compose(std::string_view head, std::string_view body) {

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/faults.h"
 #include "base/store/file_error.h"
 #include "base/text.h"
 
@@ -134,6 +135,7 @@ Result<std::unique_ptr<StateFile>> StateFile::open(std::string path, const Clock
                                                    OnTrouble on_trouble) {
   Result<io::Descriptor> lock = StateFile::lock(path + ".lock");
   if (!lock) return lock.error();
+  faults::crash_point("state.locked");
   std::unique_ptr<StateFile> file(
       new StateFile(std::move(path), clock, std::move(on_trouble), std::move(*lock)));
   Result<> connected = file->connect();
@@ -171,6 +173,7 @@ Result<> StateFile::connect() {
 
 Result<StateFile::Session> StateFile::open_session() const {
   if (const auto created = create_private(path_); !created) return created.error();
+  faults::crash_point("state.created");
   auto database = sqlite_open(path_);
   if (!database) return database.error();
   sqlite3* const raw = database->get();
@@ -224,7 +227,9 @@ Result<> StateFile::commit(const Batch& batch) {
   Result<> result;
   for (auto record = batch.begin(); result && record != batch.end(); ++record)
     result = write(record->second);
+  faults::crash_point("state.before-commit");
   if (result) result = sqlite_run(database, "COMMIT");
+  faults::crash_point("state.committed");
   if (!result && sqlite3_get_autocommit(database) == 0) {
     // The error that counts is the first one; SQLite may have rolled back already.
     static_cast<void>(sqlite_run(database, "ROLLBACK"));
@@ -247,7 +252,9 @@ Result<> StateFile::begin_anew(std::string_view reason) {
   session_.reset();
   const std::string aside = fmt::format("{}.corrupt-{:%Y%m%dT%H%M%S}Z", path_,
                                         std::chrono::floor<std::chrono::seconds>(clock_.wall()));
+  faults::crash_point("state.before-set-aside");
   if (std::rename(path_.c_str(), aside.c_str()) != 0) return file_error(path_, errno);
+  faults::crash_point("state.set-aside");
   // A write-ahead log left in place would be replayed into the new file.
   if (std::rename((path_ + "-wal").c_str(), (aside + "-wal").c_str()) != 0 && errno != ENOENT) {
     return file_error(path_ + "-wal", errno);

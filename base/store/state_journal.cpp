@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/faults.h"
+
 namespace sallyport::store {
 
 class StateJournal::Batch {
@@ -41,6 +43,7 @@ StateJournal::Ticket StateJournal::submit(StateRecord record) {
   }
   if (records.empty()) work_.notify_one();
   records.insert_or_assign(std::move(name), std::move(record));
+  faults::crash_point("state.submitted");
   return gathering_;
 }
 
@@ -83,7 +86,8 @@ void StateJournal::run() {
 }
 
 Result<> StateJournal::commit(const Batch& batch) {
-  if (batch.records.empty()) return {};
+  if (batch.records.empty() || faults::mutant("skipped-fsync")) return {};
+  faults::crash_point("state.batch");
   Result<> result = file_->commit(batch.records);
   if (result || result.error().code != Errc::invalid) return result;
   if (const auto begun = file_->begin_anew(result.error().detail); !begun) return begun;

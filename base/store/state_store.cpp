@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/faults.h"
 #include "base/io/worker_pool.h"
 #include "base/store/state_file.h"
 #include "base/store/state_journal.h"
@@ -66,6 +67,7 @@ void Store::attach(std::unique_ptr<StateFile> file, const OnTrouble& on_trouble)
     return degrade(usable.error().detail);
   }
   journal_ = std::make_unique<StateJournal>(std::move(file), on_trouble, [this] { refill(); });
+  faults::crash_point("state.loaded");
   if (damaged) refill();  // what was read before the damage was reached, each record checked
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/faults.h"
 #include "proxy/relay/command.h"
 #include "proxy/relay/recipients.h"
 
@@ -62,7 +63,9 @@ io::Task<WayResult<mail::Reply>> Conversation::ask(bool and_reset) {
   lines.push_back(std::move(*rcpt));
   if (and_reset) lines.emplace_back("RSET\r\n");
   std::vector<mail::Reply> replies;
+  faults::crash_point("relay.before-asking");
   const auto done = co_await hop_.exchange(lines, replies, [this] { return deadline_; });
+  faults::crash_point("relay.asked");
   if (!done) co_return std::unexpected(fault_of(done.error()));
   if (auto mail = judge_mail(replies.front()); !mail) co_return std::unexpected(std::move(mail.error()));
   if (auto rcpt_ok = judge_rcpt(replies[1]); !rcpt_ok)
@@ -123,6 +126,7 @@ RecipientAnswer Recipients::conclude(const Route& route, const mail::Path& recip
                                      const mail::Reply& reply) {
   if (reply.positive()) {
     if (memory_.trust(route, recipient) != DomainTrust::unverifiable) memory_.found(route, recipient);
+    faults::crash_point("relay.concluded");
     return {.kind = RecipientAnswer::Kind::exists, .reply = {}, .cached = false};
   }
   auto passed = passed_on(reply, Asked::recipient);

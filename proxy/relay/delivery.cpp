@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "base/faults.h"
 #include "base/text.h"
 #include "proxy/relay/order.h"
 
@@ -62,6 +63,7 @@ io::Task<bool> Handover::settle_without_next_hop() {
   }
   co_await choose_pending();
   if (!pending_.empty()) co_return false;
+  faults::crash_point("relay.spared");
   end(Fate::delivered, mail::reply(250, {2, 0, 0}, "Delivered earlier"), "");
   forget_earlier_tries();
   co_return true;
@@ -109,11 +111,13 @@ io::Task<Handover::Attempt> Handover::try_host(const Host& host) {
   for (;;) {
     auto hop = co_await parts_.pool.borrow(order, patience_.give_up);
     if (!hop) co_return std::unexpected(std::move(hop.error()));
+    faults::crash_point("relay.borrowed");
     // A connection that was idle may have died unseen: that says nothing about the host.
-    const bool again = (*hop)->reused() && !order.fresh;
+    const bool again = ((*hop)->reused() || faults::mutant("retry-after-dot")) && !order.fresh;
     const auto state = (*hop)->host();
     auto attempt = co_await use(std::move(*hop));
     if (!attempt && again && !attempt.error().answer) {
+      faults::crash_point("relay.before-another");
       order.fresh = true;
       continue;
     }
@@ -141,8 +145,11 @@ io::Task<Handover::Attempt> Handover::use(std::unique_ptr<Connection> hop) {
   }
   if (co_await exchange.collect_results()) {
     co_await parts_.pool.hand_back(std::move(hop), route_.idle_timeout);
+    faults::crash_point("relay.handed-back");
   }
   hop.reset();
+  if (faults::mutant("retry-after-dot") && std::ranges::any_of(slots_, is_open))
+    co_return std::unexpected(WayFault{Way::lost, "mutant", nullptr});
   co_await judge_results();
   co_return std::move(delivery_);
 }
@@ -195,9 +202,11 @@ void Handover::tell(const char* kind, std::string detail) const {
 }
 
 io::Task<> Handover::report_ambiguous() {
+  faults::crash_point("relay.before-ambiguous");
   const auto* digest = co_await this->digest();
   tell("ambiguous",
        "message " + (digest ? *digest : std::string("(unreadable)")) + " for " + list(slots_, is_open));
+  faults::crash_point("relay.ambiguous");
 }
 
 }  // namespace sallyport::relay

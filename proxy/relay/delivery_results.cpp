@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/faults.h"
 #include "proxy/relay/delivery.h"
 
 namespace sallyport::relay {
@@ -25,6 +26,7 @@ const mail::Reply& worst(const std::vector<Slot>& slots) {
 Step Handover::judge_recipients() {
   const auto refused = std::ranges::find_if_not(slots_, is_accepted);
   if (refused == slots_.end()) return {};
+  faults::crash_point("relay.refused");
   tell("refused_at_delivery", "<" + refused->recipient->path.address() + "> " + one_line(refused->reply));
   const bool some_accepted = std::ranges::any_of(slots_, is_accepted) || some_delivered_before_;
   const bool one_class = std::ranges::all_of(
@@ -41,6 +43,7 @@ Step Handover::judge_recipients() {
 }
 
 io::Task<> Handover::judge_results() {
+  faults::crash_point("relay.answered");
   if (std::ranges::all_of(slots_, is_delivered)) co_return all_delivered();
   const bool any_open = std::ranges::any_of(slots_, is_open);
   const bool any_delivered = std::ranges::any_of(slots_, is_delivered);
@@ -66,6 +69,7 @@ void Handover::all_delivered() {
   const auto& reply = *slots_.front().result;
   end(Fate::delivered, passed_on(reply, Asked::content), one_line(reply));
   forget_earlier_tries();
+  faults::crash_point("relay.delivered");
   if (route_.recipients != RecipientCheck::ask) return;
   for (const auto& slot : slots_) {
     if (!slot.redirected) parts_.recipients.found(route_, slot.recipient->path);
@@ -80,6 +84,7 @@ void Handover::forget_earlier_tries() {
 
 // Some have it, others do not: what was delivered is on disk before the 451 is given.
 io::Task<> Handover::split() {
+  faults::crash_point("relay.before-split");
   std::vector<mail::Path> have;
   for (const auto& slot : slots_) {
     if (is_delivered(slot)) have.push_back(slot.recipient->path);
@@ -91,6 +96,7 @@ io::Task<> Handover::split() {
   const auto* digest = co_await this->digest();
   // A state store that cannot write reports itself; memory still spares the retry.
   if (digest) (void)co_await parts_.delivered.remember(message_.envelope.sender, have, *digest);
+  faults::crash_point("relay.split");
 }
 
 }  // namespace sallyport::relay

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/faults.h"
 #include "base/text.h"
 #include "proxy/relay/command.h"
 
@@ -89,7 +90,9 @@ io::Task<Step> Exchange::address(const std::string& role_mailbox) {
   data_sent_ = data_rides_along();
   if (data_sent_) lines->push_back("DATA\r\n");
   std::vector<mail::Reply> replies;
+  faults::crash_point("relay.before-envelope");
   auto exchanged = co_await hop_.exchange(*lines, replies, [this] { return patience_.for_command(); });
+  faults::crash_point("relay.envelope");
   if (!exchanged) co_return stop(fault_of(exchanged.error()));
   if (auto judged = judge(replies); !judged) co_return judged;
   co_return co_await redirect(role_mailbox);

@@ -1,4 +1,5 @@
 // The content's way through an exchange: BDAT where CHUNKING is offered, else DATA with its dots.
+#include "base/faults.h"
 #include "base/text.h"
 #include "proxy/relay/exchange.h"
 
@@ -26,6 +27,7 @@ io::Task<Step> Exchange::begin_content() {
 }
 
 io::Task<Step> Exchange::send_content(const std::function<bool()>& still_there) {
+  faults::crash_point("relay.data");
   content_begun_ = true;
   if (hop_.capabilities().chunking) out_ = "BDAT " + std::to_string(message_.size()) + " LAST\r\n";
   frame(message_.trace);
@@ -80,6 +82,7 @@ io::Task<Step> Exchange::push() {
   const std::string_view parts[] = {out_};
   const auto written = co_await hop_.write(parts, patience_.for_command());
   out_.clear();
+  faults::crash_point("relay.content");
   if (written) co_return Step{};
   // A next hop that closes has often said why.
   if (auto looked = co_await look_aside(); !looked) co_return looked;
@@ -91,9 +94,11 @@ io::Task<Step> Exchange::push_last(const std::function<bool()>& still_there) {
   if (auto looked = co_await look_aside(); !looked) co_return looked;
   if (patience_.over()) co_return stop(Fate::deferred, way_reply(Way::busy), "no time left");
   if (still_there && !still_there()) co_return stop(Fate::client_gone, way_reply(Way::lost));
+  faults::crash_point("relay.before-dot");
   hop_.owe(answers_due());
   const std::string_view parts[] = {out_};
   const auto written = co_await hop_.write(parts, patience_.for_command());
+  faults::crash_point("relay.dot");
   if (written) co_return Step{};
   mail::Reply reply;
   const auto aside = co_await hop_.early_reply(reply, patience_.for_command());
@@ -108,7 +113,8 @@ io::Task<bool> Exchange::collect_results() {
   const auto deadline = patience_.clock.now() + patience_.answer;
   bool in_step = true;
   for (int i = 0; i < answers_due(); ++i) {
-    auto reply = co_await hop_.receive(deadline);
+    auto reply = faults::mutant("early-250") ? mail::reply(250, {2, 0, 0}, "mutant")
+                                             : co_await hop_.receive(deadline);
     if (!reply || reply->code / 100 == 3) {
       in_step = false;
       break;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/faults.h"
 #include "base/text.h"
 #include "proxy/relay/authentication.h"
 #include "proxy/relay/command.h"
@@ -72,13 +73,16 @@ io::Task<Opened> Opener::open() {
 io::Task<Opened> Opener::attempt(bool with_tls) {
   auto stream = co_await reach();
   if (!stream) co_return std::unexpected(std::move(stream.error()));
+  faults::crash_point("relay.connected");
   auto hop = std::make_unique<Connection>(settings_, host_, std::move(*stream));
   if (ourselves_->joined(hop->local(), hop->peer())) co_return loop();
   if (settings_.host.implicit_tls) {
     if (auto done = co_await handshake(*hop); !done) co_return std::unexpected(done.error());
   }
   if (auto done = co_await greet(*hop); !done) co_return std::unexpected(done.error());
+  faults::crash_point("relay.greeted");
   if (auto done = co_await introduce(*hop); !done) co_return std::unexpected(done.error());
+  faults::crash_point("relay.introduced");
   if (with_tls && !hop->encrypted()) {
     if (auto done = co_await secure(*hop); !done) co_return std::unexpected(done.error());
   }
@@ -97,6 +101,7 @@ io::Task<WayResult<std::unique_ptr<io::Stream>>> Opener::reach() {
   for (std::size_t i = 0; i < std::min(addresses->size(), kMaxAddresses); ++i) {
     const Endpoint to{(*addresses)[i], settings_.host.port};
     if (ourselves_->listens_at(to)) co_return loop();
+    faults::crash_point("relay.before-connect");
     auto stream = co_await io::connect(to, {settings_.source, within(timeouts_.connect)});
     if (stream) co_return std::move(*stream);
     last = fail(stream.error().code, to.to_string() + ": " + stream.error().detail);
@@ -153,8 +158,10 @@ io::Task<WayResult<>> Opener::secure(Connection& hop) {
 
 io::Task<WayResult<>> Opener::handshake(Connection& hop) {
   if (!settings_.tls_settings) co_return way_fault(Way::insecure, "no TLS settings", "way_refused");
+  faults::crash_point("relay.before-tls");
   auto done = co_await hop.start_tls(within(timeouts_.command));
   if (!done) co_return way_fault(Way::insecure, "TLS: " + done.error().detail, "way_refused");
+  faults::crash_point("relay.tls");
   co_return WayResult<>{};
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs the integration tests against a built gateway.
 
-    tests/integration/run.py --binary build/test/proxy/sallyport [--only PATTERN] [--jobs N] [--verbose]
+    tests/integration/run.py --binary build/test/proxy/sallyport [--build faults] [--only PATTERN] [--jobs N] [--verbose]
 
 A test is a function `test_<id or subject>` of a module test_*.py beside this file, given a Case. Each runs in
 a process of its own, once, with a time limit; nothing is retried.
@@ -48,10 +48,11 @@ def all_tests():
     return tests
 
 
-def chosen(tests, patterns):
-    """A pattern is a part of a name, or has wildcards."""
+def chosen(tests, patterns, build):
+    """A pattern is a part of a name, or has wildcards. `build`: what a test may have as an attribute."""
+    tests = [name for name, function in tests.items() if getattr(function, "build", "") == build]
     if not patterns:
-        return list(tests)
+        return tests
     return [
         name
         for name in tests
@@ -177,6 +178,7 @@ def parse_arguments():
     parser.add_argument(
         "--only", action="append", default=[], metavar="PATTERN", help="tests whose name has it"
     )
+    parser.add_argument("--build", default="", help="the tests of this build alone: faults")
     parser.add_argument("--jobs", type=int, default=2 * os.cpu_count(), help="tests at the same time")
     parser.add_argument("--keep", action="store_true", help="keep the directories of failed tests")
     parser.add_argument("--verbose", action="store_true", help="name each failure once more at the end")
@@ -188,7 +190,7 @@ def main():
     options = parse_arguments()
     options.binary = os.path.abspath(options.binary)
     tests = all_tests()
-    names = chosen(tests, options.only)
+    names = chosen(tests, options.only, options.build)
     if options.list:
         print("\n".join(names))
         return 0
