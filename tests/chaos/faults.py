@@ -31,8 +31,15 @@ CLIENT = {
     "cut in mid-DATA": 10,
     "wait before dot": 10,
 }
-# And the sink with a connection as such.
-CONNECTION = {"close at once": 8, "banner 421": 5, "STARTTLS 454": 15, "handshake cut": 15}
+# And the sink with a connection as such; the last two after a message or a recipient asked for.
+CONNECTION = {
+    "close at once": 8,
+    "banner 421": 5,
+    "STARTTLS 454": 15,
+    "handshake cut": 15,
+    "close when idle": 100,
+    "close at MAIL": 100,
+}
 ASKING_4XX = 0.01  # a recipient asked for
 
 

@@ -59,7 +59,7 @@ class Peer:
             "smtpd_client_connection_rate_limit": "0",
         }
         directory = os.path.join(self.stage.directory, "postfix")
-        self.postfix = before_queue(directory, self.stage.sink.port, settings=settings, port=self.stage.port)
+        self.postfix = before_queue(directory, self.stage.sink.ports[0], settings=settings, port=self.stage.port)
 
     @property
     def alive(self):

@@ -37,16 +37,18 @@ class Program:
         "full disk": 10,
     }
 
-    def __init__(self, directory, disk, port, sink_port, changes=None):
+    def __init__(self, directory, disk, port, sink_ports, changes=None):
         self.directory, self.port = directory, port
         self.conf = os.path.join(directory, "conf.d")
         os.makedirs(os.path.join(disk, "tmp"), exist_ok=True)
         os.makedirs(self.conf)
         pair = certificates.self_signed("mx.example.test")
-        config = base_config(disk, f"127.0.0.1:{sink_port}", port)
+        config = base_config(disk, f"127.0.0.1:{sink_ports[0]}", port)
         tls = {"tls": {"certificate": pair.certificate, "key": pair.key}}
         tls["listeners"] = {"mx": {"tls": "starttls"}}
-        tls["routes"] = {"groupware": {"tls": "opportunistic"}}
+        tls["routes"] = {
+            "groupware": {"tls": "opportunistic", "hosts": [f"127.0.0.1:{one}" for one in sink_ports]}
+        }
         self.config = merged(merged(config, tls), changes or {})
         self.write_config(json.dumps(self.config))
         self.events_path = os.path.join(directory, "events.log")

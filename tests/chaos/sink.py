@@ -10,7 +10,7 @@ import hashlib
 import re
 
 from mail import number_of, refused_at_dot, refused_late, unknown
-from wire import Gone, Wire
+from wire import MOST, Gone, Wire
 
 TRACE = re.compile(rb"\AReceived: [^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*")
 TRACE_ID = re.compile(rb"\sid ([0-9A-Za-z.-]+)")
@@ -18,22 +18,25 @@ OFFERS = ["PIPELINING", "8BITMIME", "SIZE 100000000", "ENHANCEDSTATUSCODES", "SM
 
 
 class Sink:
-    def __init__(self, journal, faults, port, context=None):
-        self.journal, self.faults, self.port, self.context = journal, faults, port, context
+    """`ports`: as many hosts of a route."""
+
+    def __init__(self, journal, faults, ports, context=None):
+        self.journal, self.faults, self.ports, self.context = journal, faults, ports, context
         self.tries = collections.Counter()  # of each message: transactions that reached DATA
         self.counts = collections.Counter()  # of faults, by name
         self.open = set()
         self.connections = 0
-        self.server = None
+        self.servers = []
 
     async def start(self):
-        self.server = await asyncio.start_server(self.serve, "127.0.0.1", self.port, limit=64 * 1024 * 1024)
+        for port in self.ports:
+            self.servers.append(await asyncio.start_server(self.serve, "127.0.0.1", port, limit=MOST))
 
     async def stop(self):
         """Refuses connections, and ends those that are open."""
-        if self.server:
-            self.server.close()
-            self.server = None
+        for server in self.servers:
+            server.close()
+        self.servers.clear()
         for conversation in list(self.open):
             conversation.wire.close()
 
@@ -43,7 +46,7 @@ class Sink:
         self.open.add(conversation)
         try:
             await conversation.run()
-        except (Gone, Hangup):
+        except (Gone, Hangup, TimeoutError):
             pass
         finally:
             self.open.discard(conversation)
@@ -64,6 +67,7 @@ class Conversation:
         self.sink, self.wire = sink, wire
         self.chunking = sink.connections % 3 == 0
         self.command = "the greeting"
+        self.used = 0  # transactions begun
         self.clear()
 
     def clear(self):
@@ -79,15 +83,27 @@ class Conversation:
             return
         if fault == "banner 421":
             return await self.answer("421 4.3.2 not now")
-        self.tls_fault = fault
+        self.connection_fault = fault
         await self.answer("220 sink.example.test ESMTP")
         while True:
-            self.command = await self.wire.line()
+            self.command = await self.next_command()
             verb = self.command.split(" ")[0].upper()
             handler = getattr(self, "on_" + verb.lower(), None)
             await (handler() if handler else self.answer("502 5.5.2 what is this"))
             if verb == "QUIT":
                 return
+
+    async def next_command(self):
+        """A connection that was used and is idle may be closed: at any time, or just when it is used again."""
+        if not self.used or self.sender is not None:
+            return await self.wire.line()
+        if self.connection_fault == "close when idle":
+            async with asyncio.timeout(0.1):
+                return await self.wire.line()
+        command = await self.wire.line()
+        if self.connection_fault == "close at MAIL" and command.upper().startswith("MAIL"):
+            raise Hangup
+        return command
 
     async def on_ehlo(self):
         self.clear()
@@ -100,10 +116,10 @@ class Conversation:
                                       + [f"250 {offers[-1]}"]))
 
     async def on_starttls(self):
-        if self.tls_fault == "STARTTLS 454":
+        if self.connection_fault == "STARTTLS 454":
             return await self.answer("454 4.7.0 TLS not available due to temporary reason")
         await self.answer("220 2.0.0 go ahead")
-        if self.tls_fault == "handshake cut":
+        if self.connection_fault == "handshake cut":
             raise Hangup
         await self.wire.start_tls(self.sink.context)
 
@@ -119,6 +135,7 @@ class Conversation:
 
     async def on_mail(self):
         self.clear()
+        self.used += 1
         sender = path(self.command)
         number = number_of(sender)
         if number is not None:

@@ -28,7 +28,7 @@ class Stage:
 
     def __init__(self, seed, faults, mails, **clients):
         self.directory = tempfile.mkdtemp(prefix="sallyport-chaos-")
-        os.environ["SALLYPORT_TEST_CERTIFICATES"] = os.path.join(self.directory, "certificates")
+        certificates.DIRECTORY = os.path.join(self.directory, "certificates")
         self.disk = os.path.join(self.directory, "disk")
         os.mkdir(self.disk)
         if own_mounts():
@@ -38,13 +38,13 @@ class Stage:
         pair = certificates.self_signed("sink.example.test")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pair.certificate, pair.key)
-        self.sink = Sink(self.journal, faults, free_port(), context)
+        self.sink = Sink(self.journal, faults, [free_port(), free_port()], context)
         self.port = free_port()
         self.mails = mails
         self.clients = Clients(self.port, faults, seed, **clients)
 
     def program(self, changes=None):
-        return Program(self.directory, self.disk, self.port, self.sink.port, changes)
+        return Program(self.directory, self.disk, self.port, self.sink.ports, changes)
 
     def judge(self, events, promised=()):
         self.journal.close()
