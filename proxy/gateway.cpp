@@ -1,6 +1,7 @@
 #include "proxy/gateway.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +36,7 @@ store::Event trouble_event(const relay::Trouble& trouble) {
 
 struct Gateway::Core {
   SessionRegistry registry;
+  std::atomic<bool> answered{true};
   io::EventLoop loop;
   std::thread thread;
 };
@@ -93,6 +95,7 @@ void Gateway::start_cores(int count) {
     cores_.push_back(std::make_unique<Core>());
     Core& core = *cores_.back();
     core.thread = std::thread([&core] { core.loop.run(); });
+    pthread_setname_np(core.thread.native_handle(), fmt::format("core {}", i).c_str());
   }
 }
 
@@ -167,6 +170,11 @@ io::Task<> close_listener(std::shared_ptr<void> keep, io::Listener* listener) {
   co_return;
 }
 
+io::Task<> answer(std::atomic<bool>* answered) {
+  answered->store(true);
+  co_return;
+}
+
 io::Task<> learn_routes(relay::Relay* relay, std::vector<std::shared_ptr<const relay::Route>> routes,
                         std::shared_ptr<std::promise<void>> done) {
   co_await relay->learn(std::move(routes));
@@ -227,6 +235,18 @@ std::vector<std::pair<std::string, Endpoint>> Gateway::listening() const {
   std::vector<std::pair<std::string, Endpoint>> all;
   for (const auto& open : listeners_) all.emplace_back(open->name, open->listener->local());
   return all;
+}
+
+std::optional<int> Gateway::silent_core() {
+  std::optional<int> silent;
+  for (std::size_t i = 0; i < cores_.size(); ++i) {
+    Core& core = *cores_[i];
+    if (core.answered.exchange(false))
+      tasks_.spawn(core.loop.executor(), "answer", answer(&core.answered));
+    else if (!silent)
+      silent = static_cast<int>(i);
+  }
+  return silent;
 }
 
 void Gateway::announce() const {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -39,6 +40,8 @@ class Gateway {
 
   std::vector<std::pair<std::string, Endpoint>> listening() const;
   int sessions() const { return limits_.sessions(); }
+  // A core that has not answered since the last call, if there is one; asks all others again.
+  std::optional<int> silent_core();
 
  private:
   struct Core;

@@ -14,6 +14,7 @@
 #include "proxy/check.h"
 #include "proxy/gateway.h"
 #include "proxy/settings.h"
+#include "proxy/watchdog.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -161,6 +162,9 @@ int serve(const ServeOptions& options) {
   if (auto fit = usable(*settings); !fit) return complain(fit.error(), EX_CANTCREAT);
 
   store::EventLog events(STDOUT_FILENO, options.log_format, system_clock());
+  io::TaskGroup watch([&events](std::string_view task, std::string_view what) {
+    events.note("error", fmt::format("{} ended by an exception: {}", task, what));
+  });
   io::EventLoop loop;
   io::SignalSet signals(loop.executor(), {SIGHUP, SIGTERM, SIGINT, SIGQUIT});
   Gateway gateway(events, system_clock());
@@ -169,6 +173,7 @@ int serve(const ServeOptions& options) {
     return complain(started.error(), exit_status(started.error().code));
   if (geteuid() == 0) events.note("warning", "running as root: use a user of its own (docs/install.md)");
   sd_notify(0, "READY=1");
+  watch.spawn(loop.executor(), "watchdog", keep_watchdog(gateway, events));
   loop.run(obey_signals(signals, reloading));
   sd_notify(0, "STOPPING=1");
   faults::crash_point("stop.signal");
