@@ -1,13 +1,10 @@
 #include "proxy/relay/host_state.h"
 
-#include <algorithm>
-
 namespace sallyport::relay {
 namespace {
 
 constexpr int kFailures = 3;
-constexpr Duration kFirstPause = std::chrono::seconds(5);
-constexpr Duration kLongestPause = std::chrono::seconds(60);
+constexpr Duration kPause = std::chrono::seconds(5);
 constexpr Duration kTellAgain = std::chrono::seconds(60);
 
 }  // namespace
@@ -25,7 +22,6 @@ bool HostState::connected() {
   const bool was_down = failures_ >= kFailures;
   failures_ = 0;
   probing_ = false;
-  pause_ = {};
   return was_down;
 }
 
@@ -37,8 +33,7 @@ bool HostState::failed(TimePoint now) {
   probing_ = false;
   if (++failures_ < kFailures) return false;
   failures_ = kFailures;
-  pause_ = was_down ? std::min(2 * pause_, kLongestPause) : kFirstPause;
-  shut_until_ = now + pause_;
+  shut_until_ = now + kPause;
   return !was_down;
 }
 

@@ -1,8 +1,9 @@
 // What is known of a next hop's host, by all cores: whether it is worth connecting to, how many
 // connections it may still get, and what the admin has been told of it lately.
 //
-// After three failed connects in a row the host is left alone for 5 s, doubling to 60 s; then one probe.
-// Thread rule: every function from every core.
+// After three failed connects in a row the host is left alone but for one probe every 5 s: a connect costs
+// it nothing, and mail must not wait for a server that is back. Thread rule: every function from every
+// core.
 #pragma once
 
 #include <map>
@@ -46,7 +47,6 @@ class HostState {
   mutable std::mutex mutex_;
   int failures_ = 0;
   bool probing_ = false;
-  Duration pause_{};
   TimePoint shut_until_{};
   std::map<std::string, TimePoint> told_;
 };
