@@ -8,6 +8,7 @@
 #include <future>
 
 #include "base/faults.h"
+#include "base/needed_memory.h"
 #include "proxy/session.h"
 #include "proxy/version.h"
 
@@ -238,6 +239,7 @@ std::vector<std::pair<std::string, Endpoint>> Gateway::listening() const {
 }
 
 std::optional<int> Gateway::silent_core() {
+  const NeededMemory needed;
   std::optional<int> silent;
   for (std::size_t i = 0; i < cores_.size(); ++i) {
     Core& core = *cores_[i];

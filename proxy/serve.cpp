@@ -8,9 +8,11 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <new>
 
 #include "base/faults.h"
 #include "base/io/event_loop.h"
+#include "base/needed_memory.h"
 #include "proxy/check.h"
 #include "proxy/gateway.h"
 #include "proxy/settings.h"
@@ -139,7 +141,13 @@ void notify_reloading() {
 }
 
 io::Task<> obey_signals(io::SignalSet& signals, Reloading& reloading) {
-  while (co_await signals.wait() == SIGHUP) {
+  for (;;) {
+    try {
+      if (co_await signals.wait() != SIGHUP) co_return;
+    } catch (const std::bad_alloc&) {
+      continue;  // signals are kept between two waits
+    }
+    const NeededMemory needed;
     notify_reloading();
     reloading.run();
     sd_notify(0, "READY=1");
@@ -155,6 +163,7 @@ void open_standard_descriptors() {
 
 int serve(const ServeOptions& options) {
   open_standard_descriptors();
+  wait_for_needed_memory();
   io::ignore_sigpipe();
   std::signal(SIGXFSZ, SIG_IGN);  // a file too large for the system is an error of write(), not our end
   auto settings = load_or_complain(options.directory);

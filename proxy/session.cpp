@@ -2,6 +2,7 @@
 
 #include "base/faults.h"
 #include "base/id.h"
+#include "base/needed_memory.h"
 #include "proxy/session_end.h"
 #include "proxy/session_registry.h"
 #include "proxy/users.h"
@@ -16,6 +17,7 @@ io::Task<> Session::serve(std::unique_ptr<io::Stream> stream, std::shared_ptr<co
   try {
     co_await session.run();
   } catch (const std::exception& error) {
+    const NeededMemory needed;
     broken = error.what();
   }
   if (!broken.empty()) co_await session.break_off(broken);
@@ -48,6 +50,7 @@ Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Setti
 // A session whose task is destroyed has not come to its own end: the gateway went down over it.
 Session::~Session() {
   if (recorded_) return;
+  const NeededMemory needed;
   transaction_.reset();
   end_ = "shutdown";
   record();
@@ -168,13 +171,18 @@ io::Task<bool> Session::on_message() {
   keep_input();
   mail::Reply reply = co_await transaction_->finish([this] { return client_is_there(); });
   faults::crash_point("session.judged");
-  machine_->answer(reply);
-  ++messages_;
-  transaction_->record(reply, transaction_->fate());
+  answer_message(reply);
   faults::crash_point("session.recorded");
   bool flushed = co_await flush();
   faults::crash_point("session.replied");
   co_return co_await confirm(flushed);
+}
+
+void Session::answer_message(const mail::Reply& reply) {
+  const NeededMemory needed;  // a 250 that is not given makes a second copy
+  machine_->answer(reply);
+  ++messages_;
+  transaction_->record(reply, transaction_->fate());
 }
 
 void Session::on_dropped(const smtp::MessageDropped& dropped) {

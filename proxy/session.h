@@ -59,6 +59,7 @@ class Session {
   io::Task<> on_content(std::string_view content);
   io::Task<bool> on_message();
   void on_reset();
+  void answer_message(const mail::Reply& reply);
   void on_dropped(const smtp::MessageDropped& dropped);
   io::Task<bool> on_start_tls();
   io::Task<> on_auth(smtp::Auth command);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/needed_memory.h"
+
 namespace sallyport::proxy {
 namespace {
 
@@ -20,6 +22,7 @@ void count_out(std::unordered_map<IpAddress, int>& counts, const IpAddress& key)
 
 SessionLimits::Verdict SessionLimits::admit(const IpAddress& client, bool exempt, const Limits& limits,
                                             TimePoint now) {
+  const NeededMemory needed;  // whoever is counted by half is never counted out
   IpAddress address = address_key(client), network = network_key(client);
   std::scoped_lock lock(mutex_);
   if (total_ >= limits.sessions) return Verdict::too_many;

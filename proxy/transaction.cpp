@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/faults.h"
+#include "base/needed_memory.h"
 #include "proxy/mutants.h"
 
 namespace sallyport::proxy {
@@ -65,10 +66,11 @@ Transaction::Transaction(const Settings& settings, Services& services, const Cli
 
 Transaction::~Transaction() {
   if (!handing_over_) return;
+  const NeededMemory needed;
   store::Event event("ambiguous");
   event.text("id", envelope_.id)
       .text("route", route_->name)
-      .text("detail", "shut down before the next hop answered");
+      .text("detail", "broken off before the next hop answered");
   services_.events.write(event);
   record({}, "ambiguous");
 }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
 
+#include <new>
+
 #include "proxy/gateway.h"
 
 namespace sallyport::proxy {
@@ -30,7 +32,11 @@ io::Task<> keep_watchdog(Gateway& gateway, store::EventLog& events) {
     }
     if (!silent && before) sd_notify(0, "STATUS=");
     if (!silent) sd_notify(0, "WATCHDOG=1");
-    co_await io::sleep_for(pause);
+    try {
+      co_await io::sleep_for(pause);
+    } catch (const std::bad_alloc&) {
+      // No memory to wait in: the cores are asked at once.
+    }
   }
 }
 

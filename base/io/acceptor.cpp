@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
+#include <thread>
 
 #include "base/io/socket.h"
 #include "base/io/socket_address.h"
@@ -20,6 +22,7 @@ using namespace std::chrono_literals;
 constexpr int kBacklog = 4096;
 constexpr Duration kFirstPause = 100ms;
 constexpr Duration kLongestPause = 500ms;
+constexpr Duration kNoMemory = 1ms;
 constexpr int kPatience = 16;  // transient failures in a row before they are an episode too
 constexpr rlim_t kLeastReserve = 16;
 
@@ -60,15 +63,10 @@ class SocketListener final : public Listener {
     running_ = true;
     Episode episode;
     while (!socket_.aborted()) {
-      Descriptor accepted;
-      auto done =
-          co_await socket_.drive([this, &accepted] { return try_accept(accepted); }, TimePoint::max());
-      if (done) done = hand_over(std::move(accepted), place, on_connection);
-      if (done) {
-        episode.over();
-      } else if (!socket_.aborted() && episode.must_pause(done.error())) {
-        if (episode.first_pause() && on_trouble) on_trouble(done.error());
-        co_await wake_.wait(std::chrono::steady_clock::now() + episode.pause());
+      try {
+        co_await accept_one(episode, place, on_connection, on_trouble);
+      } catch (const std::bad_alloc&) {
+        std::this_thread::sleep_for(kNoMemory);  // there is none to wait in any other way
       }
     }
     socket_.close();
@@ -81,6 +79,20 @@ class SocketListener final : public Listener {
   }
 
  private:
+  Task<> accept_one(Episode& episode, const Place& place, const OnConnection& on_connection,
+                    const OnTrouble& on_trouble) {
+    Descriptor accepted;
+    auto done =
+        co_await socket_.drive([this, &accepted] { return try_accept(accepted); }, TimePoint::max());
+    if (done) done = hand_over(std::move(accepted), place, on_connection);
+    if (done) {
+      episode.over();
+    } else if (!socket_.aborted() && episode.must_pause(done.error())) {
+      if (episode.first_pause() && on_trouble) on_trouble(done.error());
+      co_await wake_.wait(std::chrono::steady_clock::now() + episode.pause());
+    }
+  }
+
   Attempt try_accept(Descriptor& accepted) {
     Descriptor descriptor(::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!descriptor && errno == EAGAIN) return Attempt::needs_input();

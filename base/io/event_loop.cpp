@@ -6,6 +6,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <exception>
+#include <new>
 
 #include "base/io/await.h"
 
@@ -27,7 +28,13 @@ EventLoop::~EventLoop() = default;
 Executor EventLoop::executor() const { return context_->io.get_executor(); }
 
 void EventLoop::run() {
-  context_->io.run();
+  while (!context_->io.stopped()) {
+    try {
+      context_->io.run();
+    } catch (const std::bad_alloc&) {
+      // Of a task that ended in its first step, posted from another thread: see TaskGroup::spawn().
+    }
+  }
   context_->io.restart();
 }
 

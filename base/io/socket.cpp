@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/io/await.h"
+#include "base/needed_memory.h"
 
 namespace sallyport::io {
 namespace {
@@ -24,6 +25,7 @@ struct Socket::Watch {
   Watch(const Executor& executor, Socket* owner) : timer(executor), socket(owner) {}
 
   static void arm(const std::shared_ptr<Watch>& watch) {
+    const NeededMemory needed;  // a deadline that is not watched would never come
     watch->timer.expires_at(watch->due);
     watch->set_for = watch->due;
     watch->timer.async_wait([watch](const boost::system::error_code& code) {

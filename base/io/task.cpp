@@ -2,8 +2,10 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <new>
 
 #include "base/io/await.h"
+#include "base/needed_memory.h"
 
 namespace sallyport::io {
 namespace {
@@ -21,11 +23,26 @@ std::string what(const std::exception_ptr& thrown) {
 }  // namespace
 
 void TaskGroup::spawn(const Executor& executor, const char* name, Task<> task) {
-  running_.fetch_add(1, std::memory_order_relaxed);
-  boost::asio::co_spawn(executor, std::move(task), [this, name](const std::exception_ptr& thrown) {
-    running_.fetch_sub(1, std::memory_order_relaxed);
-    if (thrown && on_exception_) on_exception_(name, what(thrown));
-  });
+  const NeededMemory needed;
+  try {
+    boost::asio::co_spawn(executor, supervise(Counted(running_), name, std::move(task)),
+                          [](const std::exception_ptr&) {});
+  } catch (const std::bad_alloc&) {
+    // The task ran to its end inside this call, and Asio wanted memory behind that end.
+  }
+}
+
+Task<> TaskGroup::supervise(Counted counted, const char* name, Task<> task) {
+  NeededMemory::no_longer();
+  std::exception_ptr thrown;
+  try {
+    co_await std::move(task);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (!thrown || !on_exception_) co_return;
+  const NeededMemory needed;
+  on_exception_(name, what(thrown));
 }
 
 Task<> sleep_until(TimePoint when) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -30,10 +31,29 @@ class TaskGroup {
 
   // Starts `task` on `executor`: at once, inside this call, on the executor's own thread, else by a
   // post. `name` (a literal) is for the log. Usable from every thread. The group outlives its tasks.
+  // Never throws for want of memory, once it has its `task`: it waits.
   void spawn(const Executor& executor, const char* name, Task<> task);
   int running() const { return running_.load(std::memory_order_relaxed); }
 
  private:
+  // A task that is spawned and has not ended, however it ends.
+  class Counted {
+   public:
+    explicit Counted(std::atomic<int>& count) : count_(&count) {
+      count.fetch_add(1, std::memory_order_relaxed);
+    }
+    Counted(Counted&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
+    Counted& operator=(Counted&&) = delete;
+    ~Counted() {
+      if (count_) count_->fetch_sub(1, std::memory_order_relaxed);
+    }
+
+   private:
+    std::atomic<int>* count_;
+  };
+
+  Task<> supervise(Counted counted, const char* name, Task<> task);
+
   OnException on_exception_;
   std::atomic<int> running_{0};
 };

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/needed_memory.h"
+
 namespace sallyport::io {
 namespace {
 
@@ -114,6 +116,7 @@ class WorkerPool::Impl {
 
  private:
   void serve() {
+    const NeededMemory needed;  // a thread has nobody to throw to
     while (const auto job = next()) {
       job->perform();
       const std::lock_guard lock(mutex_);

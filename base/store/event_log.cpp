@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "base/faults.h"
+#include "base/needed_memory.h"
 #include "base/store/event_text.h"
 #include "base/store/line_output.h"
 
@@ -47,6 +49,7 @@ class EventLog::Impl {
   void drain();
   void die();
   void drain_in_background();
+  void start_drainer();
 
   const LogFormat format_;
   const Clock& clock_;
@@ -111,9 +114,18 @@ void EventLog::Impl::accept(std::string_view line) {
     return die();
   }
   backlog_ += line;
-  if (backlog_.empty() || !direct) return;
-  changed_.notify_one();
-  if (!drainer_.joinable()) drainer_ = std::thread([this] { drain_in_background(); });
+  if (backlog_.empty()) return;
+  if (direct) changed_.notify_one();
+  start_drainer();
+}
+
+void EventLog::Impl::start_drainer() {
+  if (drainer_.joinable()) return;
+  try {
+    drainer_ = std::thread([this] { drain_in_background(); });
+  } catch (const std::system_error&) {
+    // No thread to be had now: the next event tries again.
+  }
 }
 
 void EventLog::Impl::report_dropped() {
@@ -143,6 +155,7 @@ void EventLog::Impl::die() {
 }
 
 void EventLog::Impl::drain_in_background() {
+  const NeededMemory needed;
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return stopping_ || !backlog_.empty(); });
@@ -177,11 +190,13 @@ EventLog::EventLog(int descriptor, LogFormat format, const Clock& clock)
 EventLog::~EventLog() = default;
 
 void EventLog::write(const Event& event) {
+  const NeededMemory needed;  // what happened is told, above all when it was for want of memory
   const bool json = impl_->format() == LogFormat::json;
   json ? impl_->emit(event.type_, event.body_) : impl_->emit(event.type_, body_as_text(event.body_));
 }
 
 void EventLog::note(std::string_view level, std::string_view text) {
+  const NeededMemory needed;
   if (impl_->format() == LogFormat::json) {
     return write(Event("note").text("level", level).text("text", text));
   }

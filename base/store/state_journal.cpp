@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/faults.h"
+#include "base/needed_memory.h"
 
 namespace sallyport::store {
 
@@ -69,6 +70,7 @@ Result<> StateJournal::flush() {
 }
 
 void StateJournal::run() {
+  const NeededMemory needed;  // a thread has nobody to throw to
   std::unique_lock lock(mutex_);
   for (;;) {
     work_.wait(lock, [this] { return stopping_ || wanted_ || !gathering_->records.empty(); });

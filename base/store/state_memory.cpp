@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/needed_memory.h"
+
 namespace sallyport::store {
 
 StateMemory::StateMemory(std::size_t max_records)
@@ -25,6 +27,7 @@ std::optional<std::string> StateMemory::get(std::string_view kind, std::string_v
 }
 
 void StateMemory::put(StateRecord record, WallTime now, const OnChange& on_change) {
+  const NeededMemory needed;  // half a change would be worse than a late one
   Shard& shard = this->shard(record.kind, record.key);
   const std::lock_guard lock(shard.mutex);
   if (shard.records >= shard.sweep_at) sweep(shard, now, on_change);
@@ -72,6 +75,7 @@ void StateMemory::drop(const std::string& kind, Table& table, Shard& shard,
 }
 
 void StateMemory::erase(std::string_view kind, std::string_view key, const OnChange& on_change) {
+  const NeededMemory needed;
   Shard& shard = this->shard(kind, key);
   const std::lock_guard lock(shard.mutex);
   const auto table = shard.tables.find(kind);

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/needed_memory.h"
+
 namespace sallyport::relay {
 namespace {
 
@@ -123,6 +125,7 @@ void Permits::leave(const std::shared_ptr<Waiter>& waiter) {
 
 // To the first who waits, as long as its limit allows. Wakes outside the lock: spawning may run anything.
 void Permits::grant(std::unique_lock<std::mutex> lock) {
+  const NeededMemory needed;  // a permit is given back in destructors
   std::vector<std::shared_ptr<Waiter>> granted;
   while (!queue_.empty() && held_ < queue_.front()->limit) {
     auto waiter = std::move(queue_.front());
