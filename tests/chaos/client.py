@@ -5,11 +5,13 @@ A 250 counts when it was read; a client that dies behind it has forgotten it, an
 
 import asyncio
 import contextlib
+import itertools
 import random
 import ssl
 
 from wire import Gone, Wire, stuffed
 
+INSIDE = 60  # messages that are being delivered or wait for their next try
 LONGEST_PAUSE = 2.0  # seconds between two tries: an MTA takes minutes, but the way is the same
 
 
@@ -25,6 +27,7 @@ class Clients:
         self.queue = asyncio.Queue()
         self.rng = random.Random(f"clients {seed}")
         self.complaints = []
+        self.outside = iter(())
         self.left = 0
         self.done = asyncio.Event()
         self.replies = 0  # to messages: what a kill may wait for
@@ -33,8 +36,14 @@ class Clients:
         self.gate.set()
 
     def put(self, mails):
+        """A few at a time, so that a message comes again soon and not behind all others."""
         self.left += len(mails)
-        for mail in mails:
+        self.outside = iter(mails)
+        for _ in range(INSIDE):
+            self.put_next()
+
+    def put_next(self):
+        for mail in itertools.islice(self.outside, 1):
             self.queue.put_nowait(mail)
 
     async def run(self):
@@ -93,6 +102,7 @@ class Clients:
     def settle(self, mail):
         mail.settled_at = asyncio.get_running_loop().time()
         self.left -= 1
+        self.put_next()
         if self.left == 0:
             self.done.set()
 

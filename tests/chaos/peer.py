@@ -72,7 +72,9 @@ class Peer:
 
     async def kill(self):
         self.signal(signal.SIGKILL)
-        return await self.process.wait()
+        status = await self.process.wait()
+        await asyncio.to_thread(self.postfix.server.stop)  # and whoever guards it
+        return status
 
     async def stop(self):
         await asyncio.to_thread(self.postfix.stop)
