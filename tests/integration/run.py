@@ -27,9 +27,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 from harness.case import Case  # noqa: E402
-from harness.outcome import Skip  # noqa: E402
+from harness.outcome import Skip, patience  # noqa: E402
 
 LIMIT = 60  # seconds a test may take, unless it says otherwise by an attribute `limit`
+
+
+def limit_of(function):
+    return getattr(function, "limit", LIMIT) * patience()
+
+
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
 
 
@@ -96,7 +102,7 @@ def run_in_child(name, function, binary, directory, report):
         raise TimeoutError("the test's time is up; where it stood is above")
 
     signal.signal(signal.SIGALRM, dump)
-    signal.alarm(getattr(function, "limit", LIMIT))
+    signal.alarm(limit_of(function))
     result, text = attempt(name, function, case)
     with open(report, "w", errors="backslashreplace") as file:
         json.dump([result, text], file)
@@ -111,7 +117,7 @@ class Running:
 
     def __init__(self, name, function, binary, root):
         self.name, self.began = name, time.monotonic()
-        self.limit = getattr(function, "limit", LIMIT) + 20
+        self.limit = limit_of(function) + 20
         self.directory = os.path.join(root, name)
         os.makedirs(self.directory)
         self.report = os.path.join(root, name + ".report")
@@ -130,8 +136,12 @@ class Running:
             with open(self.report) as file:
                 result, text = json.load(file)
         except (OSError, ValueError):
-            result, text = FAILED, "the test's process died without a report"
+            result, text = FAILED, "the test's process died without a report" + self.last_sign()
         return result, text, time.monotonic() - self.began
+
+    def last_sign(self):
+        seconds = time.monotonic() - self.began
+        return f": it hung, and was ended after {seconds:.0f} s" if seconds > self.limit else ""
 
     def overdue(self):
         if time.monotonic() - self.began > self.limit:
@@ -180,6 +190,8 @@ def parse_arguments():
     )
     parser.add_argument("--build", default="", help="the tests of this build alone: faults")
     parser.add_argument("--jobs", type=int, default=2 * os.cpu_count(), help="tests at the same time")
+    parser.add_argument("--workers", type=int, help="threads of each gateway; else one a core")
+    parser.add_argument("--patience", type=int, default=1, help="all time limits so many times longer")
     parser.add_argument("--keep", action="store_true", help="keep the directories of failed tests")
     parser.add_argument("--verbose", action="store_true", help="name each failure once more at the end")
     parser.add_argument("--list", action="store_true", help="name the tests and end")
@@ -195,6 +207,9 @@ def main():
         print("\n".join(names))
         return 0
     root = tempfile.mkdtemp(prefix="sallyport-tests-")
+    os.environ["SALLYPORT_TEST_PATIENCE"] = str(options.patience)
+    if options.workers:
+        os.environ["SALLYPORT_TEST_WORKERS"] = str(options.workers)
     os.environ["SALLYPORT_TEST_CERTIFICATES"] = os.path.join(root, "certificates")
     runner = Runner(options, root)
     try:

@@ -12,7 +12,7 @@ import ssl
 import struct
 import time
 
-from .outcome import Failure, check
+from .outcome import Failure, check, patience
 
 SHOWN = 300  # octets of one write or line that a transcript shows
 ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3} ")
@@ -57,12 +57,12 @@ class Client:
         self.complaints = []
         self.needs_id = True
         self.spoke = False
-        self.timeout = timeout
+        self.timeout = timeout * patience()
         self.buffer = b""
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(self.timeout)
         if source:
             self.socket.bind((source, 0))
         self.socket.connect(address)
@@ -139,14 +139,14 @@ class Client:
 
     def expect_closed(self, timeout=10):
         """The gateway ends the connection, without another octet."""
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(timeout * patience())
         check(not self.buffer, f"unread before the end: {self.buffer!r}")
         check(not self.fill(), f"expected the end, got: {self.buffer!r}")
         self.close()
 
     def read_to_end(self, timeout=10):
         """All replies up to the end of the connection; a reset counts as its end."""
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(timeout * patience())
         while self.fill():
             pass
         self.close()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 
-from .outcome import Failure, Watched, check, poll
+from .outcome import Failure, Watched, check, patience, poll
 
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1:quarantine_size_mb=32",
@@ -63,7 +63,7 @@ class Gateway(Watched):
             [self.binary, *arguments],
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=timeout * patience(),
             env=self.environment,
             **options,
         )
@@ -137,7 +137,7 @@ class Gateway(Watched):
 
     def await_exit(self, timeout=40, expected=0):
         try:
-            status = self.process.wait(timeout)
+            status = self.process.wait(timeout * patience())
         except subprocess.TimeoutExpired:
             self.kill()
             raise Failure(f"the gateway did not end within {timeout} s") from None
@@ -226,7 +226,8 @@ class Gateway(Watched):
         return found
 
     def await_descriptors_back(self, slack=4, timeout=10):
-        """`slack`: files opened on first use stay open."""
+        """`slack`: files opened on first use stay open; so do the three of each loop (epoll, eventfd, timerfd)."""
+        slack += 3 * self.config.get("workers", 0)
         poll(
             lambda: len(self.descriptors()) <= len(self.baseline) + slack,
             timeout,
@@ -245,7 +246,9 @@ class Gateway(Watched):
 
 def base_config(directory, hop_host, listener_port):
     """A whole small site: two domains, one next hop, one listener; quick where the defaults are slow."""
+    workers = os.environ.get("SALLYPORT_TEST_WORKERS")
     return {
+        **({"workers": int(workers)} if workers else {}),
         "hostname": "mx.example.test",
         "domains": {"example.test": {"route": "groupware"}, "example.org": {"route": "groupware"}},
         "routes": {"groupware": {"hosts": [hop_host], "tls": "never"}},

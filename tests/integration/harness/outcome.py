@@ -1,5 +1,6 @@
 """How a test ends other than well, and the one way of waiting for something."""
 
+import os
 import threading
 import time
 
@@ -12,6 +13,11 @@ class Skip(Exception):
     """The test cannot run here; the text says what is missing."""
 
 
+def patience():
+    """How many times longer than usual everything may take (run.py --patience)."""
+    return int(os.environ.get("SALLYPORT_TEST_PATIENCE", "1"))
+
+
 class Watched:
     """State that several threads change and tests wait on: no sleeping, no polling."""
 
@@ -20,7 +26,7 @@ class Watched:
 
     def await_true(self, predicate, timeout, what):
         """Returns predicate()'s first true value; fails with `what` when it stays false."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * patience()
         with self.changed:
             while True:
                 value = predicate()
@@ -39,7 +45,7 @@ def check(condition, text):
 
 def poll(predicate, timeout, what, interval=0.02):
     """For what sends no event: files in /proc, a port that must come up. Fails with `what`."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * patience()
     while True:
         value = predicate()
         if value:
