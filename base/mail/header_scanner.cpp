@@ -118,7 +118,8 @@ void HeaderScanner::field_begins(std::string_view text) {
   field_ended();
   const std::string_view name = field_name(text);
   in_field_ = !name.empty();
-  if (!in_field_ && lines_ == 1) {
+  // A blank in front would make the first line part of the trace field that goes above it.
+  if (!in_field_ && lines_ == 1 && !is_blank(text.front())) {
     absent_ = true;
     octets_ = 0;
   }

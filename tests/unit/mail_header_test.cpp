@@ -111,9 +111,8 @@ TEST_CASE("header: each field of ours counts once") {
 }
 
 TEST_CASE("header: a first line that is no field means there is no header block") {
-  for (const char* first :
-       {"Hello, world", "From a@b.example Sat Jan  1 12:00:00 2000", " starts with a blank: x", "\ttab: x",
-        ": no name", "na me: x", "n\xc3\xa9: x", "Received", "<html>"}) {
+  for (const char* first : {"Hello, world", "From a@b.example Sat Jan  1 12:00:00 2000", ": no name",
+                            "na me: x", "n\xc3\xa9: x", "Received", "<html>"}) {
     const Header out = scan(std::string(first) + "\r\nmore text\r\n\r\nbody");
     CHECK_MESSAGE(out.absent, first);
     CHECK(out.malformed_line == 0);
@@ -128,6 +127,12 @@ TEST_CASE("header: without a header block, what looks like fields still counts")
   CHECK(out.received == 1);
   CHECK(out.by_us == 1);
   CHECK(out.octets == 29 + 4 + 7);
+}
+
+TEST_CASE("header: a blank in front of the first line would continue our own trace field") {
+  CHECK(scan(" from trusted.example\r\nSubject: x\r\n\r\nbody\r\n").malformed_line == 1);
+  CHECK(scan("\tby mx.example.test\r\n").malformed_line == 1);
+  CHECK(scan(" \r\n").malformed_line == 1);
 }
 
 TEST_CASE("header: a later line that is no field is named, and the rest is still read") {
