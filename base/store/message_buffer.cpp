@@ -81,9 +81,10 @@ void MessageBuffer::append(std::string_view content) {
 }
 
 void MessageBuffer::count() {
-  in_memory_of_all.fetch_add(memory_.size() - counted_,
+  // By capacity: a string that was emptied holds its memory still.
+  in_memory_of_all.fetch_add(memory_.capacity() - counted_,
                              std::memory_order_relaxed);  // wraps where it shrank
-  counted_ = memory_.size();
+  counted_ = memory_.capacity();
 }
 
 bool MessageBuffer::wants_spill() const {
@@ -106,6 +107,7 @@ io::Task<Result<>> MessageBuffer::spill() {
   if (!written) co_return written;
   spilled_ += file_->content.size();
   file_->content.clear();
+  if (in_memory_of_all.load(std::memory_order_relaxed) > kMemoryOfAll) std::string().swap(file_->content);
   memory_.swap(file_->content);
   count();
   co_return Result<void>{};

@@ -21,7 +21,7 @@ class MessageBuffer {
  public:
   static constexpr std::size_t kMemory = 1 << 20;
   // Over this much in all buffers together each keeps only kLittle in memory (promise P9).
-  static constexpr std::size_t kMemoryOfAll = 256 << 20;
+  static constexpr std::size_t kMemoryOfAll = 64 << 20;
   static constexpr std::size_t kLittle = 64 << 10;
 
   // `directory` must exist; see check_directory().
@@ -44,12 +44,12 @@ class MessageBuffer {
   // The open file and a piece in flight. Held by the work in the pool as well, which may outlive a
   // buffer whose session was torn down.
   struct File;
-  void count();  // what lies in memory, into the sum over all buffers
+  void count();  // the memory that is held, into the sum over all buffers
 
   std::string directory_;
   io::WorkerPool& files_;
   std::string memory_;         // what lies in memory: all of it, or the tail behind `spilled_`
-  std::size_t counted_ = 0;    // of it, in the sum over all buffers
+  std::size_t counted_ = 0;    // for it, in the sum over all buffers
   std::uint64_t spilled_ = 0;  // octets in the file
   std::shared_ptr<File> file_;
 };
