@@ -40,6 +40,7 @@ class Gateway {
 
   std::vector<std::pair<std::string, Endpoint>> listening() const;
   int sessions() const { return limits_.sessions(); }
+  bool crowd_has_gone() { return limits_.crowd_has_gone(); }  // see SessionLimits
   // A core that has not answered since the last call, if there is one; asks all others again.
   std::optional<int> silent_core();
 

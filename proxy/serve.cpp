@@ -16,6 +16,7 @@
 #include "proxy/check.h"
 #include "proxy/gateway.h"
 #include "proxy/settings.h"
+#include "proxy/trimming.h"
 #include "proxy/watchdog.h"
 
 namespace sallyport::proxy {
@@ -171,7 +172,7 @@ int serve(const ServeOptions& options) {
   if (auto fit = usable(*settings); !fit) return complain(fit.error(), EX_CANTCREAT);
 
   store::EventLog events(STDOUT_FILENO, options.log_format, system_clock());
-  io::TaskGroup watch([&events](std::string_view task, std::string_view what) {
+  io::TaskGroup care([&events](std::string_view task, std::string_view what) {
     events.note("error", fmt::format("{} ended by an exception: {}", task, what));
   });
   io::EventLoop loop;
@@ -182,7 +183,8 @@ int serve(const ServeOptions& options) {
     return complain(started.error(), exit_status(started.error().code));
   if (geteuid() == 0) events.note("warning", "running as root: use a user of its own (docs/install.md)");
   sd_notify(0, "READY=1");
-  watch.spawn(loop.executor(), "watchdog", keep_watchdog(gateway, events));
+  care.spawn(loop.executor(), "watchdog", keep_watchdog(gateway, events));
+  care.spawn(loop.executor(), "trimming", trim_memory(gateway));
   loop.run(obey_signals(signals, reloading));
   sd_notify(0, "STOPPING=1");
   faults::crash_point("stop.signal");

@@ -1,5 +1,6 @@
 #include "proxy/session_limits.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/needed_memory.h"
@@ -8,6 +9,7 @@ namespace sallyport::proxy {
 namespace {
 
 constexpr std::size_t kMostRates = 50'000;
+constexpr int kCrowd = 100;      // fewer sessions are not worth it
 constexpr int kMostLogged = 10;  // refusals, a second
 
 IpAddress address_key(const IpAddress& client) { return client.is_v4() ? client : client.masked(64); }
@@ -35,7 +37,7 @@ SessionLimits::Verdict SessionLimits::admit(const IpAddress& client, bool exempt
       return Verdict::too_many_for_network;
     if (too_fast(network, limits.connects_per_network, now)) return Verdict::too_fast;
   }
-  ++total_;
+  most_ = std::max(most_, ++total_);
   ++addresses_[address];
   ++networks_[network];
   return Verdict::admitted;
@@ -71,6 +73,13 @@ std::optional<int> SessionLimits::log_refusal(TimePoint now) {
   }
   ++logged_;
   return std::exchange(unlogged_, 0);
+}
+
+bool SessionLimits::crowd_has_gone() {
+  std::scoped_lock lock(mutex_);
+  if (most_ <= 2 * total_ + kCrowd) return false;
+  most_ = total_;
+  return true;
 }
 
 int SessionLimits::sessions() const {

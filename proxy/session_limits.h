@@ -23,6 +23,8 @@ class SessionLimits {
   Verdict admit(const IpAddress& client, bool exempt, const Limits& limits, TimePoint now);
   void release(const IpAddress& client);
   int sessions() const;
+  // Whether fewer than half are left of the most sessions there were since it last said so.
+  bool crowd_has_gone();
   // Whether a refusal is worth a line in the log, and how many were not since the last: ten a second.
   std::optional<int> log_refusal(TimePoint now);
 
@@ -36,6 +38,7 @@ class SessionLimits {
 
   mutable std::mutex mutex_;
   int total_ = 0;
+  int most_ = 0;
   std::unordered_map<IpAddress, int> addresses_;
   std::unordered_map<IpAddress, int> networks_;
   std::unordered_map<IpAddress, Rate> rates_;

@@ -133,6 +133,29 @@ TEST_CASE("the cap over all holds for everybody, and what ends is counted out") 
   CHECK(table.sessions() == 0);
 }
 
+TEST_CASE("E03 a crowd that has gone is noticed once, and a few sessions are none") {
+  SessionLimits table;
+  const Limits limits;
+  const auto come = [&](int count) {
+    for (int i = 0; i < count; ++i) (void)table.admit(ip("10.0.0.1"), true, limits, kStart);
+  };
+  const auto go = [&](int count) {
+    for (int i = 0; i < count; ++i) table.release(ip("10.0.0.1"));
+  };
+  come(100);
+  go(100);
+  CHECK_FALSE(table.crowd_has_gone());
+  come(1000);
+  CHECK_FALSE(table.crowd_has_gone());
+  go(550);
+  CHECK_FALSE(table.crowd_has_gone());
+  go(1);
+  CHECK(table.crowd_has_gone());
+  CHECK_FALSE(table.crowd_has_gone());
+  go(449);
+  CHECK(table.crowd_has_gone());
+}
+
 TEST_CASE("E05 a network that opens sessions too fast is told so, for the rest of the minute") {
   SessionLimits table;
   Limits limits;
