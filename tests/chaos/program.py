@@ -3,6 +3,7 @@ with one log of events that goes on through all its lives.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import os
@@ -53,7 +54,8 @@ class Program:
         self.write_config(json.dumps(self.config))
         self.events_path = os.path.join(directory, "events.log")
         self.errors_path = os.path.join(directory, "stderr.log")
-        self.process, self.starts = None, []  # seconds that each start took
+        self.process, self.pidfd = None, None
+        self.starts = []  # seconds that each took
 
     def write_config(self, text):
         path = os.path.join(self.conf, "10-site.json")
@@ -75,6 +77,7 @@ class Program:
                 env={**os.environ, **(environment or {})},
                 preexec_fn=die_with_parent,
             )
+        self.open_pidfd()
         event = await self.event("start", since=mark)
         if event:
             self.starts.append(time.monotonic() - began)
@@ -84,9 +87,18 @@ class Program:
     def alive(self):
         return self.process is not None and self.process.returncode is None
 
+    def open_pidfd(self):
+        if self.pidfd is not None:
+            os.close(self.pidfd)
+            self.pidfd = None
+        with contextlib.suppress(ProcessLookupError):  # it may be gone already
+            self.pidfd = os.pidfd_open(self.process.pid)
+
     def signal(self, number):
-        if self.alive:
-            self.process.send_signal(number)
+        """Not by asyncio's process: it would look whether it has ended, and take its status from who waits."""
+        if self.alive and self.pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, number)
 
     async def kill(self):
         self.signal(signal.SIGKILL)
