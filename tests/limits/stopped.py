@@ -6,6 +6,7 @@ Afterwards whoever has run out of time hears 421, nobody hears a 250 that is not
 import asyncio
 import signal
 
+import client as patience
 from client import Client, Refused, content, control_mail
 from gateway import Measured, check
 from hop import Hop
@@ -35,6 +36,7 @@ async def begin(gateway, number):
 
 async def run(options, directory):
     seconds = 60 * (options.minutes or 1)
+    patience.TIME = seconds + 240
     hop = Hop()
     timeouts = {"command": f"{int(seconds / 2)}s", "data": f"{int(seconds / 2)}s"}
     gateway = Measured(directory, {"timeouts": timeouts})
