@@ -70,8 +70,18 @@ io::Task<> Session::end() {
   end_transaction({}, "abandoned");
   record();
   faults::crash_point("session.ended");
+  if (may_hang_up()) {
+    stream_->hang_up();
+    co_return;
+  }
   bool heard = co_await stream_->close();
   if (unconfirmed_ && !heard) co_await not_confirmed();
+}
+
+// Whoever said QUIT says nothing more, and waits for nothing but our 221. Under TLS it still waits for our
+// close_notify.
+bool Session::may_hang_up() const {
+  return said_quit_ && input_.empty() && !unconfirmed_ && stream_->tls().version.empty();
 }
 
 // -- the dialogue --------------------------------------------------------------------------------------
@@ -109,7 +119,7 @@ io::Task<> Session::converse() {
 
 io::Task<bool> Session::on_close(smtp::Close close) {
   if (close.why != smtp::Close::Why::answered) end_ = end_word(close.why);
-  (void)co_await flush();
+  said_quit_ = co_await flush() && close.why == smtp::Close::Why::quit;
   co_return false;
 }
 

@@ -80,6 +80,7 @@ class Session {
   void refresh_client();
   smtp::ServerOptions machine_options() const;
   bool idle() const;
+  bool may_hang_up() const;
   void record();
 
   std::unique_ptr<io::Stream> stream_;
@@ -102,6 +103,7 @@ class Session {
   const char* end_ = "closed";                // why the session ended, for its event
   int messages_ = 0;
   bool early_talker_ = false;
+  bool said_quit_ = false;
   bool heard_ = false;    // anything at all came from the client
   bool refused_ = false;  // it was over a limit, and that is worth a line
   int unlogged_ = 0;      // refused sessions before this one that were not logged

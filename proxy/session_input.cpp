@@ -15,7 +15,12 @@ io::Task<bool> Session::flush() {
   if (machine_->output().empty()) co_return true;
   keep_input();
   std::string output = machine_->take_output();
-  auto written = co_await stream_->write(output, services_.clock.now() + settings_->timeouts.write);
+  Result<> written;
+  if (auto sent = stream_->write_now(output); !sent)
+    written = std::move(sent.error());
+  else if (*sent < output.size())
+    written = co_await stream_->write(std::string_view(output).substr(*sent),
+                                      services_.clock.now() + settings_->timeouts.write);
   if (!written)
     end_ = written.error().code == Errc::timeout ? "client does not read" : end_word(written.error().code);
   co_return written.has_value();
@@ -36,7 +41,7 @@ io::Task<bool> Session::receive() {
   input_ = *bytes;
   heard_ = true;
   // Whatever was sent behind our 250 carried its acknowledgement; what was sent before it proves nothing.
-  if (stream_->unacknowledged() == 0) unconfirmed_.reset();
+  if (unconfirmed_ && stream_->unacknowledged() == 0) unconfirmed_.reset();
   co_return true;
 }
 

@@ -109,9 +109,18 @@ Attempt SocketStream::try_write(const Gather& gather) {
   return tls_ ? tls_->write(gather.piece(record_scratch())) : try_send(socket_.descriptor(), gather);
 }
 
+// A read that got less than it had room for has emptied the socket: another try at once would only be
+// told so. What came since makes the wait end at once.
+Attempt SocketStream::try_read_on(std::span<char> into) {
+  if (std::exchange(drained_, false)) return Attempt::needs_input();
+  Attempt attempt = try_read(into);
+  drained_ = !tls_ && attempt.state == Attempt::State::done && attempt.bytes < into.size();
+  return attempt;
+}
+
 Task<Result<std::string_view>> SocketStream::read(TimePoint deadline, std::size_t at_most) {
   auto got = co_await socket_.drive(
-      [this, at_most] { return try_read(scratch().first(std::min(at_most, kScratch))); }, deadline,
+      [this, at_most] { return try_read_on(scratch().first(std::min(at_most, kScratch))); }, deadline,
       Socket::Interrupts::heeded);
   if (!got) co_return std::move(got.error());
   co_return std::string_view(scratch().data(), *got);
@@ -125,8 +134,9 @@ Presence SocketStream::poll(std::string& into, std::size_t cap) {
     if (attempt.state != Attempt::State::done) break;
     into.append(scratch().data(), attempt.bytes);
     room -= attempt.bytes;
+    if (room == 0) return kernel_presence(socket_.descriptor());  // an end may hide behind more input
   }
-  return kernel_presence(socket_.descriptor());
+  return cap == 0 ? kernel_presence(socket_.descriptor()) : Presence::here;
 }
 
 Task<Result<>> SocketStream::write(std::string_view bytes, TimePoint deadline) {
@@ -141,6 +151,15 @@ Task<Result<>> SocketStream::write(std::span<const std::string_view> parts, Time
     gather.advance(*sent);
   }
   co_return Result<>{};
+}
+
+Result<std::size_t> SocketStream::write_now(std::string_view bytes) {
+  if (socket_.aborted()) return fail(Errc::closed, "aborted");
+  const Gather gather(std::span(&bytes, 1));
+  if (gather.finished()) return std::size_t{0};
+  Attempt attempt = try_write(gather);
+  if (attempt.state == Attempt::State::failed) return std::move(attempt.error);
+  return attempt.bytes;
 }
 
 Task<Result<>> SocketStream::start_tls(std::shared_ptr<const ServerTls> tls, TimePoint deadline) {

@@ -25,11 +25,13 @@ class SocketStream final : public Stream {
   Presence poll(std::string& into, std::size_t cap) override;
   Task<Result<>> write(std::string_view bytes, TimePoint deadline) override;
   Task<Result<>> write(std::span<const std::string_view> parts, TimePoint deadline) override;
+  Result<std::size_t> write_now(std::string_view bytes) override;
   Task<Result<>> start_tls(std::shared_ptr<const ServerTls> tls, TimePoint deadline) override;
   Task<Result<>> start_tls(std::shared_ptr<const ClientTls> tls, std::string host,
                            TimePoint deadline) override;
   const TlsInfo& tls() const override;
   Task<bool> close() override;
+  void hang_up() override { socket_.close(); }
   void abort() override { socket_.abort(); }
   void interrupt() override { socket_.interrupt(); }
   Endpoint local() const override { return local_; }
@@ -42,11 +44,13 @@ class SocketStream final : public Stream {
 
  private:
   Attempt try_read(std::span<char> into);
+  Attempt try_read_on(std::span<char> into);
   Attempt try_write(const Gather& gather);
   Task<Result<>> handshake(Result<std::unique_ptr<TlsSession>> session, TimePoint deadline);
 
   Socket socket_;
   std::unique_ptr<TlsSession> tls_;
+  bool drained_ = false;  // the last read took all there was: the next one waits first
   Endpoint local_;
   Endpoint peer_;
 };

@@ -59,6 +59,9 @@ class Stream {
   // where the kernel takes them (the final dot rides with the last data).
   virtual Task<Result<>> write(std::string_view bytes, TimePoint deadline) = 0;
   virtual Task<Result<>> write(std::span<const std::string_view> parts, TimePoint deadline) = 0;
+  // Writes what goes out at once, without waiting, and returns how much that was. Errors as of write().
+  // For short replies, which nearly always go at once: no coroutine, no deadline.
+  virtual Result<std::size_t> write_now(std::string_view bytes) = 0;
 
   // Turns a plain stream into TLS on the same descriptor. Nothing may have been read beyond the last
   // plaintext line: the caller checks that (RFC 3207 6; the STARTTLS injection class of attacks). Fails
@@ -72,6 +75,9 @@ class Stream {
   // is drained for at most two seconds (closing over unread input would reset the connection).
   // Returns whether the peer's kernel has acknowledged everything that was written.
   virtual Task<bool> close() = 0;
+  // Closes at once, for a peer that has said goodbye itself: nothing of what was written is lost unless
+  // it speaks again.
+  virtual void hang_up() = 0;
   // Ends every operation at once; they return `closed`. From the stream's own thread only.
   virtual void abort() = 0;
   // Ends a pending read() (or else the next one) with `stopped`; the stream stays good for everything.

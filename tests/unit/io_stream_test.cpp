@@ -185,6 +185,49 @@ TEST_CASE("a peer that always has bytes ready does not keep the loop from others
   });
 }
 
+TEST_CASE("what came together with the last bytes is seen by the read behind them") {
+  on_pair(+[](Pair pair) -> Task<> {
+    CHECK((co_await pair.client->write("QUIT\r\n", soon())).has_value());
+    ::shutdown(pair.client_descriptor(), SHUT_WR);
+    CHECK(*co_await pair.server->read(soon()) == "QUIT\r\n");
+    CHECK((co_await pair.server->read(soon())).error().code == Errc::closed);
+  });
+}
+
+TEST_CASE("write_now writes what goes out at once, and says how much") {
+  SUBCASE("a reply goes at once") {
+    on_pair(+[](Pair pair) -> Task<> {
+      CHECK(*pair.server->write_now("") == 0);
+      CHECK(*pair.server->write_now("250 ok\r\n") == 8);
+      CHECK(*co_await read_bytes(*pair.client, 8) == "250 ok\r\n");
+    });
+  }
+  SUBCASE("where nobody reads, the rest is left") {
+    on_pair(+[](Pair pair) -> Task<> {
+      const std::string bytes = pattern(16'000'000);
+      CHECK(*pair.server->write_now(bytes) < bytes.size());
+      while (*pair.server->write_now(bytes) > 0) continue;
+      co_return;
+    });
+  }
+  SUBCASE("an aborted stream is closed") {
+    on_pair(+[](Pair pair) -> Task<> {
+      pair.server->abort();
+      CHECK(pair.server->write_now("x").error().code == Errc::closed);
+      co_return;
+    });
+  }
+}
+
+TEST_CASE("hang_up ends the connection at once, behind the last words") {
+  on_pair(+[](Pair pair) -> Task<> {
+    CHECK(*pair.server->write_now("221 bye\r\n") == 9);
+    pair.server->hang_up();
+    CHECK(*co_await read_bytes(*pair.client, 9) == "221 bye\r\n");
+    CHECK((co_await pair.client->read(soon())).error().code == Errc::closed);
+  });
+}
+
 TEST_CASE("poll: what has arrived, and whether the peer is there") {
   SUBCASE("nothing") {
     on_pair(+[](Pair pair) -> Task<> {

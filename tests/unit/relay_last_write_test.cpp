@@ -33,7 +33,9 @@ class ScriptedStream final : public io::Stream {
     co_return fail(Errc::tls, "none");
   }
   const io::TlsInfo& tls() const override { return tls_; }
+  Result<std::size_t> write_now(std::string_view) override { return std::size_t{0}; }
   io::Task<bool> close() override { co_return true; }
+  void hang_up() override {}
   void abort() override {}
   void interrupt() override {}
   Endpoint local() const override { return {}; }
