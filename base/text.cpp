@@ -29,6 +29,21 @@ void append_byte(std::string& out, const char* prefix, char c) {
   out += kHex[static_cast<unsigned char>(c) & 15];
 }
 
+// Printable ASCII throughout, as nearly everything is that is logged. No early end: the compiler looks at
+// sixteen octets at once.
+bool is_plain(std::string_view text) {
+  bool plain = true;
+  for (char c : text) plain &= c >= ' ' && c <= '~';
+  return plain;
+}
+
+// Besides, nothing that JSON escapes.
+bool is_plain_json(std::string_view text) {
+  bool plain = true;
+  for (char c : text) plain &= c >= ' ' && c <= '~' && c != '"' && c != '\\';
+  return plain;
+}
+
 }  // namespace
 
 std::string to_lower(std::string_view text) {
@@ -79,6 +94,7 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view digits) {
 }
 
 std::string printable(std::string_view untrusted, std::size_t limit) {
+  if (untrusted.size() <= limit && is_plain(untrusted)) return std::string(untrusted);
   std::string out;
   while (!untrusted.empty()) {
     if (out.size() >= limit) return out + "...";
@@ -91,6 +107,10 @@ std::string printable(std::string_view untrusted, std::size_t limit) {
 }
 
 void append_json_escaped(std::string& out, std::string_view untrusted) {
+  if (is_plain_json(untrusted)) {
+    out += untrusted;
+    return;
+  }
   while (!untrusted.empty()) {
     char c = untrusted.front();
     std::size_t length = utf8_sequence(untrusted);

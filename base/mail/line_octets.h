@@ -1,11 +1,16 @@
 // The scan all message content goes through: where is the next octet that matters to line framing?
 //
-// Pure; eight octets a step, so that framing costs next to nothing against TLS and copying.
+// Pure; sixteen octets a step (eight without SSE2), so that framing costs next to nothing against TLS and
+// copying.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 #include <cstring>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace sallyport::mail {
 
@@ -13,6 +18,17 @@ constexpr bool is_line_octet(char c) { return c == '\r' || c == '\n' || c == '\0
 
 // The first CR, LF or NUL in [from, end), or `end`.
 inline const char* find_line_octet(const char* from, const char* end) {
+#ifdef __SSE2__
+  while (end - from >= 16) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    const __m128i found = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('\r')),
+                                                    _mm_cmpeq_epi8(block, _mm_set1_epi8('\n'))),
+                                       _mm_cmpeq_epi8(block, _mm_setzero_si128()));
+    const auto marks = static_cast<unsigned>(_mm_movemask_epi8(found));
+    if (marks != 0) return from + std::countr_zero(marks);
+    from += 16;
+  }
+#endif
   constexpr std::uint64_t each = 0x0101010101010101;
   while (std::endian::native == std::endian::little && end - from >= 8) {
     std::uint64_t word;

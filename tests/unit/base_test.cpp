@@ -62,6 +62,8 @@ TEST_CASE("printable text holds no control characters and no broken UTF-8") {
   CHECK(printable("a\r\nb\x1b[0m") == "a\\x0d\\x0ab\\x1b[0m");
   CHECK(printable("gr\xc3\xbc\xc3\x9f\x65") == "gr\xc3\xbc\xc3\x9f\x65");
   CHECK(printable("\xff\xc0\xaf\xed\xa0\x80") == "\\xff\\xc0\\xaf\\xed\\xa0\\x80");
+  CHECK(printable(std::string(10, 'x'), 10) == "xxxxxxxxxx");
+  CHECK(printable("a\x7f") == "a\\x7f");
   CHECK(printable(std::string(100, 'x'), 10) == "xxxxxxxxxx...");
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/mail/content.h"
+#include "base/mail/line_octets.h"
 #include "tests/unit/splits.h"
 
 using namespace sallyport::mail;
@@ -95,6 +96,18 @@ const std::string smuggled =
 const std::string true_end = "\r\n.\r\n";
 
 }  // namespace
+
+TEST_CASE("the octets that matter to framing are found wherever they stand, and no others") {
+  for (std::size_t at = 0; at < 40; ++at) {
+    for (const char wanted : {'\r', '\n', '\0'}) {
+      std::string text(40, '\t');
+      text[39 - at] = '\xff';
+      text[at] = wanted;
+      CHECK(find_line_octet(text.data(), text.data() + text.size()) == text.data() + at);
+      CHECK(find_line_octet(text.data(), text.data() + at) == text.data() + at);
+    }
+  }
+}
 
 TEST_CASE("decoder: a message, its end, and what follows") {
   const Decoded out = decode("Subject: x\r\n\r\nHello\r\n.\r\nQUIT\r\n");
