@@ -7,8 +7,8 @@ from mail import Mail
 from random_run import counts, last_life
 from stage import Stage
 
-NORMAL = 1.0  # seconds from a message's first try to its end, with the next hop up
-BACK = 10.0  # seconds after which latency has to be normal again
+NORMAL = 1.0  # seconds: a message put so shortly before the next hop goes may have to wait for it
+BACK = 10.0  # seconds after which everything that waited has to be through
 
 
 class Flapping:
@@ -65,14 +65,20 @@ class Flapping:
             await self.stage.sink.start()
 
     def recovery(self, up, down):
-        """Seconds after `up` from which on every message put is settled in normal time."""
-        slow = [
-            mail.put_at
+        """Seconds after `up` until the last message that had been waiting for it is settled."""
+        waited = [mail for mail in self.stage.mails if mail.put_at and mail.put_at < up]
+        ends = [mail.settled_at or down for mail in waited]
+        return max((end - up for end in ends if end >= up), default=0.0)
+
+    def usual(self):
+        """Seconds from put to settled of messages put when the next hop was long back: median and 99 %."""
+        calm = sorted(
+            mail.settled_at - mail.put_at
             for mail in self.stage.mails
-            if mail.put_at and up <= mail.put_at < down - NORMAL
-            and not (mail.settled_at and mail.settled_at - mail.put_at < NORMAL)
-        ]
-        return max(slow, default=up) - up
+            for up, down in self.phases
+            if mail.settled_at and up + BACK <= mail.put_at < down - NORMAL
+        )
+        return [calm[int(share * (len(calm) - 1))] for share in (0.5, 0.99)] if calm else [0.0, 0.0]
 
     def recoveries(self):
         return [round(self.recovery(*phase), 1) for phase in self.phases[-10:]]
@@ -82,7 +88,8 @@ class Flapping:
         if not done:
             print("\n".join(self.stage.unsettled()))
         worst = max((self.recovery(*phase) for phase in self.phases[1:]), default=0.0)
-        print(f"latency under {NORMAL} s again after {worst:.1f} s at most")
+        median, most = self.usual()
+        print(f"backlog gone after {worst:.1f} s at most; usually {median:.3f} s, 99 % under {most:.3f} s")
         print(f"faults of the sink: {counts(self.stage.sink.counts)}")
         print(verdict.summary())
         for line in [*verdict.details(), *self.problems]:

@@ -2,8 +2,8 @@
 what must have arrived, and the truth about what a next hop may refuse for good.
 
 A recipient's name says what the sink thinks of it: `r17` exists, `no17` does not (550 at RCPT), `late17`
-exists when asked for and is refused when mail comes. Every 60th message is refused at its final dot.
-A 5xx that says anything else is a lie.
+exists when asked for and is refused when mail comes, and what a gateway makes up to see whether everything is
+accepted does not exist. Every 60th message is refused at its final dot. A 5xx that says anything else is a lie.
 """
 
 import base64
@@ -13,6 +13,7 @@ import re
 
 DOMAIN = "example.test"
 SENDER = re.compile(r"m(\d+)@chaos\.example\.net\Z")
+EXISTS = re.compile(r"(r|late)\d|(it|postmaster|abuse)@")
 KB = 1000
 
 
@@ -22,7 +23,7 @@ def number_of(sender):
 
 
 def unknown(recipient):
-    return recipient.startswith("no")
+    return not EXISTS.match(recipient)
 
 
 def refused_late(recipient):

@@ -59,7 +59,8 @@ class Peer:
             "smtpd_client_connection_rate_limit": "0",
         }
         directory = os.path.join(self.stage.directory, "postfix")
-        self.postfix = before_queue(directory, self.stage.sink.ports[0], settings=settings, port=self.stage.port)
+        sink_port = self.stage.sink.ports[0]
+        self.postfix = before_queue(directory, sink_port, settings=settings, port=self.stage.port)
 
     @property
     def alive(self):

@@ -95,7 +95,7 @@ class Program:
             self.pidfd = os.pidfd_open(self.process.pid)
 
     def signal(self, number):
-        """Not by asyncio's process: it would look whether it has ended, and take its status from who waits."""
+        """Not by asyncio's process: it would look first whether it has ended, and take its status away."""
         if self.alive and self.pidfd is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.pidfd, number)

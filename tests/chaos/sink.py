@@ -94,7 +94,7 @@ class Conversation:
                 return
 
     async def next_command(self):
-        """A connection that was used and is idle may be closed: at any time, or just when it is used again."""
+        """A connection that was used and is idle may be closed: soon, or just when it is used again."""
         if not self.used or self.sender is not None:
             return await self.wire.line()
         if self.connection_fault == "close when idle":
