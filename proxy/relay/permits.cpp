@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "base/needed_memory.h"
 
 namespace sallyport::relay {
 namespace {
 
-// How often a waiter may see a connection go to somebody behind it, on the core that holds the
-// connection, before its turn costs that core the connection.
-constexpr int kMaxPassedOver = 8;
+// How often something is handed over at least before a permit changes the core, while both cores wait.
+constexpr int kHandedBetween = 8;
 
 }  // namespace
 
@@ -23,8 +21,9 @@ struct Permits::Waiter {
   io::Signal signal;
   int limit;
   const void* wants;
-  int passed_over = 0;
-  bool queued = false;  // under the lock, as are the two below
+  TimePoint since = std::chrono::steady_clock::now();
+  Queue* queue = nullptr;  // it waits in; under the lock, as are the three below
+  Queue::iterator place{};
   Permit permit;
   std::unique_ptr<Gift> gift;
 };
@@ -52,7 +51,7 @@ Permits::Place::Place(std::shared_ptr<Permits> permits, std::shared_ptr<Waiter> 
 
 Permits::Place::~Place() {
   if (!waiter_) return;
-  permits_->leave(waiter_);
+  permits_->leave(*waiter_);
   // What was granted and not taken goes back, on this core.
   take_permit();
   take_gift();
@@ -60,7 +59,13 @@ Permits::Place::~Place() {
 
 io::Task<> Permits::Place::wait(TimePoint deadline) {
   co_await waiter_->signal.wait(deadline);
-  permits_->leave(waiter_);
+  permits_->leave(*waiter_);
+}
+
+io::Task<bool> Permits::Place::wait_a_while(TimePoint deadline) {
+  if (!co_await waiter_->signal.wait(deadline)) co_return false;
+  waiter_->signal.notify();  // for wait()
+  co_return true;
 }
 
 Permit Permits::Place::take_permit() { return std::move(waiter_->permit); }
@@ -68,7 +73,7 @@ std::unique_ptr<Gift> Permits::Place::take_gift() { return std::move(waiter_->gi
 
 std::optional<Permit> Permits::try_take(int limit) {
   const std::lock_guard lock(mutex_);
-  if (held_ >= limit || !queue_.empty()) return std::nullopt;
+  if (held_ >= limit || waiting_ != 0) return std::nullopt;
   ++held_;
   return Permit(shared_from_this());
 }
@@ -76,8 +81,9 @@ std::optional<Permit> Permits::try_take(int limit) {
 Permits::Place Permits::queue_up(const io::Executor& executor, int limit, const void* wants) {
   auto waiter = std::make_shared<Waiter>(executor, limit, wants);
   std::unique_lock lock(mutex_);
-  waiter->queued = true;
-  queue_.push_back(waiter);
+  waiter->queue = &queue_of(executor);
+  waiter->place = waiter->queue->insert(waiter->queue->end(), waiter);
+  ++waiting_;
   grant(std::move(lock));
   return Place(shared_from_this(), std::move(waiter));
 }
@@ -89,25 +95,75 @@ io::Task<Permit> Permits::take(int limit, TimePoint deadline) {
   co_return place.take_permit();
 }
 
+Permits::Queue& Permits::queue_of(const io::Executor& executor) {
+  for (auto& core : cores_) {
+    if (same_core(core.executor, executor)) return core.queue;
+  }
+  return cores_.emplace_back(Core{executor, {}}).queue;
+}
+
+const Permits::Queue* Permits::find_queue(const io::Executor& executor) const {
+  for (const auto& core : cores_) {
+    if (same_core(core.executor, executor)) return core.queue.empty() ? nullptr : &core.queue;
+  }
+  return nullptr;
+}
+
+Permits::Queue* Permits::longest_waiting() {
+  Queue* longest = nullptr;
+  for (auto& core : cores_) {
+    if (core.queue.empty()) continue;
+    if (!longest || core.queue.front()->since < longest->front()->since) longest = &core.queue;
+  }
+  return longest;
+}
+
+std::shared_ptr<Permits::Waiter> Permits::take_out(Queue& queue, Queue::iterator at) {
+  auto waiter = std::move(*at);
+  queue.erase(at);
+  waiter->queue = nullptr;
+  --waiting_;
+  return waiter;
+}
+
 std::unique_ptr<Gift> Permits::hand_over(const io::Executor& executor, std::unique_ptr<Gift> gift,
                                          Fits fits) {
   const std::lock_guard lock(mutex_);
-  const auto found = std::ranges::find_if(queue_, [&](const auto& waiter) {
-    return waiter->wants && same_core(waiter->executor, executor) && fits(waiter->wants, *gift);
-  });
-  if (found == queue_.end()) return gift;
-  if (found != queue_.begin() && ++queue_.front()->passed_over > kMaxPassedOver) return gift;
-  const auto waiter = *found;
-  queue_.erase(found);
-  waiter->queued = false;
+  if (waiting_ == 0) return gift;
+  auto& queue = queue_of(executor);
+  const auto found = std::ranges::find_if(
+      queue, [&](const auto& waiter) { return waiter->wants && fits(waiter->wants, *gift); });
+  if (found == queue.end()) return gift;
+  const auto waiter = take_out(queue, found);
   waiter->gift = std::move(gift);
+  ++handed_;
   waiter->signal.notify();
   return nullptr;
 }
 
+bool Permits::turn_of_another(const io::Executor& executor) {
+  const std::lock_guard lock(mutex_);
+  if (waiting_ == 0) return false;
+  const auto* here = find_queue(executor);
+  const auto* longest = longest_waiting();
+  if (longest == here) return false;
+  const auto now = std::chrono::steady_clock::now();
+  const auto than = here ? here->front()->since : now;
+  if (than - longest->front()->since < kGrace || now - moved_ < kGrace) return false;
+  if (here && handed_ < kHandedBetween) return false;
+  moved_ = now;
+  handed_ = 0;
+  return true;
+}
+
 bool Permits::awaited() const {
   const std::lock_guard lock(mutex_);
-  return !queue_.empty();
+  return waiting_ != 0;
+}
+
+bool Permits::awaited_on(const io::Executor& executor) const {
+  const std::lock_guard lock(mutex_);
+  return find_queue(executor) != nullptr;
 }
 
 void Permits::give_back() {
@@ -116,24 +172,22 @@ void Permits::give_back() {
   grant(std::move(lock));
 }
 
-void Permits::leave(const std::shared_ptr<Waiter>& waiter) {
+void Permits::leave(Waiter& waiter) {
   std::unique_lock lock(mutex_);
-  if (!std::exchange(waiter->queued, false)) return;
-  std::erase(queue_, waiter);
+  if (!waiter.queue) return;
+  const auto left = take_out(*waiter.queue, waiter.place);
   grant(std::move(lock));
 }
 
-// To the first who waits, as long as its limit allows. Wakes outside the lock: spawning may run anything.
+// To who has waited longest, as long as its limit allows. Wakes outside the lock: spawning may run
+// anything.
 void Permits::grant(std::unique_lock<std::mutex> lock) {
   const NeededMemory needed;  // a permit is given back in destructors
   std::vector<std::shared_ptr<Waiter>> granted;
-  while (!queue_.empty() && held_ < queue_.front()->limit) {
-    auto waiter = std::move(queue_.front());
-    queue_.pop_front();
-    waiter->queued = false;
-    waiter->permit = Permit(shared_from_this());
+  for (auto* queue = longest_waiting(); queue && held_ < queue->front()->limit; queue = longest_waiting()) {
+    granted.push_back(take_out(*queue, queue->begin()));
+    granted.back()->permit = Permit(shared_from_this());
     ++held_;
-    granted.push_back(std::move(waiter));
   }
   lock.unlock();
   for (auto& waiter : granted) {

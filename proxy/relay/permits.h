@@ -1,15 +1,18 @@
-// A count of things that may be held at once, over all cores, with those who wait in the order they came.
+// A count of things that may be held at once, over all cores, with those who wait.
 //
-// A Permit gives itself back when it is destroyed, on whatever core; it then goes to the first who waits,
-// who is woken on its own core. A Place is a place in the queue: it is left by destroying it, with nothing
+// A Permit gives itself back when it is destroyed, on whatever core; it then goes to who has waited
+// longest, and is woken on its own core. What the permit is for can be handed to a waiter of the same core
+// instead; cores then share by how long their first has waited, and a permit changes the core seldom, since
+// that costs what it was for. A Place is a place in the queue: it is left by destroying it, with nothing
 // lost that had been granted meanwhile. Thread rule: everything may be called from every core, except
 // that a Place belongs to the core it was taken on. Nothing here waits under the lock.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "base/io/task.h"
 
@@ -51,8 +54,10 @@ class Permits : public std::enable_shared_from_this<Permits> {
     Place(std::shared_ptr<Permits> permits, std::shared_ptr<Waiter> waiter);
     Place(Place&&) noexcept = default;
     ~Place();
-    // Until granted or the deadline: afterwards at most one of the two below holds something.
+    // Until granted or the deadline, and then leaves: at most one of the two below holds something.
     io::Task<> wait(TimePoint deadline);
+    // The same, but stays in the queue; true: granted.
+    io::Task<bool> wait_a_while(TimePoint deadline);
     Permit take_permit();
     std::unique_ptr<Gift> take_gift();
 
@@ -66,23 +71,41 @@ class Permits : public std::enable_shared_from_this<Permits> {
   Place queue_up(const io::Executor& executor, int limit, const void* wants = nullptr);
   io::Task<Permit> take(int limit, TimePoint deadline);
 
-  // Hands `gift` to a waiter of this core that `fits`, unless another has been passed over too often.
-  // Gives it back if there is nobody to hand it to.
+  // Hands `gift` to the first waiter of this core that it `fits`; gives it back if there is none.
   using Fits = bool (*)(const void* wants, const Gift& gift);
   std::unique_ptr<Gift> hand_over(const io::Executor& executor, std::unique_ptr<Gift> gift, Fits fits);
+  // Somebody on another core has waited so much longer than anybody here that it is that core's turn. True
+  // seldom: the caller is to give its permit back.
+  bool turn_of_another(const io::Executor& executor);
   bool awaited() const;  // somebody waits
+  bool awaited_on(const io::Executor& executor) const;
+  // The longest that a permit stays where it is of no use while another core waits for one.
+  static constexpr auto kGrace = std::chrono::milliseconds(20);
 
  private:
   friend class Permit;
+  using Queue = std::list<std::shared_ptr<Waiter>>;  // in the order they came
+  struct Core {
+    io::Executor executor;
+    Queue queue;
+  };
+
   void give_back();
-  void leave(const std::shared_ptr<Waiter>& waiter);
+  void leave(Waiter& waiter);
+  Queue& queue_of(const io::Executor& executor);
+  const Queue* find_queue(const io::Executor& executor) const;
+  Queue* longest_waiting();
+  std::shared_ptr<Waiter> take_out(Queue& queue, Queue::iterator at);
   void grant(std::unique_lock<std::mutex> lock);
   static io::Task<> wake(std::shared_ptr<Waiter> waiter);
 
   io::TaskGroup& tasks_;
   mutable std::mutex mutex_;
   int held_ = 0;
-  std::deque<std::shared_ptr<Waiter>> queue_;
+  std::list<Core> cores_;  // that anybody waited on so far; queues stay where they are
+  std::size_t waiting_ = 0;
+  TimePoint moved_{};  // when a permit last changed the core
+  int handed_ = 0;     // since then
 };
 
 // Two executors of the same core.

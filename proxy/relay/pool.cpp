@@ -17,11 +17,13 @@ std::unique_ptr<Connection> as_connection(std::unique_ptr<Gift> gift) {
   return std::unique_ptr<Connection>(static_cast<Connection*>(gift.release()));
 }
 
-// Owns a core's idle connections and says QUIT to those whose time is over; ends with the last of them.
+// Owns a core's idle connections and says QUIT to those whose time is over, or that another core needs
+// more; ends with the last of them.
 io::Task<> keep(std::shared_ptr<IdleConnections> idle) {
   while (!idle->empty()) {
-    co_await idle->changed().wait(idle->next_expiry());
+    const bool notified = co_await idle->changed().wait(idle->next_look(std::chrono::steady_clock::now()));
     const auto now = std::chrono::steady_clock::now();
+    if (!notified) idle->take_awaited();
     while (auto expired = idle->take_expired(now)) co_await expired->quit();
   }
   idle->kept = false;
@@ -39,10 +41,11 @@ std::shared_ptr<IdleConnections> Pool::idle_of(const io::Executor& executor) {
 
 std::shared_ptr<IdleConnections> Pool::idle_or_new(const io::Executor& executor) {
   if (auto idle = idle_of(executor)) return idle;
-  auto idle = std::make_shared<IdleConnections>(executor);
+  auto count = std::make_shared<std::atomic<std::size_t>>(0);
+  auto idle = std::make_shared<IdleConnections>(executor, count);
   const std::lock_guard lock(mutex_);
   std::erase_if(cores_, [](const Core& core) { return core.idle.expired(); });
-  cores_.push_back({executor, idle});
+  cores_.push_back({executor, idle, std::move(count)});
   return idle;
 }
 
@@ -69,7 +72,11 @@ io::Task<Permit> Pool::admit(HostState& host, const Order& order, TimePoint dead
   if (auto permit = permits.try_take(order.limit)) co_return std::move(*permit);
   const auto executor = co_await io::this_executor();
   auto place = permits.queue_up(executor, order.limit, &order.settings);
-  make_room(order.settings.host, executor);
+  if (!make_room_here(order.settings.host, executor) && !others_with_idle(executor).empty()) {
+    const auto patient_until = std::min(deadline, std::chrono::steady_clock::now() + Permits::kGrace);
+    if (!co_await place.wait_a_while(patient_until))
+      shed_one(environment_.tasks(), order.settings.host, others_with_idle(executor));
+  }
   co_await place.wait(deadline);
   if (auto gift = place.take_gift()) {
     handed = as_connection(std::move(gift));
@@ -78,17 +85,19 @@ io::Task<Permit> Pool::admit(HostState& host, const Order& order, TimePoint dead
   co_return place.take_permit();
 }
 
-void Pool::make_room(const Host& host, const io::Executor& own) {
-  if (const auto idle = idle_of(own)) {
-    if (idle->take_oldest(host)) return;
-  }
+// By a connection with other settings: one with these would have been taken.
+bool Pool::make_room_here(const Host& host, const io::Executor& own) {
+  const auto idle = idle_of(own);
+  return idle && idle->take_oldest(host);
+}
+
+std::vector<Pool::Core> Pool::others_with_idle(const io::Executor& own) {
   std::vector<Core> others;
-  {
-    const std::lock_guard lock(mutex_);
-    std::ranges::copy_if(cores_, std::back_inserter(others),
-                         [&](const Core& core) { return !same_core(core.executor, own); });
-  }
-  shed_one(environment_.tasks(), host, std::move(others));
+  const std::lock_guard lock(mutex_);
+  std::ranges::copy_if(cores_, std::back_inserter(others), [&](const Core& core) {
+    return core.count->load(std::memory_order_relaxed) != 0 && !same_core(core.executor, own);
+  });
+  return others;
 }
 
 // Core after core, until one has an idle connection to give up: one who waits needs no more.
@@ -156,8 +165,10 @@ io::Task<> Pool::hand_back(std::unique_ptr<Connection> connection, std::chrono::
   if (!connection->in_step()) co_return;
   const auto executor = co_await io::this_executor();
   const auto host = connection->host();
-  connection = as_connection(host->permits().hand_over(executor, std::move(connection), fits));
-  if (!connection || host->permits().awaited()) co_return;
+  auto& permits = host->permits();
+  if (permits.turn_of_another(executor)) co_return;
+  connection = as_connection(permits.hand_over(executor, std::move(connection), fits));
+  if (!connection || permits.awaited_on(executor)) co_return;
   const auto idle = idle_or_new(executor);
   idle->put(std::move(connection), environment_.now() + timeout);
   if (!std::exchange(idle->kept, true))

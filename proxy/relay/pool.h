@@ -3,7 +3,8 @@
 // A connection belongs to the core that opened it and is lent to one task at a time. What is handed back
 // in step with the next hop waits, idle, for the next task with the same settings on the same core, at
 // most for the idle timeout. Each host has a limit over all cores: who comes when it is reached waits in
-// turn, an idle connection anywhere is closed to make room, and one handed back passes to who waits.
+// turn, and gets a connection of its own core that is handed back. Where another core keeps connections
+// idle, or its turns come sooner, one of those is closed after some milliseconds to make room.
 //
 // Idle connections are owned by a task on their core, so they go before its event loop does.
 // Thread rule: every function from every core.
@@ -47,13 +48,16 @@ class Pool {
   struct Core {
     io::Executor executor;
     std::weak_ptr<IdleConnections> idle;  // locked on that core only
+    IdleConnections::Count count;
   };
 
   std::shared_ptr<IdleConnections> idle_of(const io::Executor& executor);
   std::shared_ptr<IdleConnections> idle_or_new(const io::Executor& executor);
   io::Task<Permit> admit(HostState& host, const Order& order, TimePoint deadline,
                          std::unique_ptr<Connection>& handed);
-  void make_room(const Host& host, const io::Executor& own);
+  bool make_room_here(const Host& host, const io::Executor& own);
+  // Those of the other cores that have idle connections.
+  std::vector<Core> others_with_idle(const io::Executor& own);
   static void shed_one(io::TaskGroup& tasks, const Host& host, std::vector<Core> cores);
   static io::Task<> shed_here(io::TaskGroup& tasks, Host host, std::vector<Core> cores);
   io::Task<Opened> open(const Order& order, std::shared_ptr<HostState> host, Permit permit,
