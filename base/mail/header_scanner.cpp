@@ -70,8 +70,11 @@ HeaderScanner::HeaderScanner(std::uint64_t max_octets, std::string own_token)
 
 void HeaderScanner::feed(std::string_view content) {
   while (!content.empty() && !complete_ && !too_large()) {
-    const std::size_t lf = content.find('\n');
-    const std::string_view part = content.substr(0, lf == std::string_view::npos ? lf : lf + 1);
+    // No further than to the first octet too many, so that it does not depend on the pieces whether a first
+    // line that turns out to be no field was too large.
+    const std::string_view room = content.substr(0, max_octets_ + 1 - octets_);
+    const std::size_t lf = room.find('\n');
+    const std::string_view part = room.substr(0, lf == std::string_view::npos ? lf : lf + 1);
     content.remove_prefix(part.size());
     piece(part);
     if (lf != std::string_view::npos) line_ended();
@@ -79,6 +82,7 @@ void HeaderScanner::feed(std::string_view content) {
 }
 
 void HeaderScanner::finish() {
+  if (too_large()) return;
   if (!line_.empty() && !complete_) line_ended();
   field_ended();
 }

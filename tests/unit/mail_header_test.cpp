@@ -178,3 +178,8 @@ TEST_CASE("header: a by clause far out in an endless field is not looked for") {
   CHECK(scanner.received() == 2);
   CHECK(scanner.received_by_us() == 1);
 }
+
+TEST_CASE("header: a first line over the limit that is no field is too large, however it comes") {
+  CHECK(scan(std::string(41, 'a') + "\r\n\r\n", 40).too_large);
+  CHECK_FALSE(scan(std::string(38, 'a') + "\r\n\r\n", 40).too_large);
+}
