@@ -1,0 +1,129 @@
+// Header blocks: the scanner, the digest that a message is known by, and our own trace field.
+#include <tuple>
+
+#include "base/mail/content.h"
+#include "base/mail/digest.h"
+#include "base/mail/trace.h"
+#include "base/text.h"
+#include "tests/fuzz/promise.h"
+#include "tests/fuzz/targets.h"
+
+namespace sallyport::fuzz {
+namespace {
+
+constexpr std::string_view kOurName = "mx.example.test";
+
+class Scanning {
+ public:
+  explicit Scanning(std::uint64_t most) : scanner_(most, std::string(kOurName)) {}
+  void feed(std::string_view piece) { scanner_.feed(piece); }
+  auto result() {
+    scanner_.finish();
+    const auto& s = scanner_;
+    // Of a block that is too large nothing else is promised but that.
+    if (s.too_large())
+      return std::tuple(true, false, false, std::uint64_t{0}, 0, 0, false, std::uint64_t{0});
+    return std::tuple(false, s.complete(), s.absent(), s.malformed_line(), s.received(), s.received_by_us(),
+                      s.identified(), s.octets());
+  }
+  const mail::HeaderScanner& scanner() const { return scanner_; }
+
+ private:
+  mail::HeaderScanner scanner_;
+};
+
+class Digesting {
+ public:
+  void feed(std::string_view piece) { digest_.feed(piece); }
+  std::string result() { return digest_.finish(); }
+
+ private:
+  mail::MessageDigest digest_;
+};
+
+std::string digest_of(std::string_view message) {
+  Digesting digest;
+  digest.feed(message);
+  return digest.result();
+}
+
+// Lines of a message up to the first empty one.
+std::vector<std::string_view> header_lines(std::string_view message) {
+  std::vector<std::string_view> lines;
+  while (!message.empty()) {
+    const std::size_t lf = message.find('\n');
+    std::string_view line = message.substr(0, lf);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty()) break;
+    lines.push_back(line);
+    message.remove_prefix(lf == std::string_view::npos ? message.size() : lf + 1);
+  }
+  return lines;
+}
+
+int count_certain(std::string_view message) {
+  int count = 0;
+  for (const std::string_view line : header_lines(message))
+    count += istarts_with(line, "Received:") ? 1 : 0;
+  return count;
+}
+
+// Nothing in the facts, which strangers choose, can end the field or start another one.
+std::string check_trace(std::string_view strangers) {
+  mail::ReceivedFacts facts;
+  facts.helo = strangers;
+  facts.reverse_name = strangers.substr(0, 60);
+  facts.client = *IpAddress::parse("192.0.2.1");
+  facts.by = kOurName;
+  facts.id = "testid";
+  facts.recipient = strangers;
+  const std::string field = mail::received_field(facts);
+  promise(field.starts_with("Received:") && field.ends_with("\r\n"), "a trace field is a field");
+  std::string_view rest = field;
+  for (bool first = true; !rest.empty(); first = false) {
+    const std::size_t end = rest.find("\r\n");
+    const std::string_view line = rest.substr(0, end);
+    promise(!line.empty() && line.size() <= 998 && line.find_first_of("\r\n\0") == std::string_view::npos,
+            "its lines are lines");
+    promise(first || line.front() == ' ' || line.front() == '\t', "its further lines are folded");
+    rest.remove_prefix(end + 2);
+  }
+  return field;
+}
+
+void check_prepended(const std::string& field, const std::string& message,
+                     const mail::HeaderScanner& before) {
+  Scanning alone(100'000), both(100'000);
+  alone.feed(field);
+  (void)alone.result();
+  promise(alone.scanner().received_by_us() == 1 && !alone.scanner().malformed(), "our own field is seen");
+  if (before.absent() || message.starts_with(' ') || message.starts_with('\t')) return;
+  both.feed(field + message);
+  (void)both.result();
+  promise(both.scanner().received() == before.received() + 1, "one more Received field");
+  promise(both.scanner().received_by_us() == before.received_by_us() + 1, "one more of ours");
+  promise(both.scanner().malformed() == before.malformed(), "it makes no line malformed");
+  const bool usual_name = message.find(':') < 64;  // the digest takes a longer one for no field
+  if (usual_name)
+    promise(digest_of(field + message) == digest_of(message), "a message that has travelled is the same");
+}
+
+}  // namespace
+
+void header(std::string_view input) {
+  const std::size_t choice = take_choice(input, header_letters());
+  const std::string message = spell(input, header_letters());
+  (void)same_however_cut(message, [&] { return Scanning(choice % 2 == 0 ? 100'000 : 40); });
+  (void)same_however_cut(message, [] { return Digesting(); });
+  Scanning whole(100'000);
+  whole.feed(message);
+  (void)whole.result();
+  const auto& scanner = whole.scanner();
+  promise(scanner.received() >= count_certain(message), "no Received field is missed");
+  promise(scanner.received_by_us() <= scanner.received(), "ours are among them");
+  promise(scanner.octets() <= message.size(), "no more octets than there are");
+  promise(scanner.malformed_line() <= header_lines(message).size(), "the line at fault is one of them");
+  check_prepended(check_trace(message), message, scanner);
+}
+
+}  // namespace sallyport::fuzz
