@@ -55,6 +55,16 @@ bool HostState::worth_telling(const std::string& kind, TimePoint now) {
   return true;
 }
 
+std::optional<HopCapabilities> HostState::capabilities() const {
+  const std::lock_guard lock(mutex_);
+  return capabilities_;
+}
+
+void HostState::offered(const HopCapabilities& capabilities) {
+  const std::lock_guard lock(mutex_);
+  capabilities_ = capabilities;
+}
+
 std::shared_ptr<HostState> HostTable::of(const Host& host) {
   const std::lock_guard lock(mutex_);
   auto& state = hosts_[host];

@@ -9,9 +9,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
+#include "proxy/relay/capabilities.h"
 #include "proxy/relay/permits.h"
 #include "proxy/relay/route.h"
 
@@ -37,6 +39,10 @@ class HostState {
   void gave_up();              // the try ended without telling anything about the host
   bool shut(TimePoint now) const;
 
+  // What it offered when a connection was last opened; nothing before the first.
+  std::optional<HopCapabilities> capabilities() const;
+  void offered(const HopCapabilities& capabilities);
+
   // At most once a minute for each kind of trouble; the rest is not worth a line.
   bool worth_telling(const std::string& kind, TimePoint now);
 
@@ -49,6 +55,7 @@ class HostState {
   bool probing_ = false;
   TimePoint shut_until_{};
   std::map<std::string, TimePoint> told_;
+  std::optional<HopCapabilities> capabilities_;
 };
 
 // The hosts of all routes of all configurations so far.

@@ -173,6 +173,7 @@ io::Task<WayResult<>> Opener::prove(Connection& hop) {
 }
 
 void Opener::remember(const HopCapabilities& capabilities) const {
+  host_->offered(capabilities);
   const auto record = capabilities.to_record();
   auto& state = environment_.state();
   if (state.get(kCapabilitiesKind, host_->name()) == record) return;

@@ -27,12 +27,22 @@ class Relay::Impl {
         delivered(environment.state(), environment.clock()),
         recipients(environment, pool, memory) {}
 
-  // The capabilities are put into the state store where the connection is opened.
+  // The capabilities are remembered where the connection is opened.
   io::Task<> learn_one(std::shared_ptr<const Route> route) {
     const auto deadline = environment.now() + route->connect_timeout + route->greeting_timeout;
     auto order = order_for(*route, route->hosts.front(), *environment.ourselves());
     auto hop = co_await pool.borrow(std::move(order), deadline);
     if (hop) co_await pool.hand_back(std::move(*hop), route->idle_timeout);
+  }
+
+  // Asked at every RCPT: the record of an earlier run is read but once.
+  std::optional<HopCapabilities> last_known(const Host& host) {
+    const auto state = environment.hosts().of(host);
+    if (auto known = state->capabilities()) return known;
+    const auto record = environment.state().get(kCapabilitiesKind, state->name());
+    if (!record) return std::nullopt;
+    state->offered(HopCapabilities::from_record(*record));
+    return state->capabilities();
   }
 
   Environment environment;
@@ -77,14 +87,13 @@ io::Task<> Relay::remember_unconfirmed(const Envelope& envelope, store::MessageB
 
 Relay::Capabilities Relay::capabilities(const Route& route) const {
   for (const auto& host : route.hosts) {
-    const auto record = impl_->environment.state().get(kCapabilitiesKind, host.to_string());
-    if (!record) continue;
-    const auto known = HopCapabilities::from_record(*record);
+    const auto known = impl_->last_known(host);
+    if (!known) continue;
     return {.known = true,
-            .smtputf8 = known.smtputf8,
-            .dsn = known.dsn,
-            .eight_bit = known.eight_bit,
-            .size = known.size};
+            .smtputf8 = known->smtputf8,
+            .dsn = known->dsn,
+            .eight_bit = known->eight_bit,
+            .size = known->size};
   }
   return {};
 }

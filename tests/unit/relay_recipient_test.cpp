@@ -1,4 +1,5 @@
 // Recipients: asked of the next hop, remembered, believed only as far as the next hop can be.
+#include "proxy/relay/opening.h"
 #include "tests/unit/relay_bench.h"
 
 namespace sallyport::relay::testing {
@@ -269,6 +270,19 @@ TEST_CASE("nobody waits behind another client that asks too much at once") {
   CHECK(all[2].answer.kind == Kind::exists);
   CHECK(all[2].place == 1);  // the others waited for the end of their patience
   CHECK(all[0].answer.kind == Kind::defer);
+}
+
+TEST_CASE("capabilities of an earlier run count until a connection tells newer ones") {
+  Bench bench;
+  const auto route = bench.current_route();
+  bench.state->put(kCapabilitiesKind, bench.hop.host().to_string(), "SIZE 77\nDSN\n",
+                   bench.clock.wall() + 1h);
+  CHECK(bench.relay.capabilities(*route).size == 77);
+  CHECK(bench.relay.capabilities(*route).dsn);
+  bench.hop.rules.offers = {"SIZE 1000"};
+  bench.loop.run(bench.relay.learn({route}));
+  CHECK(bench.relay.capabilities(*route).size == 1000);
+  CHECK_FALSE(bench.relay.capabilities(*route).dsn);
 }
 
 TEST_CASE("capabilities are remembered for EHLO and RCPT") {
