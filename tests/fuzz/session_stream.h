@@ -5,6 +5,7 @@
 
 #include "base/io/stream.h"
 #include "base/io/tls.h"
+#include "tests/fuzz/promise.h"
 
 namespace sallyport::fuzz {
 
@@ -19,6 +20,12 @@ class MemoryStream : public io::Stream {
     for (const std::string_view part : parts) together += part;
     co_return heard(together);
   }
+  // Now and then only a part goes out at once.
+  Result<std::size_t> write_now(std::string_view bytes) override {
+    const std::size_t part = bytes.size() % 3 == 0 ? some_place_in(bytes) : bytes.size();
+    if (auto taken = heard(std::string(bytes.substr(0, part))); !taken) return taken.error();
+    return part;
+  }
   io::Task<Result<>> start_tls(std::shared_ptr<const io::ServerTls>, TimePoint) override {
     tls_.version = "TLSv1.3";
     co_return Result<void>{};
@@ -28,6 +35,7 @@ class MemoryStream : public io::Stream {
   }
   const io::TlsInfo& tls() const override { return tls_; }
   io::Task<bool> close() override { co_return !broken_; }
+  void hang_up() override { broken_ = true; }
   void abort() override { broken_ = true; }
   void interrupt() override {}
   Endpoint local() const override { return *Endpoint::parse("192.0.2.10:25"); }
