@@ -33,6 +33,17 @@ store::Event trouble_event(const relay::Trouble& trouble) {
   return event;
 }
 
+store::Event left_event(const store::InFlight::Left& left) {
+  store::Event event(left.answered ? "ack_unconfirmed" : "ambiguous");
+  event.text("id", left.id)
+      .text("from", left.sender.empty() ? "<>" : left.sender)
+      .text("route", left.route);
+  event.text("detail", left.answered ? "the gateway ended before the client was known to have read our 250"
+                                     : "the gateway ended before the next hop's answer was known");
+  if (left.answered) event.flag("remembered", false);
+  return event;
+}
+
 }  // namespace
 
 struct Gateway::Core {
@@ -63,12 +74,13 @@ Gateway::~Gateway() { stop(); }
 
 Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSockets& passed) {
   if (auto opened = open_state(settings->state_file); !opened) return opened;
+  open_register(settings->state_file);
   faults::crash_point("start.state");
   relay_ = std::make_unique<relay::Relay>(relay::RelayServices{
       clock_, tasks_, *state_,
       [this](const relay::Trouble& trouble) { events_.write(trouble_event(trouble)); }});
-  services_ =
-      std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_, limits_});
+  services_ = std::make_unique<Services>(
+      Services{clock_, events_, tasks_, files_, passwords_, *relay_, limits_, *in_flight_});
   start_cores(settings->workers);
   auto listeners = open(*settings, passed);
   if (!listeners) return listeners.error();
@@ -88,6 +100,19 @@ Result<> Gateway::open_state(const std::string& file) {
   if (!opened) return opened.error();
   state_ = std::move(*opened);
   return Result<>{};
+}
+
+// What the process before this one could not say any more.
+void Gateway::open_register(const std::string& file) {
+  in_flight_ = store::InFlight::open(file.empty() ? "" : file + ".inflight",
+                                     [this](std::string_view what) { events_.note("error", what); });
+  const auto torn =
+      in_flight_->take_left([this](const store::InFlight::Left& left) { events_.write(left_event(left)); });
+  if (torn > 0) {
+    events_.note("warning", fmt::format("{} messages were in flight when the gateway ended, and what was "
+                                        "noted of them cannot be read: each may arrive twice",
+                                        torn));
+  }
 }
 
 void Gateway::start_cores(int count) {

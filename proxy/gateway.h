@@ -15,6 +15,7 @@
 
 #include "base/io/acceptor.h"
 #include "base/io/event_loop.h"
+#include "base/store/in_flight.h"
 #include "base/store/state_store.h"
 #include "proxy/services.h"
 #include "proxy/session_registry.h"
@@ -59,6 +60,7 @@ class Gateway {
   void on_connection(const OpenListener& listener, std::unique_ptr<io::Stream> stream,
                      const io::Executor& executor);
   Result<> open_state(const std::string& file);
+  void open_register(const std::string& file);
   void start_cores(int count);
   void adopt(std::shared_ptr<const Settings> settings);
   void learn(Duration at_most);
@@ -74,6 +76,7 @@ class Gateway {
   io::WorkerPool passwords_;
   SessionLimits limits_;
   std::unique_ptr<store::StateStore> state_;
+  std::unique_ptr<store::InFlight> in_flight_;
   std::unique_ptr<relay::Relay> relay_;
   std::unique_ptr<Services> services_;
 

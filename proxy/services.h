@@ -7,6 +7,7 @@
 #include "base/io/task.h"
 #include "base/io/worker_pool.h"
 #include "base/store/event_log.h"
+#include "base/store/in_flight.h"
 #include "proxy/relay/relay.h"
 #include "proxy/session_limits.h"
 
@@ -20,6 +21,7 @@ struct Services {
   io::WorkerPool& passwords;
   relay::Relay& relay;
   SessionLimits& limits;
+  store::InFlight& in_flight;
 };
 
 }  // namespace sallyport::proxy

@@ -74,8 +74,12 @@ io::Task<> Session::end() {
     stream_->hang_up();
     co_return;
   }
-  bool heard = co_await stream_->close();
-  if (unconfirmed_ && !heard) co_await not_confirmed();
+  const io::Farewell farewell = co_await stream_->close();
+  if (!unconfirmed_) co_return;
+  if (farewell.spoke)
+    heard_us();
+  else
+    co_await not_confirmed(farewell.acknowledged);
 }
 
 // Whoever said QUIT says nothing more, and waits for nothing but our 221. Under TLS it still waits for our
@@ -229,24 +233,27 @@ io::Task<> Session::on_auth(smtp::Auth command) {
 
 // -- the end of a message, and of the session ----------------------------------------------------------
 
-// After the answer to a message went out: was it heard? If the client's kernel has acknowledged it, it was.
+// After the answer to a message went out: was it heard? Only what the client says next can tell; that its
+// kernel has acknowledged the answer does not mean that anybody has read it.
 io::Task<bool> Session::confirm(bool flushed) {
   if (!transaction_->delivered()) {
     transaction_.reset();
     co_return flushed;
   }
-  if (unconfirmed_) co_await not_confirmed();  // an earlier one, still open
+  if (unconfirmed_) co_await not_confirmed(true);  // an earlier one, still open
   unconfirmed_ = std::move(transaction_);
-  if (!flushed)
-    co_await not_confirmed();
-  else if (stream_->unacknowledged() == 0)
-    unconfirmed_.reset();
+  if (!flushed) co_await not_confirmed(false);
   co_return flushed;
 }
 
-io::Task<> Session::not_confirmed() {
+void Session::heard_us() {
+  unconfirmed_->confirmed();
+  unconfirmed_.reset();
+}
+
+io::Task<> Session::not_confirmed(bool arrived) {
   faults::crash_point("session.before-remembering");
-  co_await unconfirmed_->remember_unconfirmed();
+  co_await unconfirmed_->remember_unconfirmed(arrived);
   faults::crash_point("session.remembered");
   unconfirmed_.reset();
 }

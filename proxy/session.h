@@ -75,7 +75,8 @@ class Session {
   bool client_is_there();
 
   io::Task<bool> confirm(bool flushed);
-  io::Task<> not_confirmed();
+  void heard_us();
+  io::Task<> not_confirmed(bool arrived);
   void end_transaction(const mail::Reply& reply, std::string_view fate);
   void refresh_client();
   smtp::ServerOptions machine_options() const;
@@ -99,7 +100,7 @@ class Session {
   std::string stash_;
 
   std::unique_ptr<Transaction> transaction_;
-  std::unique_ptr<Transaction> unconfirmed_;  // answered 250, not yet acknowledged by the client's kernel
+  std::unique_ptr<Transaction> unconfirmed_;  // answered 250, and the client has not spoken since
   const char* end_ = "closed";                // why the session ended, for its event
   int messages_ = 0;
   bool early_talker_ = false;

@@ -35,13 +35,16 @@ io::Task<bool> Session::receive() {
   if (!bytes) {
     Errc code = bytes.error().code;
     input_ended(bytes.error());
+    const bool gone = code != Errc::timeout && code != Errc::stopped;
+    // Now, before its retry comes.
+    if (unconfirmed_ && gone) co_await not_confirmed(code != Errc::reset && stream_->unacknowledged() == 0);
     co_return code == Errc::timeout || code == Errc::stopped;
   }
   budget_.waited(began, services_.clock.now(), bytes->size());
   input_ = *bytes;
   heard_ = true;
   // Whatever was sent behind our 250 carried its acknowledgement; what was sent before it proves nothing.
-  if (unconfirmed_ && stream_->unacknowledged() == 0) unconfirmed_.reset();
+  if (unconfirmed_ && stream_->unacknowledged() == 0) heard_us();
   co_return true;
 }
 

@@ -65,8 +65,17 @@ Transaction::Transaction(const Settings& settings, Services& services, const Cli
 }
 
 Transaction::~Transaction() {
-  if (!handing_over_) return;
   const NeededMemory needed;
+  try {
+    if (handing_over_) cut_off();
+    if (delivered() && !confirmed_) tell_unconfirmed(false);
+  } catch (const std::exception&) {  // no memory for an event: the next start says it
+    in_flight_.leave();
+  }
+}
+
+void Transaction::cut_off() {
+  if (!dot_sent_) return record({}, "abandoned");
   store::Event event("ambiguous");
   event.text("id", envelope_.id)
       .text("route", route_->name)
@@ -178,11 +187,23 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
   std::string trace = trace_header();
   TimePoint give_up = services_.clock.now() + settings_.timeouts.relay;
+  const auto last_look = [this, &still_there] {
+    if (!still_there()) return false;
+    about_to_send_dot();
+    return true;
+  };
   handing_over_ = true;
-  delivery_ = co_await services_.relay.deliver(
-      route_, envelope_, trace, content_, settings_.policy->role_mailbox, give_up, std::move(still_there));
+  delivery_ = co_await services_.relay.deliver(route_, envelope_, trace, content_,
+                                               settings_.policy->role_mailbox, give_up, last_look);
   handing_over_ = false;
+  if (delivered()) in_flight_.answered();
   co_return delivery_->reply;
+}
+
+// From here on a process that ends leaves a message whose fate nobody knows.
+void Transaction::about_to_send_dot() {
+  dot_sent_ = true;
+  in_flight_ = services_.in_flight.enter(envelope_.id, envelope_.sender.address(), route_->name);
 }
 
 std::string Transaction::trace_header() const {
@@ -202,13 +223,27 @@ std::string Transaction::trace_header() const {
   return mail::received_field(facts);
 }
 
-io::Task<> Transaction::remember_unconfirmed() {
-  // An alarm of fixed words, spared once and not heard of again, may be a new alarm the next time.
-  bool spared = delivery_->host.empty();
-  if (headers_.identified() || !spared)
-    co_await services_.relay.remember_unconfirmed(envelope_, content_, headers_.identified());
+void Transaction::confirmed() {
+  confirmed_ = true;
+  in_flight_.clear();
+}
+
+io::Task<> Transaction::remember_unconfirmed(bool arrived) {
+  // An equal message that nothing identifies may well be a new alarm of fixed words: from a client that got
+  // our answer and only never says QUIT, or that was spared once already.
+  const bool spared = delivery_->host.empty();
+  bool remembered = false;
+  if (headers_.identified() || (!arrived && !spared))
+    remembered = co_await services_.relay.remember_unconfirmed(envelope_, content_, headers_.identified());
+  tell_unconfirmed(remembered);
+  confirmed();
+}
+
+void Transaction::tell_unconfirmed(bool remembered) {
   store::Event event("ack_unconfirmed");
-  event.text("id", envelope_.id).text("from", envelope_.sender.address());
+  event.text("id", envelope_.id)
+      .text("from", envelope_.sender.is_null() ? "<>" : envelope_.sender.address())
+      .flag("remembered", remembered);
   services_.events.write(event);
 }
 

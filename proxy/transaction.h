@@ -12,6 +12,7 @@
 #include "base/io/stream.h"
 #include "base/mail/content.h"
 #include "base/mail/trace.h"
+#include "base/store/in_flight.h"
 #include "base/store/message_buffer.h"
 #include "policy/recipient.h"
 #include "proxy/relay/relay.h"
@@ -34,7 +35,8 @@ class Transaction {
  public:
   Transaction(const Settings& settings, Services& services, const ClientView& client, std::string id,
               smtp::Mail mail);
-  // One that is destroyed while the next hop has it (shutdown) says so: nobody can know its fate.
+  // Says what a second copy would be explained by, if it is destroyed (shutdown) while the next hop may
+  // have the message, or before the client is known to have read our 250.
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
@@ -50,8 +52,10 @@ class Transaction {
   // The whole message is there: judged, then handed to the next hop.
   io::Task<mail::Reply> finish(std::function<bool()> still_there);
 
-  // Delivered by us, but the client may never have seen our 250: its retry must not be delivered again.
-  io::Task<> remember_unconfirmed();
+  // After our 250: the client has read it, or may never have, and then its retry must not be delivered
+  // again. `arrived`: its kernel has the 250, so it probably has read it.
+  void confirmed();
+  io::Task<> remember_unconfirmed(bool arrived);
   bool delivered() const { return delivery_ && delivery_->fate == relay::Fate::delivered; }
 
   // Writes the one event of this message: `reply` is the last word the client got (code 0: none).
@@ -74,6 +78,9 @@ class Transaction {
                             std::shared_ptr<const relay::Route> route);
   std::optional<mail::Reply> header_refusal() const;
   std::string trace_header() const;
+  void about_to_send_dot();
+  void cut_off();
+  void tell_unconfirmed(bool remembered);
   void record_recipients(store::Event& event) const;
 
   const Settings& settings_;
@@ -86,7 +93,10 @@ class Transaction {
   mail::HeaderScanner headers_;
   store::MessageBuffer content_;
   std::optional<relay::Delivery> delivery_;
+  store::InFlight::Entry in_flight_;
   bool handing_over_ = false;
+  bool dot_sent_ = false;
+  bool confirmed_ = false;
 };
 
 }  // namespace sallyport::proxy

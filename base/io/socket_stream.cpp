@@ -57,7 +57,7 @@ Attempt try_send(int descriptor, const Gather& gather) {
 // Reads and drops until the peer's FIN or a cap; whatever TLS says in it no longer matters.
 class Drain {
  public:
-  explicit Drain(int descriptor) : descriptor_(descriptor) {}
+  Drain(int descriptor, std::size_t& drained) : descriptor_(descriptor), drained_(drained) {}
 
   Attempt operator()() {
     while (drained_ < kDrain) {
@@ -70,7 +70,7 @@ class Drain {
 
  private:
   int descriptor_;
-  std::size_t drained_ = 0;
+  std::size_t& drained_;
 };
 
 // What the kernel knows of the connection besides the bytes that are there to read.
@@ -185,14 +185,16 @@ const TlsInfo& SocketStream::tls() const {
   return tls_ ? tls_->info() : clear;
 }
 
-Task<bool> SocketStream::close() {
+Task<Farewell> SocketStream::close() {
   const TimePoint deadline = std::chrono::steady_clock::now() + kCloseTime;
   if (tls_) (void)co_await socket_.drive([this] { return tls_->shutdown(); }, deadline);
   ::shutdown(socket_.descriptor(), SHUT_WR);
-  (void)co_await socket_.drive(Drain(socket_.descriptor()), deadline);
-  const bool heard = unacknowledged() == 0;
+  std::size_t drained = 0;
+  (void)co_await socket_.drive(Drain(socket_.descriptor(), drained), deadline);
+  // Under TLS what came may have been the goodbye of a library, which proves nothing of its program.
+  const bool acknowledged = unacknowledged() == 0;
   socket_.close();
-  co_return heard;
+  co_return Farewell{.acknowledged = acknowledged, .spoke = acknowledged && drained > 0 && !tls_};
 }
 
 std::size_t SocketStream::unacknowledged() const {

@@ -30,7 +30,7 @@ class SocketStream final : public Stream {
   Task<Result<>> start_tls(std::shared_ptr<const ClientTls> tls, std::string host,
                            TimePoint deadline) override;
   const TlsInfo& tls() const override;
-  Task<bool> close() override;
+  Task<Farewell> close() override;
   void hang_up() override { socket_.close(); }
   void abort() override { socket_.abort(); }
   void interrupt() override { socket_.interrupt(); }

@@ -34,6 +34,12 @@ struct TlsInfo {
                                  // private CA, of a server by Verify::name
 };
 
+// What the end of a connection told of the peer.
+struct Farewell {
+  bool acknowledged = false;  // its kernel has everything that was written
+  bool spoke = false;         // and it said something more, in clear
+};
+
 enum class Presence {
   here,    // the connection stands (there may be unread input)
   closed,  // the peer shut its side: no more input will come
@@ -73,8 +79,7 @@ class Stream {
 
   // Says goodbye so that the last reply arrives: close_notify, shutdown of our side, then unread input
   // is drained for at most two seconds (closing over unread input would reset the connection).
-  // Returns whether the peer's kernel has acknowledged everything that was written.
-  virtual Task<bool> close() = 0;
+  virtual Task<Farewell> close() = 0;
   // Closes at once, for a peer that has said goodbye itself: nothing of what was written is lost unless
   // it speaks again.
   virtual void hang_up() = 0;

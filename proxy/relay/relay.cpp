@@ -74,15 +74,16 @@ io::Task<Delivery> Relay::deliver(std::shared_ptr<const Route> route, const Enve
   co_return co_await handover.run();
 }
 
-io::Task<> Relay::remember_unconfirmed(const Envelope& envelope, store::MessageBuffer& content,
-                                       bool identified) {
+io::Task<bool> Relay::remember_unconfirmed(const Envelope& envelope, store::MessageBuffer& content,
+                                           bool identified) {
   const auto digest = co_await digest_of(content);
-  if (!digest) co_return;
+  if (!digest) co_return false;
   std::vector<mail::Path> recipients;
   for (const auto& recipient : envelope.recipients) recipients.push_back(recipient.path);
   // A state store that cannot write reports itself.
   const auto kept = identified ? DeliveredMemory::kKept : kKeptWithoutIdentity;
-  (void)co_await impl_->delivered.remember(envelope.sender, recipients, *digest, kept);
+  const auto kept_safe = co_await impl_->delivered.remember(envelope.sender, recipients, *digest, kept);
+  co_return kept_safe.has_value();
 }
 
 Relay::Capabilities Relay::capabilities(const Route& route) const {

@@ -107,10 +107,11 @@ class Relay {
                              std::string role_mailbox, TimePoint give_up,
                              std::function<bool()> still_there);
 
-  // A 250 that the client never saw: the retry must not deliver again. Durable when it returns.
+  // A 250 that the client never saw: the retry must not deliver again. True: that is on disk.
   // `identified`: the message has a Message-ID or a Date; without one an equal message may well be another,
   // and is spared for half an hour only.
-  io::Task<> remember_unconfirmed(const Envelope& envelope, store::MessageBuffer& content, bool identified);
+  io::Task<bool> remember_unconfirmed(const Envelope& envelope, store::MessageBuffer& content,
+                                      bool identified);
 
   // What all routes can do, for EHLO: as last known. SMTPUTF8 if any route has it, DSN only if all.
   struct Offers {

@@ -45,6 +45,7 @@ struct World {
   std::unique_ptr<store::StateStore> state;
   relay::Relay relay;
   proxy::SessionLimits limits;
+  store::InFlight in_flight;  // holds nothing
   proxy::Services services;
   proxy::ListenerSettings listener;
   std::shared_ptr<proxy::Settings> settings = std::make_shared<proxy::Settings>();
@@ -71,7 +72,7 @@ World::World(std::size_t choice)
       state(*store::StateStore::open("", system_clock(), [](std::string_view) {})),
       relay({system_clock(), process.tasks, *state, [](const relay::Trouble&) {}}),
       services{system_clock(),    process.events, process.tasks, process.files,
-               process.passwords, relay,          limits} {
+               process.passwords, relay,          limits,        in_flight} {
   auto policy = std::make_shared<policy::Settings>();
   policy->hostname = "mx.example.test";
   policy->domains.add("example.test", "r");

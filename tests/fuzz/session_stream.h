@@ -34,7 +34,9 @@ class MemoryStream : public io::Stream {
     co_return fail(Errc::tls, "no TLS here");
   }
   const io::TlsInfo& tls() const override { return tls_; }
-  io::Task<bool> close() override { co_return !broken_; }
+  io::Task<io::Farewell> close() override {
+    co_return io::Farewell{.acknowledged = !broken_, .spoke = false};
+  }
   void hang_up() override { broken_ = true; }
   void abort() override { broken_ = true; }
   void interrupt() override {}

@@ -34,7 +34,7 @@ class ScriptedStream final : public io::Stream {
   }
   const io::TlsInfo& tls() const override { return tls_; }
   Result<std::size_t> write_now(std::string_view) override { return std::size_t{0}; }
-  io::Task<bool> close() override { co_return true; }
+  io::Task<io::Farewell> close() override { co_return io::Farewell{}; }
   void hang_up() override {}
   void abort() override {}
   void interrupt() override {}
