@@ -11,6 +11,11 @@ std::string_view between(const char* from, const char* to) {
   return {from, static_cast<std::size_t>(to - from)};
 }
 
+// A line that is too long is clumsy; a wrong line end may be an attack, and must not hide behind one.
+void keep_fault(ContentFault& kept, ContentFault found) {
+  if (kept == ContentFault::none || kept == ContentFault::line_too_long) kept = found;
+}
+
 bool is_crlf(const char* at, const char* end) { return end - at >= 2 && at[0] == '\r' && at[1] == '\n'; }
 
 }  // namespace
@@ -112,9 +117,7 @@ void DataDecoder::keep(std::string_view content, std::string& out) const {
   if (fault_ == ContentFault::none) out += content;
 }
 
-void DataDecoder::found(ContentFault fault) {
-  if (fault_ == ContentFault::none) fault_ = fault;
-}
+void DataDecoder::found(ContentFault fault) { keep_fault(fault_, fault); }
 
 // -- ContentWatch ---------------------------------------------------------------------------------
 
@@ -149,9 +152,7 @@ void ContentWatch::finish() {
   if (after_cr_) found(ContentFault::bare_cr);
 }
 
-void ContentWatch::found(ContentFault fault) {
-  if (fault_ == ContentFault::none) fault_ = fault;
-}
+void ContentWatch::found(ContentFault fault) { keep_fault(fault_, fault); }
 
 // -- DotEncoder -----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@
 
 namespace sallyport::mail {
 
-// What makes content unfit to be passed on; the first fault found stays.
+// What makes content unfit to be passed on. The first found stays, but any other outweighs line_too_long.
 enum class ContentFault { none, bare_cr, bare_lf, nul, line_too_long };
 
 // Undoes RFC 5321 4.5.2 (dot-stuffing) and finds the end of DATA. After a fault it still looks only for

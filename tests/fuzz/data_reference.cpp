@@ -8,7 +8,7 @@ ReadData read_data(std::string_view bytes, std::uint64_t max_line, bool normaliz
   ReadData read;
   std::uint64_t line = 0;
   const auto found = [&](ContentFault fault) {
-    if (read.fault == ContentFault::none) read.fault = fault;
+    if (read.fault == ContentFault::none || read.fault == ContentFault::line_too_long) read.fault = fault;
   };
   const auto bare = [&](ContentFault fault) {
     if (!normalize) return found(fault);

@@ -221,6 +221,12 @@ TEST_CASE("decoder: the first fault stays") {
   CHECK(decode("a\n\r\n.\r\n").fault == bare_lf);
 }
 
+TEST_CASE("P01: a wrong line end does not hide behind a line that is too long") {
+  CHECK(decode("12345678901\r\na\n.\r\n\r\n.\r\n", false, 10).fault == bare_lf);
+  CHECK(decode("a\n12345678901\r\n.\r\n", false, 10).fault == bare_lf);
+  CHECK(watched("12345678901\r\na\rb\r\n", 10) == bare_cr);
+}
+
 TEST_CASE("P03: after a fault the true end is found again") {
   // CR LF begins a line whatever stood before it; nothing else does.
   CHECK(decode("a\r\r\n.\r\nX").rest == "X");
