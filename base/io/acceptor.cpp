@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -55,7 +56,10 @@ class Episode {
 class SocketListener final : public Listener {
  public:
   SocketListener(const Executor& executor, Descriptor descriptor)
-      : socket_(executor, std::move(descriptor)), wake_(executor) {}
+      : socket_(executor, std::move(descriptor)), wake_(executor) {
+    const int on = 1;  // inherited by every connection
+    setsockopt(socket_.descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
 
   Endpoint local() const override { return local_endpoint(socket_.descriptor()); }
 
@@ -79,9 +83,14 @@ class SocketListener final : public Listener {
   }
 
  private:
+  struct Accepted {
+    Descriptor descriptor;
+    SocketAddress peer;
+  };
+
   Task<> accept_one(Episode& episode, const Place& place, const OnConnection& on_connection,
                     const OnTrouble& on_trouble) {
-    Descriptor accepted;
+    Accepted accepted;
     auto done =
         co_await socket_.drive([this, &accepted] { return try_accept(accepted); }, TimePoint::max());
     if (done) done = hand_over(std::move(accepted), place, on_connection);
@@ -93,24 +102,25 @@ class SocketListener final : public Listener {
     }
   }
 
-  Attempt try_accept(Descriptor& accepted) {
-    Descriptor descriptor(::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  Attempt try_accept(Accepted& accepted) {
+    SocketAddress peer;
+    Descriptor descriptor(
+        ::accept4(socket_.descriptor(), peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!descriptor && errno == EAGAIN) return Attempt::needs_input();
     if (!descriptor) return Attempt::failed(stream_error("accept", errno));
     if (cuts_into_reserve(descriptor.get())) {
       return Attempt::failed(fail(Errc::no_space, "accept: only the reserve of descriptors is left"));
     }
-    accepted = std::move(descriptor);
+    accepted = {std::move(descriptor), peer};
     return Attempt::done();
   }
 
   // Exhausted memory costs this connection, never the listener.
-  Result<std::size_t> hand_over(Descriptor accepted, const Place& place,
+  Result<std::size_t> hand_over(Accepted accepted, const Place& place,
                                 const OnConnection& on_connection) try {
-    const Endpoint peer = peer_endpoint(accepted.get());
-    if (peer == Endpoint{}) return std::size_t{0};  // reset before we came to it
+    const Endpoint peer = from_socket_address(accepted.peer);
     const Executor executor = place(peer);
-    on_connection(std::make_unique<SocketStream>(executor, std::move(accepted)), executor);
+    on_connection(std::make_unique<SocketStream>(executor, std::move(accepted.descriptor), peer), executor);
     return std::size_t{0};
   } catch (const std::exception& error) {
     return fail(Errc::no_space, std::string("accept: ") + error.what());

@@ -68,7 +68,7 @@ Task<Result<std::unique_ptr<Stream>>> connect(Endpoint to, ConnectOptions option
   Socket& socket = stream->socket();
   auto connected = co_await socket.drive(Connecting(socket.descriptor(), to), options.deadline);
   if (!connected) co_return std::move(connected.error());
-  stream->learn_endpoints();
+  stream->learn_peer();
   co_return std::unique_ptr<Stream>(std::move(stream));
 }
 

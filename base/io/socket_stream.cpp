@@ -91,15 +91,17 @@ SocketStream::SocketStream(const Executor& executor, Descriptor descriptor)
     : socket_(executor, std::move(descriptor)) {
   const int on = 1;
   setsockopt(socket_.descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  learn_endpoints();
+  learn_peer();
 }
+
+SocketStream::SocketStream(const Executor& executor, Descriptor descriptor, const Endpoint& peer)
+    : socket_(executor, std::move(descriptor)), peer_(peer) {}
 
 SocketStream::~SocketStream() = default;
 
-void SocketStream::learn_endpoints() {
-  local_ = local_endpoint(socket_.descriptor());
-  peer_ = peer_endpoint(socket_.descriptor());
-}
+Endpoint SocketStream::local() const { return local_endpoint(socket_.descriptor()); }
+
+void SocketStream::learn_peer() { peer_ = peer_endpoint(socket_.descriptor()); }
 
 Attempt SocketStream::try_read(std::span<char> into) {
   return tls_ ? tls_->read(into) : try_receive(socket_.descriptor(), into);

@@ -19,6 +19,8 @@ class TlsSession;
 class SocketStream final : public Stream {
  public:
   SocketStream(const Executor& executor, Descriptor descriptor);
+  // One that was accepted: its peer is known, its options (TCP_NODELAY) are those of the listening socket.
+  SocketStream(const Executor& executor, Descriptor descriptor, const Endpoint& peer);
   ~SocketStream() override;
 
   Task<Result<std::string_view>> read(TimePoint deadline, std::size_t at_most = kScratch) override;
@@ -34,13 +36,13 @@ class SocketStream final : public Stream {
   void hang_up() override { socket_.close(); }
   void abort() override { socket_.abort(); }
   void interrupt() override { socket_.interrupt(); }
-  Endpoint local() const override { return local_; }
+  Endpoint local() const override;
   Endpoint peer() const override { return peer_; }
   std::size_t unacknowledged() const override;
 
-  // For connect(): the socket before it is connected, and what is known once it is.
+  // For connect(): the socket before it is connected, and who the peer is once it is.
   Socket& socket() { return socket_; }
-  void learn_endpoints();
+  void learn_peer();
 
  private:
   Attempt try_read(std::span<char> into);
@@ -51,7 +53,6 @@ class SocketStream final : public Stream {
   Socket socket_;
   std::unique_ptr<TlsSession> tls_;
   bool drained_ = false;  // the last read took all there was: the next one waits first
-  Endpoint local_;
   Endpoint peer_;
 };
 

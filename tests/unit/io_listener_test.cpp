@@ -1,4 +1,6 @@
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 
 #include <thread>
@@ -103,6 +105,22 @@ TEST_CASE("a listener hands each connection over, placed by its peer") {
     CHECK(desk.executors.at(0) == executor);
     CHECK((co_await client->write("hi", soon())).has_value());
     CHECK(*co_await read_bytes(*desk.streams[0], 2) == "hi");
+    co_await desk.shut();
+  });
+}
+
+TEST_CASE("an accepted connection sends at once what it writes") {
+  on_loop(+[](const Executor& executor) -> Task<> {
+    Desk desk(executor);
+    desk.open([&](const Endpoint&) { return executor; });
+    const auto client = co_await call(desk);
+    CHECK(co_await desk.arrived.wait(soon()));
+    int no_delay = 0;
+    socklen_t length = sizeof no_delay;
+    const int descriptor = dynamic_cast<SocketStream&>(*desk.streams.at(0)).socket().descriptor();
+    REQUIRE(getsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &no_delay, &length) == 0);
+    CHECK(no_delay != 0);
+    CHECK(desk.streams.at(0)->local() == client->peer());
     co_await desk.shut();
   });
 }
