@@ -12,43 +12,34 @@ constexpr std::size_t max_reply = 65'536;
 constexpr std::size_t max_lines = 100;
 constexpr std::size_t max_text = 1000;  // of one parsed line
 
-std::string as_wire_text(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (is_control(c) || !is_ascii(c)) c = '?';
-  return out;
+// What could end the line, or is not ASCII, becomes '?'.
+void append_wire_text(std::string& out, std::string_view text) {
+  const auto before = static_cast<std::ptrdiff_t>(out.size());
+  out += text;
+  std::replace_if(
+      out.begin() + before, out.end(), [](char c) { return is_control(c) || !is_ascii(c); }, '?');
 }
 
 // Takes one line of at most `width` octets off `text`: up to a LF, else broken at a space.
-std::string take_line(std::string_view& text, std::size_t width) {
+std::string_view take_line(std::string_view& text, std::size_t width) {
   const std::string_view line = text.substr(0, text.find('\n'));
   if (line.size() <= width) {
     text.remove_prefix(std::min(line.size() + 1, text.size()));
-    return as_wire_text(line);
+    return line;
   }
   const std::size_t space = line.rfind(' ', width);
   const bool at_space = space != std::string_view::npos && space != 0;
   const std::size_t size = at_space ? space : width;
   text.remove_prefix(at_space ? size + 1 : size);
-  return as_wire_text(line.substr(0, size));
-}
-
-std::vector<std::string> wrap(std::string_view text, std::size_t width) {
-  std::vector<std::string> lines;
-  do lines.push_back(take_line(text, width));
-  while (!text.empty());
-  return lines;
-}
-
-std::string with_space(std::string prefix, std::string_view text) {
-  if (!text.empty()) prefix.append(" ").append(text);
-  return prefix;
+  return line.substr(0, size);
 }
 
 }  // namespace
 
 std::string EnhancedCode::to_string() const {
-  return std::to_string(klass) + '.' + std::to_string(subject) + '.' + std::to_string(detail);
+  std::string out = std::to_string(klass);
+  for (const int part : {subject, detail}) out.append(1, '.').append(std::to_string(part));
+  return out;
 }
 
 Reply reply(int code, EnhancedCode enhanced, std::string text) {
@@ -58,21 +49,28 @@ Reply reply(int code, EnhancedCode enhanced, std::string text) {
 std::string Reply::wire(std::string_view id) const {
   const std::string number = std::to_string(code);
   const std::string status = enhanced ? enhanced.to_string() : std::string();
-  const bool shows_id = with_id && !id.empty() && (transient() || permanent());
-  const std::string ending = shows_id ? "; id " + as_wire_text(id) : std::string();
+  std::string ending_id;
+  if (with_id && !id.empty() && (transient() || permanent()))
+    append_wire_text(ending_id.append("; id "), id);
   // "550-5.7.1 " in front, CRLF behind; room for the ending on every line, for each may be the last.
-  const std::size_t taken = number.size() + 1 + status.size() + 1 + ending.size() + 2;
-  std::vector<std::string> lines = wrap(text, max_line - std::min(taken, max_line - 1));
-  if (shows_id) lines.back() += lines.back().empty() ? ending.substr(2) : ending;
+  const std::size_t taken = number.size() + 1 + status.size() + 1 + ending_id.size() + 2;
+  const std::size_t width = max_line - std::min(taken, max_line - 1);
   std::string out;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::string rest = status.empty() ? lines[i] : with_space(status, lines[i]);
-    const bool last = i + 1 == lines.size();
+  out.reserve(taken + text.size());
+  std::string_view rest = text;
+  do {
+    const std::string_view line = take_line(rest, width);
+    const bool last = rest.empty();
+    std::string_view ending = last ? std::string_view(ending_id) : std::string_view();
+    if (line.empty() && !ending.empty()) ending.remove_prefix(2);
+    const bool wordless = line.empty() && ending.empty();
     out += number;
-    if (!last || !rest.empty()) out += last ? ' ' : '-';
-    out += rest;
-    out += "\r\n";
-  }
+    if (!last || !wordless || !status.empty()) out += last ? ' ' : '-';
+    out += status;
+    if (!wordless && !status.empty()) out += ' ';
+    append_wire_text(out, line);
+    out.append(ending).append("\r\n");
+  } while (!rest.empty());
   return out;
 }
 
