@@ -55,8 +55,9 @@ bool IpAddress::is_loopback() const {
 bool IpAddress::is_unspecified() const { return *this == IpAddress() || *this == v4(0); }
 
 std::string IpAddress::to_string() const {
+  // inet_ntop prints it by snprintf, which costs three times as much.
+  if (is_v4()) return fmt::format("{}.{}.{}.{}", bytes_[12], bytes_[13], bytes_[14], bytes_[15]);
   char text[INET6_ADDRSTRLEN];
-  if (is_v4()) return inet_ntop(AF_INET, bytes_.data() + 12, text, sizeof text);
   return inet_ntop(AF_INET6, bytes_.data(), text, sizeof text);
 }
 
