@@ -72,6 +72,7 @@ io::Task<Result<>> Connection::exchange(const std::vector<std::string>& lines,
                                         std::vector<mail::Reply>& replies,
                                         std::function<TimePoint()> deadline) {
   const std::size_t batch = capabilities_.pipelining ? kBatch : 1;
+  replies.reserve(replies.size() + lines.size());
   for (std::size_t from = 0; from < lines.size(); from += batch) {
     const auto count = std::min(batch, lines.size() - from);
     std::string together;

@@ -67,6 +67,7 @@ bool Exchange::needs_smtputf8() const {
 
 Result<std::vector<std::string>> Exchange::commands() const {
   std::vector<std::string> lines;
+  lines.reserve(slots_.size() + 2);  // MAIL, and DATA perhaps
   const auto& envelope = message_.envelope;
   auto mail = mail_command(envelope.sender, envelope.parameters, message_.size(), hop_.capabilities());
   if (!mail) return mail.error();
