@@ -175,6 +175,23 @@ void DotEncoder::feed(std::string_view content, std::string& out) {
   }
 }
 
+bool DotEncoder::passes(std::string_view content) {
+  if (content.empty()) return true;
+  const bool joins = after_cr_ || content.front() == '\n' || (line_start_ && content.front() == '.');
+  if (joins || content.back() == '\r') return false;
+  // One pass without a branch: compilers make vector code of it.
+  unsigned char changed = 0;
+  for (std::size_t i = 1; i < content.size(); ++i) {
+    const char before = content[i - 1];
+    const char here = content[i];
+    changed |= static_cast<unsigned char>((before == '\r') ^ (here == '\n'));
+    changed |= static_cast<unsigned char>((before == '\n') & (here == '.'));
+  }
+  if (changed != 0) return false;
+  line_start_ = content.back() == '\n';
+  return true;
+}
+
 void DotEncoder::line_octet(char c, std::string& out) {
   if (c == '\n') return end_line(out);
   after_cr_ = c == '\r';

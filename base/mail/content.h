@@ -77,6 +77,9 @@ class ContentWatch {
 class DotEncoder {
  public:
   void feed(std::string_view content, std::string& out);
+  // Whether `content` goes out as it is, with every line end whole and no line that begins with a dot. Then
+  // it counts as fed, and need not be copied.
+  bool passes(std::string_view content);
   void finish(std::string& out);  // a missing last CRLF, then ".\r\n"
 
  private:

@@ -90,6 +90,8 @@ class Exchange {
   io::Task<Step> push();
   io::Task<Step> push_last(const std::function<bool()>& still_there);
   void frame(std::string_view content);
+  std::size_t unwritten() const { return out_.size() + as_it_is_.size(); }
+  io::Task<Result<>> write_out();
   int answers_due() const { return hop_.lmtp() ? static_cast<int>(accepted_.size()) : 1; }
 
   Connection& hop_;
@@ -101,7 +103,11 @@ class Exchange {
   bool content_begun_ = false;
   std::optional<mail::Reply> data_reply_;
   mail::DotEncoder dots_;
-  std::string out_;  // framed and not yet written
+  // Framed and not yet written, in this order. `as_it_is_` lies in the message's buffer, and is written
+  // before that is asked for another piece.
+  std::string out_;
+  std::string_view as_it_is_;
+  std::string end_;
 };
 
 }  // namespace sallyport::relay

@@ -8,6 +8,7 @@ namespace {
 
 // What is written at once. Also how much at most follows the last look at client and next hop.
 constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::size_t kLittle = 2 * 1024;
 
 }  // namespace
 
@@ -32,19 +33,24 @@ io::Task<Step> Exchange::send_content(const std::function<bool()>& still_there) 
   if (hop_.capabilities().chunking) out_ = "BDAT " + std::to_string(message_.size()) + " LAST\r\n";
   frame(message_.trace);
   if (auto framed = co_await frame_content(); !framed) co_return framed;
-  if (!hop_.capabilities().chunking) dots_.finish(out_);
+  if (!hop_.capabilities().chunking) dots_.finish(end_);
   co_return co_await push_last(still_there);
 }
 
+// Little is copied, so that it goes out in one piece with what stands before it; the rest stays where it
+// is.
 void Exchange::frame(std::string_view content) {
-  if (hop_.capabilities().chunking) {
+  const bool unchanged = hop_.capabilities().chunking || dots_.passes(content);
+  if (unchanged && content.size() > kLittle) {
+    as_it_is_ = content;
+  } else if (unchanged) {
     out_ += content;
   } else {
     dots_.feed(content, out_);
   }
 }
 
-// All of the content into `out_`, which is written whenever it holds a chunk and more is to come.
+// All of the content, which is written whenever there is a chunk of it and more is to come.
 io::Task<Step> Exchange::frame_content() {
   for (std::uint64_t offset = 0; offset < message_.content.size();) {
     const auto piece = co_await message_.content.piece(offset);
@@ -53,7 +59,7 @@ io::Task<Step> Exchange::frame_content() {
                      piece.error().detail);
     }
     for (auto rest = *piece; !rest.empty();) {
-      if (out_.size() >= kChunk) {
+      if (unwritten() >= kChunk || !as_it_is_.empty()) {
         if (auto pushed = co_await push(); !pushed) co_return pushed;
       }
       const auto chunk = rest.substr(0, kChunk);
@@ -61,6 +67,8 @@ io::Task<Step> Exchange::frame_content() {
       rest.remove_prefix(chunk.size());
     }
     offset += piece->size();
+    if (as_it_is_.empty() || offset >= message_.content.size()) continue;
+    if (auto pushed = co_await push(); !pushed) co_return pushed;
   }
   co_return Step{};
 }
@@ -77,11 +85,17 @@ io::Task<Step> Exchange::look_aside() {
   co_return stop(Fate::deferred, way_reply(Way::lost), "connection lost in the middle of the message");
 }
 
+io::Task<Result<>> Exchange::write_out() {
+  const std::string_view parts[] = {out_, as_it_is_, end_};
+  auto written = co_await hop_.write(parts, patience_.for_command());
+  out_.clear();
+  as_it_is_ = {};
+  co_return written;
+}
+
 io::Task<Step> Exchange::push() {
   if (auto looked = co_await look_aside(); !looked) co_return looked;
-  const std::string_view parts[] = {out_};
-  const auto written = co_await hop_.write(parts, patience_.for_command());
-  out_.clear();
+  const auto written = co_await write_out();
   faults::crash_point("relay.content");
   if (written) co_return Step{};
   // A next hop that closes has often said why.
@@ -96,8 +110,7 @@ io::Task<Step> Exchange::push_last(const std::function<bool()>& still_there) {
   if (still_there && !still_there()) co_return stop(Fate::client_gone, way_reply(Way::lost));
   faults::crash_point("relay.before-dot");
   hop_.owe(answers_due());
-  const std::string_view parts[] = {out_};
-  const auto written = co_await hop_.write(parts, patience_.for_command());
+  const auto written = co_await write_out();
   faults::crash_point("relay.dot");
   if (written) co_return Step{};
   mail::Reply reply;

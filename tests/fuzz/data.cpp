@@ -44,7 +44,12 @@ class Watching {
 
 class Encoding {
  public:
-  void feed(std::string_view piece) { encoder_.feed(piece, out_); }
+  void feed(std::string_view piece) {
+    if (encoder_.passes(piece))
+      out_ += piece;
+    else
+      encoder_.feed(piece, out_);
+  }
   std::string result() {
     encoder_.finish(out_);
     return out_;

@@ -23,7 +23,7 @@ class ScriptedStream final : public io::Stream {
   }
   io::Task<Result<>> write(std::span<const std::string_view> parts, TimePoint deadline) override {
     deadlines_.push_back(deadline);
-    if (parts.front().ends_with("\r\n.\r\n")) co_return fail(Errc::timeout, "stuck");
+    if (parts.back().ends_with(".\r\n")) co_return fail(Errc::timeout, "stuck");
     co_return Result<void>{};
   }
   io::Task<Result<>> start_tls(std::shared_ptr<const io::ServerTls>, TimePoint) override {
