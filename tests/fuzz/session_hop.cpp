@@ -161,7 +161,9 @@ class HopStream final : public MemoryStream {
   // RFC 2033 4.2: an answer for each recipient.
   void store_each() {
     for (const std::string& recipient : now_.recipients) {
-      const char letter = closed_ ? '9' : next_letter();
+      char letter = closed_ ? '9' : next_letter();
+      if (letter == '&')
+        letter = '1';  // one answer too many would be the next recipient's: nobody can know
       Stored one{now_.sender, {recipient}, now_.content, answer("250 2.0.0 stored", letter)};
       if (one.confirmed || letter == '2') world_->stored.push_back(std::move(one));
     }
