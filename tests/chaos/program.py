@@ -4,7 +4,6 @@ with one log of events that goes on through all its lives.
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -15,14 +14,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from harness import certificates  # noqa: E402
 from harness.gateway import base_config, merged  # noqa: E402
+from harness.parent import die_with_parent  # noqa: E402
 from harness.ports import free_port  # noqa: E402
 
 START_LIMIT = 60  # seconds: a safety net, not a judgement
-
-
-def die_with_parent():
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Program:

@@ -9,7 +9,6 @@ a process of its own, once, with a time limit; nothing is retried.
 
 import argparse
 import contextlib
-import ctypes
 import faulthandler
 import fnmatch
 import importlib
@@ -28,6 +27,7 @@ sys.path.insert(0, HERE)
 
 from harness.case import Case  # noqa: E402
 from harness.outcome import Skip, patience  # noqa: E402
+from harness.parent import die_with_parent  # noqa: E402
 
 LIMIT = 60  # seconds a test may take, unless it says otherwise by an attribute `limit`
 
@@ -69,12 +69,6 @@ def chosen(tests, patterns, build):
 # -- in the process of one test -----------------------------------------------------------------------
 
 
-def outlive_nobody():
-    """A test dies with its runner, and the servers it starts die with the test's session."""
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def attempt(name, function, case):
     try:
         function(case)
@@ -94,7 +88,8 @@ def attempt(name, function, case):
 
 def run_in_child(name, function, binary, directory, report):
     os.setsid()
-    outlive_nobody()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    die_with_parent()
     faulthandler.enable()
     case = Case(name, binary, directory)
 
@@ -154,9 +149,10 @@ class Runner:
         self.options, self.root = options, root
         self.counts = {PASSED: 0, FAILED: 0, SKIPPED: 0}
         self.failed = []
+        self.running = {}  # by the pidfd of its process
 
     def run(self, tests, names):
-        queue, running = list(names), {}
+        queue, running = list(names), self.running
         with selectors.DefaultSelector() as selector:
             while queue or running:
                 while queue and len(running) < self.options.jobs:
@@ -180,6 +176,13 @@ class Runner:
             print("    " + text.replace("\n", "\n    "), flush=True)
         if result != FAILED or not self.options.keep:
             shutil.rmtree(test.directory, ignore_errors=True)
+
+    def ended(self, *_):
+        """SIGTERM, as from timeout(1): what was under way hung, or was slow."""
+        now = time.monotonic()
+        under_way = [f"{test.name} ({now - test.began:.0f} s)" for test in self.running.values()]
+        print("ended while these ran:", ", ".join(under_way), flush=True)
+        sys.exit(143)
 
 
 def parse_arguments():
@@ -212,6 +215,7 @@ def main():
         os.environ["SALLYPORT_TEST_WORKERS"] = str(options.workers)
     os.environ["SALLYPORT_TEST_CERTIFICATES"] = os.path.join(root, "certificates")
     runner = Runner(options, root)
+    signal.signal(signal.SIGTERM, runner.ended)
     try:
         runner.run(tests, names)
     finally:

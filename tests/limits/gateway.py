@@ -3,10 +3,8 @@
 import asyncio
 import collections
 import contextlib
-import ctypes
 import os
 import resource
-import signal
 import sqlite3
 import sys
 import time
@@ -18,6 +16,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
 from harness import certificates  # noqa: E402
 from harness.gateway import Gateway, base_config, merged  # noqa: E402
 from harness.outcome import Failure, check  # noqa: E402,F401
+from harness.parent import die_with_parent  # noqa: E402
 from harness.ports import free_port  # noqa: E402
 
 RELEASE = os.path.join(ROOT, "build", "release", "proxy", "sallyport")
@@ -50,12 +49,8 @@ class Measured(Gateway):
         super().__init__(RELEASE, directory, merged(config, changes or {}), **options)
 
     def launch(self, **options):
-        """It dies with its runner, however that ends."""
-        PR_SET_PDEATHSIG = 1
-        libc = ctypes.CDLL(None)
-
         def prepare():
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            die_with_parent()
             self.enter()
 
         return super().launch(preexec_fn=prepare, **options)

@@ -8,6 +8,7 @@ import subprocess
 import threading
 
 from .outcome import Failure, Watched, check, patience, poll
+from .parent import die_with_parent
 
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1:quarantine_size_mb=32",
@@ -76,6 +77,7 @@ class Gateway(Watched):
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
             "stdin": subprocess.DEVNULL,
+            "preexec_fn": die_with_parent,
             **options,
         }
         self.process = subprocess.Popen(command, env=self.environment, **options)
