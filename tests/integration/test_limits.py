@@ -4,14 +4,14 @@ import os
 import subprocess
 import threading
 
-from harness.outcome import check, poll
+from harness.outcome import check, patience, poll
 
 RUN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "limits", "run")
 
 
 def limits(case, *arguments):
     result = subprocess.run(
-        [RUN, *arguments, "--binary", case.binary], capture_output=True, text=True, timeout=200
+        [RUN, *arguments, "--binary", case.binary], capture_output=True, text=True, timeout=200 * patience()
     )
     check(result.returncode == 0, result.stdout + result.stderr)
 

@@ -6,7 +6,7 @@ import time
 from harness.client import Client, message, stuffed
 from harness.network import freebind, private_network
 from harness.next_hop_script import hold
-from harness.outcome import check, poll
+from harness.outcome import check, patience, poll
 from harness.ports import free_port
 from harness.scenes import TRACED
 from harness.setups import need_program
@@ -160,7 +160,7 @@ def test_E08_out_of_descriptors(case):
     began = time.monotonic()
     client = site.connect(timeout=5)
     client.hello()
-    check(time.monotonic() - began < 3, "slow to recover")
+    check(time.monotonic() - began < 3 * patience(), "slow to recover")
     client.command("QUIT", "221")
 
 

@@ -6,7 +6,7 @@ import time
 
 from harness.client import message, stuffed
 from harness.next_hop_script import hang, raw
-from harness.outcome import check
+from harness.outcome import check, patience
 from harness.ports import free_port, occupy
 from harness.scenes import QUICK, ask, known_first, offer, route
 
@@ -31,7 +31,7 @@ def test_B01_connection_refused(case):
             if reply.code == 250:
                 break
             check(reply.matches("451 4.4.1"), f"{reply}")
-            check(time.monotonic() - began < 12, "the probe comes after 5 s")
+            check(time.monotonic() - began < 12 * patience(), "the probe comes after 5 s")
             client.is_silent(0.3)
     site.gateway.await_event("host_up")
 
@@ -66,7 +66,7 @@ def test_B02_connection_black_hole(case):
     with site.client() as client:
         client.mail()
         client.rcpt("anna@example.test", "451 4.4.1", "451 4.4.2")
-    check(time.monotonic() - began < 6, "too slow")
+    check(time.monotonic() - began < 14, "too slow")  # as shipped: 15 s
     hole.close()
 
 
@@ -76,7 +76,7 @@ def test_B02_banner_never_comes(case):
     with site.client() as client:
         client.mail()
         client.rcpt("anna@example.test", "451 4.4.2")
-    check(time.monotonic() - began < 6, "too slow")
+    check(time.monotonic() - began < 6 * patience(), "too slow")
     site.control = False
 
 

@@ -108,7 +108,7 @@ def test_P30_broken_proxy_headers(case):
     slow.send(b"PROXY TCP4 ")
     began = time.monotonic()
     slow.read_to_end()
-    check(time.monotonic() - began < 3, "a slow PROXY header")
+    check(time.monotonic() - began < 4.5, "a slow PROXY header")  # as shipped: 5 s
     site.count_sessions = False
 
 

@@ -93,6 +93,6 @@ def test_P28_vrfy_and_expn_tell_nothing(case):
             replies.setdefault(("VRFY", user), reply.last)
             replies.setdefault(("EXPN", user), client.command(f"EXPN {user}", "502 5.5.1").last)
     check(replies["VRFY", "anna"] == replies["VRFY", "nobody"], f"{replies}")
-    known, unknown = (sorted(times[user])[len(times[user]) // 2] for user in times)
+    known, unknown = (min(times[user]) for user in times)  # the rest is what else the machine did
     check(abs(known - unknown) < 0.005, f"{known} {unknown}")
     check(not site.hop.commands("RCPT"), "the next hop was asked")

@@ -7,7 +7,7 @@ import time
 
 from harness.client import message
 from harness.network import private_network
-from harness.outcome import Failure, check, poll
+from harness.outcome import Failure, check, patience, poll
 from harness.setups import implicit_tls, users_file, with_tls
 
 
@@ -27,8 +27,8 @@ def drip(client, data, every=0.2):
             heard += piece
             if not piece:
                 break
-        if time.monotonic() - began > 15:
-            raise Failure(f"still open after 15 s of one octet every {every} s: {heard!r}")
+        if time.monotonic() - began > 15 * patience():
+            raise Failure(f"still open, with one octet every {every} s: {heard!r}")
         try:
             client.socket.sendall(bytes([octet]))
         except OSError:
@@ -82,7 +82,7 @@ def test_E01_slow_loris_in_each_stage(case):
     for name in names:
         check(name in results, f"{name}: no end")
         seconds, heard = results[name]
-        check(seconds < 5, f"{name}: {seconds:.1f} s")
+        check(seconds < 5 * patience(), f"{name}: {seconds:.1f} s")
         if name != "TLS hello":
             check("421 4.4.2" in heard, f"{name}: {heard!r}")
 
@@ -96,10 +96,10 @@ def test_E01_slow_loris_in_auth_and_implicit_tls(case):
     client.command("AUTH PLAIN", "334")
     began = time.monotonic()
     reply = client.expect("421 4.4.2")
-    check(time.monotonic() - began < 4, f"{reply}")
+    check(time.monotonic() - began < 4 * patience(), f"{reply}")
     other = case.site({**implicit_tls(), **SHORT})
     seconds, heard = drip(other.connect(), b"\x16\x03")
-    check(seconds < 4, f"{seconds} s")
+    check(seconds < 4 * patience(), f"{seconds} s")
     site.control = other.control = False
 
 
@@ -118,14 +118,14 @@ def test_E01_session_has_an_end(case):
     client = site.client()
     began = time.monotonic()
     last = None
-    while time.monotonic() - began < 10:
+    while time.monotonic() - began < 10 * patience():
         client.line("NOOP")
         last = client.read_reply()
         client.is_silent(0.01)
         if last.code == 421:
             break
     check(last.matches("421 4."), f"{last}")
-    check(time.monotonic() - began < 6, "too late")
+    check(time.monotonic() - began < 6 * patience(), "too late")
 
 
 def send_at_rate(client, rate, octets):
@@ -154,21 +154,21 @@ def test_E02_minimum_rate(case):
     def play(rate, octets):
         lines[rate] = send_at_rate(site.client().envelope(), rate, octets)
 
-    plays = [(100, 100_000), (10_000, 200_000), (40_000, 400_000), (80_000, 400_000)]
+    plays = [(100, 100_000), (10_000, 200_000), (40_000, 400_000), (400_000, 2_000_000)]
     threads = [threading.Thread(target=play, args=play_) for play_ in plays]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     for rate, _ in plays[:3]:
         check(lines[rate] and lines[rate][-1].startswith("421 4.4.2"), f"{rate} B/s: {lines[rate]}")
-    check(lines[80_000][-1].startswith("250"), f"80,000 B/s: {lines[80_000]}")
-    site.expect_delivered(b"Subject: rate\r\n\r\n" + (b"x" * 98 + b"\r\n") * 4000)
+    check(lines[400_000][-1].startswith("250"), f"400,000 B/s: {lines[400_000]}")
+    site.expect_delivered(b"Subject: rate\r\n\r\n" + (b"x" * 98 + b"\r\n") * 20000)
 
 
 def test_E02_total_time(case):
     site = case.site({"timeouts": {"data": "1s", "data_rate": 1000, "data_total": "2s"}})
     began = time.monotonic()
     lines = send_at_rate(site.client().envelope(), 20_000, 400_000)
-    check(lines[-1].startswith("421 4.4.2") and time.monotonic() - began < 6, f"{lines}")
+    check(lines[-1].startswith("421 4.4.2") and time.monotonic() - began < 6 * patience(), f"{lines}")
 
 
 def test_E06_peer_that_never_reads(case):
@@ -182,10 +182,10 @@ def test_E06_peer_that_never_reads(case):
     began = time.monotonic()
     client.socket.settimeout(1)
     with contextlib.suppress(OSError):
-        while time.monotonic() - began < 20:
+        while time.monotonic() - began < 20 * patience():
             with contextlib.suppress(TimeoutError):
                 client.send(b"HELP\r\n" * 1000)
-    check(time.monotonic() - began < 15, "still open after 15 s")
+    check(time.monotonic() - began < 15 * patience(), "still open")
     event = site.gateway.await_event("session")
     check(event["end"] == "client does not read" and event["commands"] < 9000, f"{event}")
     check(

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
 
 from harness import certificates  # noqa: E402
 from harness.gateway import Gateway, base_config, merged  # noqa: E402
-from harness.outcome import Failure, check  # noqa: E402,F401
+from harness.outcome import Failure, check, patience  # noqa: E402,F401
 from harness.parent import die_with_parent  # noqa: E402
 from harness.ports import free_port  # noqa: E402
 

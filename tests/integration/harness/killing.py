@@ -11,7 +11,7 @@ import time
 
 from .client import message, stuffed
 from .gateway import Gateway
-from .outcome import Failure, check
+from .outcome import Failure, check, patience
 from .scenes import ask
 
 ANNA = "anna@example.test"
@@ -90,7 +90,7 @@ class Walk:
             if gateway.alive():
                 scene(site, mail)
         try:
-            status = gateway.process.wait(SIGKILL_ENDS)
+            status = gateway.process.wait(SIGKILL_ENDS * patience())
         except subprocess.TimeoutExpired:
             raise Failure("its scene does not come there") from None
         check(status == -signal.SIGKILL, f"status {status}: {gateway.error_text()}")
@@ -102,7 +102,7 @@ class Walk:
         began = time.monotonic()
         site.gateway.start()
         self.restarts.append(time.monotonic() - began)
-        check(self.restarts[-1] < START_WITHIN, f"{self.restarts[-1]:.1f} s to start again")
+        check(self.restarts[-1] < START_WITHIN * patience(), f"{self.restarts[-1]:.1f} s to start again")
 
     def judge(self, site, point, mail, events):
         told = [event["id"] for event in events if event["type"] in ("ambiguous", "ack_unconfirmed")]
