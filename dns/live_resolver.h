@@ -1,0 +1,60 @@
+// Asks servers, over one c-ares channel a core, and remembers the answers in one cache for all cores.
+//
+// Equal questions in flight are asked once, whichever core they come from. Cached answers are given in
+// place, on the asker's core, without a suspension. Every function may be called from every core.
+// Destroyed after the loops have stopped and before their executors die: detach() each core first.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/io/task.h"
+#include "base/ip_address.h"
+#include "base/result.h"
+#include "dns/cache.h"
+#include "dns/resolver.h"
+
+namespace sallyport::dns {
+
+struct LiveSettings {
+  std::vector<Endpoint> servers;  // none: those of /etc/resolv.conf, read again when it changes
+  Duration timeout = std::chrono::seconds(2);  // of one try at one server
+  int tries = 3;                               // over all servers
+  std::size_t cache_bytes = 64 << 20;
+  int max_in_flight = 10000;  // questions of all cores; beyond it: `refused` at once
+  bool operator==(const LiveSettings&) const = default;
+};
+
+class LiveResolver : public Resolver {
+ public:
+  LiveResolver(LiveSettings settings, const Clock& clock, io::TaskGroup& tasks);
+  ~LiveResolver() override;
+
+  // On the core's own thread: makes its channel, and takes it away (whoever waits there hears `timeout`).
+  Result<> attach(const io::Executor& core);
+  void detach(const io::Executor& core);
+
+  // New servers and times; questions in flight are finished with the old ones. The cache stays, unless
+  // the servers changed.
+  void reload(LiveSettings settings);
+
+  io::Task<AnswerPtr> ask(Question question, Asking asking) override;
+  AnswerPtr at_hand(const Question& question) override;
+
+  struct Counts {
+    std::uint64_t asked = 0;   // questions to servers
+    std::uint64_t hits = 0;    // answered from the cache
+    std::uint64_t shared = 0;  // waited for another's question
+    std::uint64_t failed = 0;  // is_temporary()
+    std::size_t bytes = 0, entries = 0;
+  };
+  Counts counts() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sallyport::dns

@@ -1,0 +1,28 @@
+// DNS messages on the wire (RFC 1035 4): the query we send, and a bounded reading of what comes back.
+//
+// Pure. What a server sends is hostile input: compression pointers must go backwards and are counted,
+// counts and lengths are checked against the octets that are there, at most kMaxRecords records are looked
+// at, and only those are used whose owner is the question's name or a CNAME away from it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "dns/answer.h"
+#include "dns/question.h"
+
+namespace sallyport::dns {
+
+constexpr int kMaxCnames = 10;
+constexpr int kMaxRecords = 4096;
+
+// Recursion desired, AD set (we want to hear of it: RFC 6840 5.7), EDNS0 with a 1232 octet payload.
+std::string query(const Question& question, std::uint16_t id);
+
+// Status and records as described in answer.h. TTLs are as received (a TTL over 2^31-1 is 0: RFC 2181 8);
+// clamping is the cache's. An answer whose question is not ours is `malformed`. Truncation (TC) is for the
+// transport to act on: here it is serv_fail.
+Answer read_answer(const Question& question, std::span<const std::uint8_t> message);
+
+}  // namespace sallyport::dns
