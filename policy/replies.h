@@ -21,6 +21,14 @@ enum class Refusal {
   not_utf8_capable,
   too_large_for_route,
   eight_bit,
+  client,
+  client_later,
+  reverse_name,
+  sender_domain,
+  sender_null_mx,
+  spf_fail,
+  spf_broken,
+  dns_trouble,
 };
 
 struct RefusalText {

@@ -1,0 +1,78 @@
+// What follows from what the checks find: outcomes, weights, thresholds. Plain values, part of
+// policy::Settings; proxy/settings fills them from `checks` and `thresholds`.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "base/ip_address.h"
+#include "base/mail/evidence.h"
+
+namespace sallyport::policy {
+
+// enforce: acted on. observe: judged and recorded, never acted on. off: not asked.
+enum class Mode : std::uint8_t { enforce, observe, off };
+
+struct Outcome {
+  enum class Kind : std::uint8_t { ignore, score, defer, reject };
+  Kind kind = Kind::ignore;
+  int score = 0;  // Kind::score only; negative speaks for the client
+
+  static Outcome ignored() { return {}; }
+  static Outcome points(int score) { return {Kind::score, score}; }
+  static Outcome deferred() { return {Kind::defer, 0}; }
+  static Outcome rejected() { return {Kind::reject, 0}; }
+  bool operator==(const Outcome&) const = default;
+};
+
+// A range of a list's answers, 127.0.0.2 to 127.0.0.11 or 127.0.*.2 to 127.0.*.3, octet by octet.
+struct CodeRange {
+  std::array<std::uint8_t, 4> low{127, 0, 0, 2};
+  std::array<std::uint8_t, 4> high{127, 0, 0, 2};
+  int weight = 0;
+
+  bool contains(const IpAddress& code) const;
+};
+
+struct ListSettings {
+  std::string zone;
+  std::vector<CodeRange> codes;
+  std::vector<mail::Listed> of{mail::Listed::client};
+  Mode mode = Mode::enforce;
+  bool flag = false;    // no weight: a header field only
+  bool secret = false;  // the zone's name holds a key: neither in replies nor in events, nor its TXT
+  std::string name;     // as it is shown; the zone unless it is secret
+
+  // The greatest weight among the codes that are configured; 0: none of them is.
+  int weight(const std::vector<IpAddress>& codes) const;
+  int least() const;  // over all that the list may answer, 0 among them
+  int most() const;
+};
+
+struct CheckSettings {
+  std::array<Mode, mail::kChecks> modes{};
+  std::array<std::array<Outcome, mail::kFindings>, mail::kChecks> outcomes{};
+  Outcome own_sender = Outcome::points(2);  // our domain in MAIL FROM, from outside, without SPF pass
+  std::vector<ListSettings> lists;
+  int reject_at = 5;
+
+  Mode& mode(mail::Check check) { return modes.at(static_cast<std::size_t>(check)); }
+  Mode mode(mail::Check check) const { return modes.at(static_cast<std::size_t>(check)); }
+  Outcome& outcome(mail::Check check, mail::Finding finding) {
+    return outcomes.at(static_cast<std::size_t>(check)).at(static_cast<std::size_t>(finding));
+  }
+  const Outcome& outcome(mail::Check check, mail::Finding finding) const {
+    return outcomes.at(static_cast<std::size_t>(check)).at(static_cast<std::size_t>(finding));
+  }
+
+  // What `fact` comes to, whatever its mode.
+  Outcome outcome_of(const mail::Fact& fact) const;
+  // The mode of its check; of a list, the weaker one of the check's and the list's own.
+  Mode mode_of(const mail::FactKey& key) const;
+};
+
+// As shipped: what conf.d/20-checks.json says in full.
+CheckSettings shipped_checks();
+
+}  // namespace sallyport::policy

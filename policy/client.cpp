@@ -1,0 +1,184 @@
+#include "policy/client.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace sallyport::policy {
+namespace {
+
+using mail::Check;
+using mail::Fact;
+using mail::FactKey;
+using mail::Finding;
+
+// From a temporary failure nothing permanent follows, whatever the settings say.
+Outcome::Kind kind_of(const Outcome& outcome, Finding finding) {
+  const bool rejects = outcome.kind == Outcome::Kind::reject;
+  return rejects && is_temporary(finding) ? Outcome::Kind::defer : outcome.kind;
+}
+
+// The judgement of what is known, before anybody asks what is missing. Points that follow from a temporary
+// failure are kept apart: they may delay a mail, never refuse it for good.
+struct Sums {
+  int points = 0;
+  int doubtful_points = 0;
+  std::optional<Contribution> rejects;
+  std::optional<Contribution> defers;
+};
+
+// What one pending fact may still do.
+struct Range {
+  int least = 0, most = 0;  // points
+  int least_doubtful = 0, most_doubtful = 0;
+  bool may_reject = false;
+  bool may_defer = false;
+
+  bool moves_points() const { return least != 0 || most != 0; }
+  bool moves_doubtful_points() const { return least_doubtful != 0 || most_doubtful != 0; }
+};
+
+class Judge {
+ public:
+  Judge(const mail::Evidence& evidence, const CheckSettings& settings, View view)
+      : evidence_(evidence), settings_(settings), view_(view) {
+    for (std::size_t place = 0; place < evidence.known.size(); ++place) add(place);
+    for (const FactKey& key : evidence.pending)
+      if (counts(key)) pending_.push_back({key, range(key)});
+  }
+
+  std::variant<ClientDecision, Need> judge() {
+    using enum ClientDecision::Action;
+    int least = sums_.points, most = sums_.points;
+    int least_of_all = sums_.points + sums_.doubtful_points, most_of_all = least_of_all;
+    bool may_reject = false, may_defer = false;
+    for (const auto& [key, range] : pending_) {
+      least += range.least;
+      most += range.most;
+      least_of_all += std::min(range.least, range.least_doubtful);
+      most_of_all += std::max(range.most, range.most_doubtful);
+      may_reject |= range.may_reject;
+      may_defer |= range.may_defer;
+    }
+    const int limit = settings_.reject_at;
+    if (sums_.rejects || least >= limit) return decision(reject);
+    if (may_reject || most >= limit)
+      return need([](const Range& range) { return range.may_reject || range.moves_points(); });
+    if (sums_.defers || least_of_all >= limit) return decision(defer);
+    if (may_defer || most_of_all >= limit)
+      return need([](const Range& range) {
+        return range.may_defer || range.moves_points() || range.moves_doubtful_points();
+      });
+    return decision(accept);
+  }
+
+ private:
+  struct Pending {
+    FactKey key;
+    Range range;
+  };
+
+  bool counts(const FactKey& key) const {
+    const Mode mode = settings_.mode_of(key);
+    return mode == Mode::enforce || (mode == Mode::observe && view_ == View::would_be);
+  }
+
+  // Our own domain, from outside, without a pass: a claim that nobody vouches for.
+  bool is_own_sender(Check check, Finding finding) const {
+    return check == Check::spf_mailfrom && evidence_.sender_is_ours && finding != Finding::spf_pass;
+  }
+
+  void add(std::size_t place) {
+    const Fact& fact = evidence_.known[place];
+    if (!counts(fact.key)) return;
+    add({place, settings_.outcome_of(fact), false}, fact.finding);
+    if (is_own_sender(fact.key.check, fact.finding)) add({place, settings_.own_sender, true}, fact.finding);
+  }
+
+  void add(const Contribution& contribution, Finding finding) {
+    switch (kind_of(contribution.outcome, finding)) {
+      case Outcome::Kind::ignore:
+        return;
+      case Outcome::Kind::score:
+        (is_temporary(finding) ? sums_.doubtful_points : sums_.points) += contribution.outcome.score;
+        break;
+      case Outcome::Kind::defer:
+        if (!sums_.defers) sums_.defers = contribution;
+        break;
+      case Outcome::Kind::reject:
+        if (!sums_.rejects) sums_.rejects = contribution;
+        break;
+    }
+    contributions_.push_back(contribution);
+  }
+
+  Range range(const FactKey& key) const {
+    Range range;
+    if (key.check == Check::dnsbl) {
+      const ListSettings& list = settings_.lists.at(static_cast<std::size_t>(key.list));
+      if (!list.flag) range = {list.least(), list.most()};
+      return range;
+    }
+    bool first = true;
+    for (const Finding finding : findings_of(key.check)) {
+      widen(range, key.check, finding, first);
+      first = false;
+    }
+    return range;
+  }
+
+  void widen(Range& range, Check check, Finding finding, bool first) const {
+    int points = 0;
+    const auto take = [&](const Outcome& outcome) {
+      const Outcome::Kind kind = kind_of(outcome, finding);
+      if (kind == Outcome::Kind::score) points += outcome.score;
+      range.may_reject |= kind == Outcome::Kind::reject;
+      range.may_defer |= kind == Outcome::Kind::defer;
+    };
+    take(settings_.outcome(check, finding));
+    if (is_own_sender(check, finding)) take(settings_.own_sender);
+    const int firm = is_temporary(finding) ? 0 : points;
+    const int doubtful = is_temporary(finding) ? points : 0;
+    if (first) range.least = range.most = firm;
+    range.least = std::min(range.least, firm);
+    range.most = std::max(range.most, firm);
+    range.least_doubtful = std::min(range.least_doubtful, doubtful);
+    range.most_doubtful = std::max(range.most_doubtful, doubtful);
+  }
+
+  ClientDecision decision(ClientDecision::Action action) {
+    using enum ClientDecision::Action;
+    ClientDecision decision{action, sums_.points + sums_.doubtful_points, std::nullopt, contributions_};
+    if (action == reject) decision.decisive = sums_.rejects;
+    if (action == defer) decision.decisive = sums_.defers;
+    std::ranges::sort(decision.contributions, {}, [](const Contribution& one) {
+      const bool by_points = one.outcome.kind == Outcome::Kind::score;
+      return std::pair(by_points ? -one.outcome.score : std::numeric_limits<int>::min(), one.fact);
+    });
+    return decision;
+  }
+
+  template <class Matters>
+  Need need(Matters matters) const {
+    Need need;
+    for (const auto& [key, range] : pending_)
+      if (matters(range)) need.facts.push_back(key);
+    return need;
+  }
+
+  const mail::Evidence& evidence_;
+  const CheckSettings& settings_;
+  View view_;
+  Sums sums_;
+  std::vector<Contribution> contributions_;
+  std::vector<Pending> pending_;
+};
+
+}  // namespace
+
+std::variant<ClientDecision, Need> judge_client(const mail::Evidence& evidence,
+                                                const CheckSettings& settings, View view) {
+  return Judge(evidence, settings, view).judge();
+}
+
+}  // namespace sallyport::policy

@@ -1,0 +1,54 @@
+// What becomes of a stranger's mail by what the checks have found: a pure, restartable function.
+//
+// Evidence so far goes in; out comes a decision that no further evidence can change, or the facts that
+// could. The score is judged as an interval: what is known, plus the least and the most that the pending
+// facts may add. tests/unit/policy_client_test.cpp holds that no early decision is contradicted by any
+// completion of its evidence.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/mail/evidence.h"
+#include "policy/checks.h"
+#include "policy/recipient.h"
+
+namespace sallyport::policy {
+
+// What one fact adds to the judgement.
+struct Contribution {
+  std::size_t fact = 0;  // index into Evidence::known
+  Outcome outcome;
+  bool own_sender = false;  // of CheckSettings::own_sender, not of the finding
+};
+
+struct ClientDecision {
+  enum class Action : std::uint8_t { accept, defer, reject };
+  Action action = Action::accept;
+  int score = 0;                            // of what is known
+  std::optional<Contribution> decisive;     // reject or defer by one fact; none: by the score
+  std::vector<Contribution> contributions;  // all that are not `ignore`, the weightiest first
+};
+
+struct Need {
+  std::vector<mail::FactKey> facts;  // any of them could change the decision
+};
+
+enum class View : std::uint8_t {
+  acting,    // only what is enforced counts
+  would_be,  // observe counts too: for the record
+};
+
+std::variant<ClientDecision, Need> judge_client(const mail::Evidence& evidence,
+                                                const CheckSettings& settings, View view = View::acting);
+
+// The refusal of a decision that is no accept: code, words, and the name for the event.
+Refuse refusal(const ClientDecision& decision, const mail::Evidence& evidence,
+               const CheckSettings& settings);
+
+// "listed by bl.example", "no reverse name", "SPF: 192.0.2.1 may not send for example.com".
+std::string describe(const mail::Fact& fact, const CheckSettings& settings);
+
+}  // namespace sallyport::policy
