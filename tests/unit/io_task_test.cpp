@@ -2,6 +2,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "base/io/together.h"
 #include "tests/unit/io_support.h"
 
 namespace sallyport::io {
@@ -18,6 +19,21 @@ Task<> notify_soon(Signal& signal) {
   co_await sleep_for(0s);  // a spawned task starts at once: let the spawner come to its wait first
   signal.notify();
   co_return;
+}
+
+Task<> ask(Signal& question, Signal& reply) {
+  question.notify();
+  CHECK(co_await reply.wait(soon()));
+}
+
+Task<> answer(Signal& question, Signal& reply) {
+  CHECK(co_await question.wait(soon()));
+  reply.notify();
+}
+
+Task<> end_later(bool& ended) {
+  co_await sleep_for(0s);
+  ended = true;
 }
 
 }  // namespace
@@ -64,6 +80,41 @@ TEST_CASE("Signal") {
       CHECK(co_await signal.wait(TimePoint::max()));
     });
   }
+}
+
+TEST_CASE("together runs tasks side by side and waits for the last") {
+  on_loop(+[](const Executor& executor) -> Task<> {
+    Signal first(executor), second(executor);
+    std::vector<Task<>> tasks;
+    tasks.push_back(answer(first, second));
+    tasks.push_back(ask(first, second));
+    co_await together(std::move(tasks));  // each waits for the other: in a row they would never end
+    co_await together({});
+  });
+}
+
+TEST_CASE("together throws what a task has thrown, when all have ended") {
+  on_loop(+[](const Executor&) -> Task<> {
+    bool ended = false;
+    std::vector<Task<>> tasks;
+    tasks.push_back(throwing());
+    tasks.push_back(end_later(ended));
+    bool thrown = false;
+    try {
+      co_await together(std::move(tasks));
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+    CHECK(thrown);
+    CHECK(ended);
+  });
+}
+
+TEST_CASE("together may be destroyed with its loop") {
+  std::vector<Task<>> tasks;
+  EventLoop loop;
+  tasks.push_back(sleep_for(std::chrono::hours(1)));
+  testing::tasks().spawn(loop.executor(), "waits", together(std::move(tasks)));
 }
 
 TEST_CASE("SignalSet keeps a signal that comes before the wait") {
