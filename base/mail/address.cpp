@@ -7,8 +7,8 @@
 namespace sallyport::mail {
 namespace {
 
-// RFC 5321 4.5.3.1.1 and 4.5.3.1.3; a path is counted with its angle brackets.
-constexpr std::size_t max_local_part = 64;
+// RFC 5321 4.5.3.1.3; a path is counted with its angle brackets. There is no limit for the local part: 64
+// octets are the least that a server takes (4.5.3.1.1), and senders of mailing lists (VERP) need more.
 constexpr std::size_t max_path = 256;
 constexpr std::size_t max_lenient_path = 1000;
 
@@ -48,7 +48,7 @@ PathFault to_path_fault(DomainFault fault) {
     case DomainFault::syntax:
       return PathFault::syntax;
     case DomainFault::length:
-      return PathFault::domain_length;
+      return PathFault::length;
     case DomainFault::needs_mapping:
       return PathFault::needs_mapping;
   }
@@ -97,10 +97,8 @@ PathFault read_mailbox(std::string_view text, const PathOptions& options, Path& 
 }
 
 PathFault check_lengths(const Path& path, bool lenient) {
-  if (path.local.size() > (lenient ? max_lenient_path : max_local_part))
-    return PathFault::local_part_length;
   const std::size_t octets = path.written.size() + 2;
-  return octets > (lenient ? max_lenient_path : max_path) ? PathFault::domain_length : PathFault::none;
+  return octets > (lenient ? max_lenient_path : max_path) ? PathFault::length : PathFault::none;
 }
 
 PathFault read_path(std::string_view text, const PathOptions& options, Path& path) {

@@ -1,6 +1,6 @@
 // Mailboxes and paths of the SMTP envelope (RFC 5321 4.1.2, RFC 6531), read strictly.
 //
-// Pure; bounded by the RFC's limits (local part 64 octets, domain 255, path 256 in strict reading).
+// Pure; bounded by the RFC's limits (domain 255 octets, path 256 in strict reading).
 // Nothing is ever unquoted into a new address: what is passed on is what was written.
 #pragma once
 
@@ -33,10 +33,9 @@ bool is_valid_address_literal(std::string_view bracketed);
 
 enum class PathFault {
   none,
-  syntax,             // 501 5.1.3 (recipient) or 5.1.7 (sender)
-  local_part_length,  // over 64
-  domain_length,      // over 255, or a label over 63, or the whole path over its limit
-  needs_mapping,      // 553 5.6.7
+  syntax,         // 501 5.1.3 (recipient) or 5.1.7 (sender)
+  length,         // a label over 63, a domain over 255, or the whole path over its limit
+  needs_mapping,  // 553 5.6.7
 };
 
 // Where an envelope path points. `local` and `domain` stand as the client wrote them, quotes kept.

@@ -27,7 +27,7 @@ void check_domain(std::string_view written) {
 
 void check_taken(const Path& path, const PathOptions& options) {
   promise(!mail::holds_control(path.address()), "no control character in an address");
-  promise(options.lenient || (path.local.size() <= 64 && path.domain.size() <= 255), "bounded");
+  promise(options.lenient || path.written.size() <= 254, "bounded");
   promise(options.smtputf8 || !path.internationalised, "only SMTPUTF8 carries U-labels");
   promise(options.allow_bare_name || path.is_null() || !path.domain.empty(), "a domain unless it may lack");
   promise(path.internationalised || is_ascii(path.address()), "what is not ASCII is internationalised");

@@ -338,13 +338,15 @@ def test_R13_no_domain(case):
 def test_R14_lengths(case):
     """Enforced or passed on whole, never cut."""
     site = case.site(known=None)
-    locals_ = {octets: "u" * octets for octets in (64, 65, 1000)}
+    locals_ = {octets: "u" * octets for octets in (64, 65, 241, 242, 1000)}  # 254 octets in brackets at most
     label = "a" * 63
     long_domain = ".".join([label] * 4)
     with site.client() as client:
         client.mail()
         ask(client, locals_[64] + "@example.test", "250")
-        ask(client, locals_[65] + "@example.test", "501 5.1.3", "250")
+        ask(client, locals_[65] + "@example.test", "250")
+        ask(client, locals_[241] + "@example.test", "250")
+        ask(client, locals_[242] + "@example.test", "501 5.1.3")
         ask(client, locals_[1000] + "@example.test", "501 5.1.3", "250")
         ask(client, "u@" + long_domain[:255], "550 5.7.1", "501 5.1.3")
         ask(client, "u@" + long_domain + ".bb", "501 5.1.3")
