@@ -173,7 +173,7 @@ io::Task<Handover::Attempt> Handover::finish(Exchange& exchange, std::unique_ptr
     co_await parts_.pool.hand_back(std::move(hop), route_.idle_timeout);
   }
   if (stop.fault) co_return std::unexpected(std::move(*stop.fault));
-  if (delivery_.fate == Fate::ambiguous) co_await report_ambiguous();
+  if (delivery_.fate == Fate::ambiguous) co_await report_ambiguous(is_open);
   co_return std::move(delivery_);
 }
 
@@ -201,11 +201,11 @@ void Handover::tell(const char* kind, std::string detail) const {
   parts_.environment.tell({kind, route_.name, delivery_.host, std::move(detail), message_.envelope.id});
 }
 
-io::Task<> Handover::report_ambiguous() {
+io::Task<> Handover::report_ambiguous(bool (*concerned)(const Slot&)) {
   faults::crash_point("relay.before-ambiguous");
   const auto* digest = co_await this->digest();
   tell("ambiguous",
-       "message " + (digest ? *digest : std::string("(unreadable)")) + " for " + list(slots_, is_open));
+       "message " + (digest ? *digest : std::string("(unreadable)")) + " for " + list(slots_, concerned));
   faults::crash_point("relay.ambiguous");
 }
 

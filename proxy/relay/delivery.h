@@ -45,7 +45,7 @@ class Handover {
   void end(Fate fate, mail::Reply reply, std::string words);
   void refuse(mail::Reply reply, std::string words);
   void part(const Recipient& recipient);
-  io::Task<> report_ambiguous();
+  io::Task<> report_ambiguous(bool (*concerned)(const Slot&));
 
   std::vector<Slot> fresh_slots() const;
   io::Task<const std::string*> digest();

@@ -49,7 +49,7 @@ io::Task<> Handover::judge_results() {
   const bool any_delivered = std::ranges::any_of(slots_, is_delivered);
   if (any_open) {
     end(Fate::ambiguous, way_reply(Way::lost), "no answer to the final dot");
-    co_await report_ambiguous();
+    co_await report_ambiguous(is_open);
   } else if (any_delivered) {
     end(Fate::deferred, mail::reply(451, {4, 3, 0}, "Delivered to some recipients only"), "");
   } else if (const auto& reply = worst(slots_); some_delivered_before_ && reply.transient()) {
@@ -82,7 +82,8 @@ void Handover::forget_earlier_tries() {
     parts_.delivered.forget(message_.envelope.sender, recipient.path, digest_);
 }
 
-// Some have it, others do not: what was delivered is on disk before the 451 is given.
+// Some have it, others do not: what was delivered is on disk before the 451 is given, or the log says that
+// a retry may bring a second copy.
 io::Task<> Handover::split() {
   faults::crash_point("relay.before-split");
   std::vector<mail::Path> have;
@@ -94,8 +95,10 @@ io::Task<> Handover::split() {
   tell("split_delivery", std::to_string(have.size()) + " of " + std::to_string(slots_.size()) +
                              " recipients have it; " + delivery_.next_hop_reply);
   const auto* digest = co_await this->digest();
-  // A state store that cannot write reports itself; memory still spares the retry.
-  if (digest) (void)co_await parts_.delivered.remember(message_.envelope.sender, have, *digest);
+  const bool on_disk =
+      digest && (co_await parts_.delivered.remember(message_.envelope.sender, have, *digest)).has_value();
+  // What is in memory alone spares the retry, unless we are restarted first: that copy is explained here.
+  if (!on_disk) co_await report_ambiguous(is_delivered);
   faults::crash_point("relay.split");
 }
 

@@ -44,17 +44,44 @@ inline Envelope envelope(std::vector<std::string> to, std::string_view from = "s
 inline const std::string kTrace = "Received: from a by b; today\r\n";
 inline const std::string kContent = "Subject: hello\r\n\r\nA body.\r\n";
 
+// A state store in memory whose disk can be full.
+class StateOnDisk final : public store::StateStore {
+ public:
+  explicit StateOnDisk(const Clock& clock) : memory_(*open("", clock, [](std::string_view) {})) {}
+
+  std::optional<std::string> get(std::string_view kind, std::string_view key) const override {
+    return memory_->get(kind, key);
+  }
+  void put(std::string_view kind, std::string_view key, std::string_view value, WallTime expires) override {
+    memory_->put(kind, key, value, expires);
+  }
+  io::Task<Result<>> put_durable(std::string kind, std::string key, std::string value,
+                                 WallTime expires) override {
+    memory_->put(kind, key, value, expires);
+    if (disk_is_full) co_return fail(Errc::no_space, "disk full");
+    co_return Result<>{};
+  }
+  void erase(std::string_view kind, std::string_view key) override { memory_->erase(kind, key); }
+  std::size_t count(std::string_view kind) const override { return memory_->count(kind); }
+  void flush() override {}
+
+  bool disk_is_full = false;
+
+ private:
+  std::unique_ptr<store::StateStore> memory_;
+};
+
 struct Bench {
   ShiftedClock clock;
   std::vector<Trouble> troubles;
   io::TaskGroup tasks{[](std::string_view task, std::string_view what) {
     FAIL_CHECK((std::string(task) + ": " + std::string(what)));
   }};
-  std::unique_ptr<store::StateStore> state = *store::StateStore::open("", clock, [](std::string_view) {});
+  StateOnDisk state{clock};
   io::WorkerPool files{"files", 1, 100};
   FakeHop hop;
   FakeHop second;
-  Relay relay{{clock, tasks, *state, [this](const Trouble& trouble) { troubles.push_back(trouble); }}};
+  Relay relay{{clock, tasks, state, [this](const Trouble& trouble) { troubles.push_back(trouble); }}};
   io::EventLoop loop;
 
   Route route;

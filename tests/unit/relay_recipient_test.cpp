@@ -147,7 +147,7 @@ TEST_CASE("a domain that takes any recipient is recorded as unverifiable for an 
   CHECK(bench.hop.count("RCPT TO") == 2);
   CHECK(bench.ask("b@example.com").kind == Kind::exists);
   CHECK(bench.hop.count("RCPT TO") == 2);
-  CHECK(bench.state->count("recipient") == 0);
+  CHECK(bench.state.count("recipient") == 0);
   CHECK(bench.ask("a@example.org").kind == Kind::exists);
   CHECK(bench.told("unverifiable") == 2);
   bench.clock.shift = 61min;
@@ -275,8 +275,8 @@ TEST_CASE("nobody waits behind another client that asks too much at once") {
 TEST_CASE("capabilities of an earlier run count until a connection tells newer ones") {
   Bench bench;
   const auto route = bench.current_route();
-  bench.state->put(kCapabilitiesKind, bench.hop.host().to_string(), "SIZE 77\nDSN\n",
-                   bench.clock.wall() + 1h);
+  bench.state.put(kCapabilitiesKind, bench.hop.host().to_string(), "SIZE 77\nDSN\n",
+                  bench.clock.wall() + 1h);
   CHECK(bench.relay.capabilities(*route).size == 77);
   CHECK(bench.relay.capabilities(*route).dsn);
   bench.hop.rules.offers = {"SIZE 1000"};

@@ -65,6 +65,20 @@ TEST_CASE("LMTP A 250, B 452 over ten retries gives A exactly one copy") {
   CHECK(copies(bench, "<a@example.com>") == 2);
 }
 
+TEST_CASE("what was delivered and could not be written to disk is explained before the 451") {
+  Bench bench;
+  bench.hop.rules.lmtp = true;
+  bench.hop.rules.dot = {"250 2.0.0 stored", "452 4.2.2 full"};
+  bench.state.disk_is_full = true;
+  CHECK(line(bench.deliver_to({"a@example.com", "b@example.com"}).reply) == "451 4.3.0");
+  REQUIRE(bench.told("ambiguous") == 1);
+  CHECK(bench.troubles.back().detail.ends_with("for <a@example.com>"));
+  // As long as we live the retry is spared all the same.
+  bench.hop.rules.dot = {"452 4.2.2 full"};
+  CHECK(bench.deliver_to({"a@example.com", "b@example.com"}).fate == Fate::deferred);
+  CHECK(copies(bench, "<a@example.com>") == 1);
+}
+
 TEST_CASE("what was delivered is forgotten after five days") {
   Bench bench;
   bench.hop.rules.lmtp = true;
