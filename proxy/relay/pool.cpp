@@ -71,7 +71,8 @@ io::Task<Permit> Pool::admit(HostState& host, const Order& order, TimePoint dead
   auto& permits = host.permits();
   if (auto permit = permits.try_take(order.limit)) co_return std::move(*permit);
   const auto executor = co_await io::this_executor();
-  auto place = permits.queue_up(executor, order.limit, &order.settings);
+  // Who wants a fresh one is handed no connection that somebody else has used: it may be as dead.
+  auto place = permits.queue_up(executor, order.limit, order.fresh ? nullptr : &order.settings);
   if (!make_room_here(order.settings.host, executor) && !others_with_idle(executor).empty()) {
     const auto patient_until = std::min(deadline, std::chrono::steady_clock::now() + Permits::kGrace);
     if (!co_await place.wait_a_while(patient_until))

@@ -1,8 +1,11 @@
 // Connections over several cores: never more than allowed, nobody starves, none is kept too long.
 #include <atomic>
+#include <optional>
 #include <thread>
 
+#include "proxy/relay/order.h"
 #include "proxy/relay/permits.h"
+#include "proxy/relay/pool.h"
 #include "tests/unit/relay_bench.h"
 
 namespace sallyport::relay::testing {
@@ -145,6 +148,43 @@ TEST_CASE("a permit's turn on another core comes when somebody there has waited 
   CHECK_FALSE(permits->turn_of_another(here));  // not twice in a row
   held.reset();
   CHECK(static_cast<bool>(there.take_permit()));
+}
+
+namespace {
+
+// Waits for the only connection, and says whether it came from another's hands.
+io::Task<> borrow_second(Pool& pool, Pool::Order order, std::optional<bool>& reused) {
+  auto hop = co_await pool.borrow(std::move(order), std::chrono::steady_clock::now() + 20s);
+  REQUIRE(hop.has_value());
+  reused = (*hop)->reused();
+}
+
+io::Task<> borrow_and_hand_back(Bench& bench, Environment& environment, bool fresh,
+                                std::optional<bool>& reused) {
+  Pool pool(environment);
+  auto order = order_for(*bench.current_route(), bench.hop.host(), *environment.ourselves());
+  order.limit = 1;
+  auto first = co_await pool.borrow(order, std::chrono::steady_clock::now() + 20s);
+  REQUIRE(first.has_value());
+  order.fresh = fresh;
+  bench.tasks.spawn(co_await io::this_executor(), "second", borrow_second(pool, order, reused));
+  co_await pool.hand_back(std::move(*first), 10s);
+  while (!reused) co_await io::sleep_for(1ms);
+  co_await pool.close_idle();
+}
+
+}  // namespace
+
+TEST_CASE("who waits for a fresh connection is not handed a used one") {
+  for (const bool fresh : {false, true}) {
+    Bench bench;
+    Environment environment({bench.clock, bench.tasks, bench.state, [](const Trouble&) {}});
+    environment.set_ourselves({"us.test", {}});
+    std::optional<bool> reused;
+    bench.loop.run(borrow_and_hand_back(bench, environment, fresh, reused));
+    CHECK(reused == !fresh);
+    CHECK(bench.hop.connections() == (fresh ? 2 : 1));
+  }
 }
 
 TEST_CASE("an idle connection of another core makes room") {
