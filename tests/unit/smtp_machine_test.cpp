@@ -204,6 +204,25 @@ TEST_CASE("P21 a million one-octet chunks end at a cap, in constant memory") {
   CHECK(session.largest_output() < 20'000);
 }
 
+TEST_CASE("a line over the limit is refused in a chunk as in DATA, wherever chunks are cut") {
+  ServerOptions options = defaults();
+  options.line_length = 1000;
+  const std::string half(500, 'x');
+  for (const auto& [line, taken] :
+       {std::pair(half + std::string(498, 'y'), true), std::pair(half + std::string(499, 'y'), false)}) {
+    for (const std::size_t cut : {std::size_t{1}, half.size(), line.size()}) {
+      MemorySession session(options);
+      open_transaction(session);
+      session.receive("BDAT " + std::to_string(cut) + "\r\n" + line.substr(0, cut));
+      const std::string rest = line.substr(cut) + "\r\n";
+      session.receive("BDAT " + std::to_string(rest.size()) + " LAST\r\n" + rest);
+      CHECK(session.delivered().size() == (taken ? 1 : 0));
+      CHECK((session.output().find("550 5.6.0 Message holds a line that is too long") ==
+             std::string::npos) == taken);
+    }
+  }
+}
+
 TEST_CASE("P24 a refused message is read to its end only so far") {
   ServerOptions options = defaults();
   options.message_size = 1000;
