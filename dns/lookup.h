@@ -1,12 +1,15 @@
-// One look-up as evidence: what was asked, what was answered, how long it took. For events, `try` and
+// Look-ups as evidence: what was asked, what was answered, how long it took. For events, `try` and
 // `explain`; nothing is decided by it.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
+#include "base/io/task.h"
 #include "dns/answer.h"
 #include "dns/question.h"
+#include "dns/resolver.h"
 
 namespace sallyport::dns {
 
@@ -17,7 +20,13 @@ struct Lookup {
   bool at_hand = false;  // answered without waiting
 };
 
-// "192.0.2.1", "10 mx.example.com", "\"v=spf1 -all\", ..." or the status; at most 200 octets, escaped.
+constexpr std::size_t kMaxLookups = 100;  // that one check keeps; it may have asked more
+
+// Asks, and appends what it was told to `lookups`, which outlive the task.
+io::Task<AnswerPtr> ask(Resolver& resolver, const Clock& clock, std::vector<Lookup>& lookups,
+                        Question question, Asking asking);
+
+// "192.0.2.1", "10 mx.example.com", "\"v=spf1 -all\", ..." or the status; about 200 octets, escaped.
 std::string summary(const Answer& answer);
 
 }  // namespace sallyport::dns

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ip_address.h"
 
@@ -22,8 +23,11 @@ class Name {
   static constexpr std::size_t kMaxLabel = 63;
 
   Name() = default;  // the root
-  // One final dot is allowed. nullopt: an empty or over-long label, a name over 255 octets, a bad escape.
+  // One final dot is allowed; "." is the root. nullopt: no text, an empty or over-long label, a name over
+  // 255 octets, a bad escape.
   static std::optional<Name> parse(std::string_view text);
+  // Raw labels, as they stand on the wire.
+  static std::optional<Name> from_labels(const std::vector<std::string>& labels);
   // 1.2.0.192.in-addr.arpa, or the nibbles under ip6.arpa (RFC 3596 2.5).
   static Name reverse(const IpAddress& address);
   // 1.2.0.192.zone, or the nibbles under zone (RFC 5782 2.1, 2.4); nullopt: over 255 octets.

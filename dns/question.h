@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "dns/name.h"
@@ -30,6 +31,8 @@ struct Question {
 
   auto operator<=>(const Question&) const = default;
 };
+
+std::string to_string(const Question& question);  // "TXT example.com"
 
 }  // namespace sallyport::dns
 

@@ -1,19 +1,20 @@
 // A resolver that answers from a master file's text: for tests, and for `try --zone` and `dns --zone`.
 //
 // Takes the part of RFC 1035 5 that people write by hand: $ORIGIN, $TTL, @, blanks for the last owner,
-// parentheses, quoted strings, comments, TTL and class in either order; A, AAAA, MX, TXT, SPF (read as no
-// type of ours), PTR, NS, CNAME, SOA; wildcards (RFC 4592). Beyond it, a line `NAME TIMEOUT` or
-// `NAME SERVFAIL` (or REFUSED) lets questions for a name fail, and NAME TYPE TIMEOUT one of them.
-// The empty name of a tree exists (NODATA), as RFC 8020 has it. Answers at once; counts what it was asked.
+// parentheses, quoted strings, comments, TTL and class in either order; A, AAAA, MX, TXT, PTR, NS, CNAME,
+// SOA; wildcards (RFC 4592). Types that nothing here asks for are passed over. Beyond it, TIMEOUT, SERVFAIL
+// or REFUSED in place of a type lets all questions for a name fail, behind a type those of that type:
+// `broken.example. TXT SERVFAIL`. A name that has others below it exists (NODATA, RFC 8020). Answers at
+// once. Thread-safe once it is filled.
 #pragma once
 
-#include <map>
-#include <mutex>
+#include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
 #include "dns/resolver.h"
 
 namespace sallyport::dns {
@@ -25,6 +26,11 @@ class ZoneResolver : public Resolver {
     std::string message;  // what is wrong, and what to write instead
   };
 
+  ZoneResolver();
+  ~ZoneResolver() override;
+  ZoneResolver(ZoneResolver&&) noexcept;
+  ZoneResolver& operator=(ZoneResolver&&) noexcept;
+
   // What is wrong with the text goes to `faults`, all of it at once; the rest is served.
   static ZoneResolver parse(std::string_view text, std::vector<Fault>& faults);
 
@@ -35,7 +41,11 @@ class ZoneResolver : public Resolver {
   AnswerPtr at_hand(const Question& question) override { return answer(question); }
 
   AnswerPtr answer(const Question& question);
-  std::vector<Question> asked() const;  // in order, up to 10,000
+  std::vector<Question> asked() const;  // in order, the first 10,000
+
+ private:
+  struct Data;
+  std::unique_ptr<Data> data_;
 };
 
 }  // namespace sallyport::dns

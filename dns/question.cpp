@@ -1,0 +1,44 @@
+#include "dns/question.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/text.h"
+
+namespace sallyport::dns {
+namespace {
+
+constexpr std::array<std::pair<Type, std::string_view>, 8> kTypes = {{{Type::a, "A"},
+                                                                      {Type::ns, "NS"},
+                                                                      {Type::cname, "CNAME"},
+                                                                      {Type::soa, "SOA"},
+                                                                      {Type::ptr, "PTR"},
+                                                                      {Type::mx, "MX"},
+                                                                      {Type::txt, "TXT"},
+                                                                      {Type::aaaa, "AAAA"}}};
+
+}  // namespace
+
+std::string_view to_string(Type type) {
+  const auto found = std::ranges::find(kTypes, type, &std::pair<Type, std::string_view>::first);
+  return found == kTypes.end() ? "unknown type" : found->second;
+}
+
+std::optional<Type> parse_type(std::string_view word) {
+  for (const auto& [type, name] : kTypes)
+    if (iequals(word, name)) return type;
+  return std::nullopt;
+}
+
+std::string to_string(const Question& question) {
+  const std::string name = question.name.is_root() ? "." : question.name.text();
+  return std::string(to_string(question.type)) + ' ' + name;
+}
+
+}  // namespace sallyport::dns
+
+std::size_t std::hash<sallyport::dns::Question>::operator()(
+    const sallyport::dns::Question& question) const noexcept {
+  return std::hash<sallyport::dns::Name>{}(question.name) * 31 + static_cast<std::size_t>(question.type);
+}
