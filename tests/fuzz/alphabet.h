@@ -27,6 +27,7 @@ std::string spell(std::string_view input, Alphabet alphabet);
 // Every octet replaced by the letter that it stands for.
 void write_in_letters(std::span<char> input, Alphabet alphabet);
 
+Alphabet answer_letters();
 Alphabet command_letters();
 Alphabet path_letters();
 Alphabet parameter_letters();

@@ -289,8 +289,45 @@ constexpr std::array sessions = {
     Letter{'1', ""}, Letter{'2', ""}, Letter{'3', ""}, Letter{'4', ""}, Letter{'5', ""}, Letter{'6', ""},
     Letter{'7', ""}, Letter{'8', ""}, Letter{'9', ""}, Letter{'+', ""}, Letter{'=', ""}, Letter{'&', ""}};
 
+// Pieces of DNS messages: owners, fixed fields with lengths, data.
+constexpr std::array answers_of_dns = {
+    Letter{'q', "\xc0\x0c"sv},  // the question's name
+    Letter{'p', "\xc0\x0e"sv},  // its parent
+    Letter{'o', "\xc0\x15"sv},  // behind the question: the first owner
+    Letter{'l', "\xc0\xff"sv},
+    Letter{'0', "\0"sv},
+    Letter{'1', "\x01"sv},
+    Letter{'4', "\x04"sv},
+    Letter{'f', "\xff"sv},
+    Letter{'n',
+           "\x01"
+           "a\x01"
+           "b\0"sv},
+    Letter{'m',
+           "\x01"
+           "c\0"sv},
+    Letter{'C', "\0\x05\0\x01\0\0\0\x09\0\x02"sv},  // CNAME IN 9 s, two octets
+    Letter{'c', "\0\x05\0\x01\0\0\0\x09\0\x03"sv},  // three
+    Letter{'A', "\0\x01\0\x01\0\0\0\x09\0\x04"sv},  // A, four
+    Letter{'6', "\0\x1c\0\x01\0\0\0\x09\0\x10"sv},  // AAAA, sixteen
+    Letter{'M', "\0\x0f\0\x01\x7f\xff\xff\xff\0\x04"sv},
+    Letter{'T', "\0\x10\0\x01\x80\0\0\0\0\x05"sv},
+    Letter{'t', "\0\x10\0\x01\0\0\0\x09\xff\xff"sv},
+    Letter{'P', "\0\x0c\0\x01\0\0\0\x09\0\x02"sv},
+    Letter{'S', "\0\x06\0\x01\0\0\0\x09\0\x16"sv},  // SOA of 22 octets
+    Letter{'x', "\0\x01\0\x03\0\0\0\x09\0\x04"sv},  // class CHAOS
+    Letter{'d', "\xc0\0\x02\x01"sv},                // an address
+    Letter{'D', "\0\0\0\x05\0\0\0\x05\0\0\0\x05\0\0\0\x05"sv},
+    Letter{'w',
+           "\x04"
+           "text"},
+    Letter{'X',
+           "\x3f"
+           "0123456789012345678901234567890123456789012345678901234567890123456"sv.substr(0, 64)}};
+
 }  // namespace
 
+Alphabet answer_letters() { return answers_of_dns; }
 Alphabet command_letters() { return commands; }
 Alphabet path_letters() { return paths; }
 Alphabet parameter_letters() { return parameters_of_mail_and_rcpt; }

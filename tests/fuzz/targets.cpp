@@ -6,6 +6,7 @@ namespace sallyport::fuzz {
 
 std::span<const Target> all_targets() {
   static const std::array targets = {
+      Target{"answer", answer, answer_letters()},
       Target{"chunks", chunks, chunk_letters()},
       Target{"command_line", command_line, command_letters()},
       Target{"configuration", configuration, configuration_letters()},

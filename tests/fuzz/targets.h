@@ -14,6 +14,7 @@
 
 namespace sallyport::fuzz {
 
+void answer(std::string_view input);
 void command_line(std::string_view input);
 void path(std::string_view input);
 void parameters(std::string_view input);
