@@ -206,10 +206,10 @@ TEST_CASE("P21 a million one-octet chunks end at a cap, in constant memory") {
 
 TEST_CASE("a line over the limit is refused in a chunk as in DATA, wherever chunks are cut") {
   ServerOptions options = defaults();
-  options.line_length = 1000;
+  options.line_length = 1000;  // without the CRLF
   const std::string half(500, 'x');
   for (const auto& [line, taken] :
-       {std::pair(half + std::string(498, 'y'), true), std::pair(half + std::string(499, 'y'), false)}) {
+       {std::pair(half + std::string(500, 'y'), true), std::pair(half + std::string(501, 'y'), false)}) {
     for (const std::size_t cut : {std::size_t{1}, half.size(), line.size()}) {
       MemorySession session(options);
       open_transaction(session);
