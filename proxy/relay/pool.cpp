@@ -18,12 +18,18 @@ std::unique_ptr<Connection> as_connection(std::unique_ptr<Gift> gift) {
 }
 
 // Owns a core's idle connections and says QUIT to those whose time is over, or that another core needs
-// more; ends with the last of them.
+// more; ends with the last of them. A connection that is put back wakes it, but never puts off a look that
+// is due: where routes are busy there is always one.
 io::Task<> keep(std::shared_ptr<IdleConnections> idle) {
+  auto look = TimePoint::max();
   while (!idle->empty()) {
-    const bool notified = co_await idle->changed().wait(idle->next_look(std::chrono::steady_clock::now()));
+    look = std::min(look, idle->next_look(std::chrono::steady_clock::now()));
+    co_await idle->changed().wait(look);
     const auto now = std::chrono::steady_clock::now();
-    if (!notified) idle->take_awaited();
+    if (now >= look) {
+      idle->take_awaited();
+      look = TimePoint::max();
+    }
     while (auto expired = idle->take_expired(now)) co_await expired->quit();
   }
   idle->kept = false;

@@ -187,6 +187,64 @@ TEST_CASE("who waits for a fresh connection is not handed a used one") {
   }
 }
 
+namespace {
+
+struct Waiters {
+  std::atomic<int> waiting = 2;
+  std::atomic<int> served = 0;
+};
+
+// As a busy route does: its connection goes out and comes back, again and again.
+io::Task<> borrow_and_return(Pool& pool, Pool::Order order, const Waiters& waiters) {
+  while (waiters.waiting > 0) {
+    auto hop = co_await pool.borrow(order, std::chrono::steady_clock::now() + 20s);
+    REQUIRE(hop.has_value());
+    co_await pool.hand_back(std::move(*hop), 60s);
+    co_await io::sleep_for(1ms);
+  }
+}
+
+io::Task<> borrow_and_keep(Pool& pool, Pool::Order order, Waiters& waiters) {
+  const auto hop = co_await pool.borrow(std::move(order), std::chrono::steady_clock::now() + 20s);
+  if (hop) ++waiters.served;
+  --waiters.waiting;
+  while (waiters.waiting > 0) co_await io::sleep_for(1ms);  // nobody is served by its coming back
+}
+
+// Two connections come back in one moment: the first goes to the other core, the second becomes idle.
+io::Task<> hand_back_two(Bench& bench, Pool& pool, Pool::Order order, Pool::Order busy,
+                         const io::Executor& there, Waiters& waiters) {
+  auto first = co_await pool.borrow(order, std::chrono::steady_clock::now() + 20s);
+  auto second = co_await pool.borrow(order, std::chrono::steady_clock::now() + 20s);
+  REQUIRE((first && second));
+  for (int i = 0; i < 2; ++i) bench.tasks.spawn(there, "there", borrow_and_keep(pool, order, waiters));
+  co_await io::sleep_for(5 * Permits::kGrace);  // they have looked for idle ones, and found none
+  bench.tasks.spawn(co_await io::this_executor(), "busy", borrow_and_return(pool, busy, waiters));
+  while (bench.second.count("EHLO") == 0) co_await io::sleep_for(1ms);
+  co_await pool.hand_back(std::move(*first), 60s);
+  co_await pool.hand_back(std::move(*second), 60s);
+  while (waiters.waiting > 0) co_await io::sleep_for(1ms);
+  co_await pool.close_idle();
+}
+
+}  // namespace
+
+TEST_CASE("a busy route does not keep another's idle connection from who waits on another core") {
+  Bench bench;
+  Environment environment({bench.clock, bench.tasks, bench.state, [](const Trouble&) {}});
+  environment.set_ourselves({"us.test", {}});
+  Pool pool(environment);
+  bench.route.max_connections = 2;
+  const auto order = order_for(*bench.current_route(), bench.hop.host(), *environment.ourselves());
+  const auto busy = order_for(*bench.current_route(), bench.second.host(), *environment.ourselves());
+  Waiters waiters;
+  {
+    OtherCore other;
+    bench.loop.run(hand_back_two(bench, pool, order, busy, other.loop.executor(), waiters));
+  }
+  CHECK(waiters.served == 2);
+}
+
 TEST_CASE("an idle connection of another core makes room") {
   Bench bench;
   bench.route.max_connections = 1;
