@@ -162,7 +162,7 @@ std::optional<mail::Reply> Transaction::header_refusal() const {
   if (headers_.too_large())
     return mail::Reply{
         552, {5, 3, 4}, fmt::format("Header block over {} octets", settings_.limits.header_size)};
-  if (headers_.malformed() && settings_.malformed_header_refused)
+  if (headers_.malformed() && (settings_.malformed_header_refused || headers_.continues_trace()))
     return mail::Reply{
         550,
         {5, 6, 0},

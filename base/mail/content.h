@@ -109,6 +109,8 @@ class HeaderScanner {
   bool too_large() const { return octets_ > max_octets_; }
   bool malformed() const { return malformed_line_ != 0; }
   std::uint64_t malformed_line() const { return malformed_line_; }  // counted from 1; the first one
+  // The first line begins with a blank: below the trace field that we put on top it would be part of that.
+  bool continues_trace() const { return continues_trace_; }
   int received() const { return received_; }
   // A Message-ID or a Date was seen: an equal message is this one again, not another one like it.
   bool identified() const { return identified_; }
@@ -132,6 +134,7 @@ class HeaderScanner {
   std::uint64_t malformed_line_ = 0;
   int received_ = 0;
   int received_by_us_ = 0;
+  bool continues_trace_ = false;
   bool in_field_ = false;
   bool identified_ = false;
   bool absent_ = false;

@@ -122,10 +122,10 @@ void HeaderScanner::field_begins(std::string_view text) {
   field_ended();
   const std::string_view name = field_name(text);
   in_field_ = !name.empty();
-  // A blank in front would make the first line part of the trace field that goes above it.
-  if (!in_field_ && lines_ == 1 && !is_blank(text.front())) {
-    absent_ = true;
-    octets_ = 0;
+  if (!in_field_ && lines_ == 1) {
+    continues_trace_ = is_blank(text.front());
+    absent_ = !continues_trace_;
+    if (absent_) octets_ = 0;
   }
   if (!in_field_ && !absent_ && malformed_line_ == 0) malformed_line_ = lines_;
   if (!absent_ && (iequals(name, "Message-ID") || iequals(name, "Date"))) identified_ = true;

@@ -273,3 +273,12 @@ def test_P09_header_bombs(case):
         client.expect("552 5.3.4", "554 5.6.0")
         took = site.gateway.cpu_seconds() - before
         check(took < 1.5, f"{name}: {took:.2f} s of CPU")  # sanitizers cost a factor of about ten
+
+
+def test_fd18dcb_first_line_never_continues_our_trace_field(case):
+    """Whatever `malformed_header` says: a blank in front would put a stranger's words into our Received."""
+    site = case.site({"checks": {"malformed_header": "pass"}})
+    client = site.client().envelope()
+    reply = client.data(b" by mx.example.test (forged)\r\nSubject: x\r\n\r\nbody\r\n", "550 5.6.0")
+    check("Line 1 " in reply.last, f"{reply}")
+    site.deliver(b"Subject: x\r\nno field\r\n\r\nbody\r\n", client=client)

@@ -15,6 +15,7 @@ struct Header {
   bool complete = false;
   bool absent = false;
   bool too_large = false;
+  bool continues_trace = false;
   std::uint64_t malformed_line = 0;
   int received = 0;
   int by_us = 0;
@@ -30,13 +31,10 @@ class Subject {
     scanner_.finish();
     const std::uint64_t octets =
         scanner_.too_large() ? 0 : scanner_.octets();  // where it stopped is not said
-    return {scanner_.complete(),
-            scanner_.absent(),
-            scanner_.too_large(),
-            scanner_.malformed_line(),
-            scanner_.received(),
-            scanner_.received_by_us(),
-            octets};
+    return {scanner_.complete(),       scanner_.absent(),
+            scanner_.too_large(),      scanner_.continues_trace(),
+            scanner_.malformed_line(), scanner_.received(),
+            scanner_.received_by_us(), octets};
   }
 
  private:
@@ -133,6 +131,9 @@ TEST_CASE("header: a blank in front of the first line would continue our own tra
   CHECK(scan(" from trusted.example\r\nSubject: x\r\n\r\nbody\r\n").malformed_line == 1);
   CHECK(scan("\tby mx.example.test\r\n").malformed_line == 1);
   CHECK(scan(" \r\n").malformed_line == 1);
+  CHECK(scan(" \r\n").continues_trace);
+  CHECK_FALSE(scan("Subject: x\r\n folded\r\nno field\r\n\r\n").continues_trace);
+  CHECK_FALSE(scan("no field\r\n blank\r\n\r\n").continues_trace);
 }
 
 TEST_CASE("header: a later line that is no field is named, and the rest is still read") {
