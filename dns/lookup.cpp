@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/io/together.h"
 #include "base/text.h"
 
 namespace sallyport::dns {
@@ -19,6 +20,11 @@ struct Shown {
     return fmt::format("\"{}\"", printable(text, kMaxSummary));
   }
 };
+
+io::Task<> ask_into(Resolver& resolver, const Clock& clock, std::vector<Lookup>& lookups, Question question,
+                    Asking asking, AnswerPtr& answer) {
+  answer = co_await ask(resolver, clock, lookups, std::move(question), asking);
+}
 
 }  // namespace
 
@@ -45,6 +51,21 @@ io::Task<AnswerPtr> ask(Resolver& resolver, const Clock& clock, std::vector<Look
   AnswerPtr answer = lookup.answer;
   if (lookups.size() < kMaxLookups) lookups.push_back(std::move(lookup));
   co_return answer;
+}
+
+io::Task<std::vector<AnswerPtr>> ask_all(Resolver& resolver, const Clock& clock,
+                                         std::vector<Lookup>& lookups, std::vector<Question> questions,
+                                         Asking asking) {
+  std::vector<AnswerPtr> answers(questions.size());
+  std::vector<io::Task<>> tasks;
+  for (std::size_t place = 0; place < questions.size(); ++place)
+    tasks.push_back(
+        ask_into(resolver, clock, lookups, std::move(questions[place]), asking, answers[place]));
+  if (tasks.size() == 1)
+    co_await std::move(tasks.front());
+  else
+    co_await io::together(std::move(tasks));
+  co_return answers;
 }
 
 }  // namespace sallyport::dns

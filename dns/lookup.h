@@ -26,6 +26,11 @@ constexpr std::size_t kMaxLookups = 100;  // that one check keeps; it may have a
 io::Task<AnswerPtr> ask(Resolver& resolver, const Clock& clock, std::vector<Lookup>& lookups,
                         Question question, Asking asking);
 
+// All at once; the answers in the order of the questions.
+io::Task<std::vector<AnswerPtr>> ask_all(Resolver& resolver, const Clock& clock,
+                                         std::vector<Lookup>& lookups, std::vector<Question> questions,
+                                         Asking asking);
+
 // "192.0.2.1", "10 mx.example.com", "\"v=spf1 -all\", ..." or the status; about 200 octets, escaped.
 std::string summary(const Answer& answer);
 

@@ -1,0 +1,77 @@
+#include "dns/helo.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+
+namespace sallyport::dns {
+namespace {
+
+using Result = HeloName::Result;
+
+// [192.0.2.1] or [IPv6:2001:db8::1]
+std::optional<IpAddress> literal(std::string_view helo) {
+  if (!helo.starts_with('[') || !helo.ends_with(']')) return std::nullopt;
+  helo = helo.substr(1, helo.size() - 2);
+  if (istarts_with(helo, "IPv6:")) helo.remove_prefix(5);
+  return IpAddress::parse(helo);
+}
+
+// Letters, digits, hyphens and, as the field has them, underscores.
+bool is_host_name(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
+}
+
+bool is_own(const Name& name, const OwnNames& own) {
+  return std::ranges::find(own.names, name) != own.names.end();
+}
+
+bool is_own(const IpAddress& address, const OwnNames& own) {
+  return std::ranges::find(own.addresses, address) != own.addresses.end();
+}
+
+Result judge_address(const IpAddress& said, const IpAddress& client, const OwnNames& own) {
+  if (said == client) return Result::plausible;
+  return is_own(said, own) ? Result::own_name : Result::literal;
+}
+
+}  // namespace
+
+std::optional<Result> judge_helo(const std::string& helo, const IpAddress& client, const OwnNames& own) {
+  if (const auto address = literal(helo)) return judge_address(*address, client, own);
+  // An address without brackets is no name, and no literal either.
+  if (IpAddress::parse(helo)) return Result::syntax;
+  const auto name = is_host_name(helo) ? Name::parse(helo) : std::nullopt;
+  if (!name || name->is_root()) return Result::syntax;
+  if (is_own(*name, own)) return Result::own_name;
+  if (name->labels() < 2) return Result::not_fqdn;
+  return std::nullopt;
+}
+
+io::Task<HeloName> check_helo(Resolver& resolver, const Clock& clock, std::string helo, IpAddress client,
+                              OwnNames own, Asking asking) {
+  HeloName found;
+  if (const auto judged = judge_helo(helo, client, own)) {
+    found.result = *judged;
+    co_return found;
+  }
+  const Name name = *Name::parse(helo);
+  std::vector<Question> questions = {{name, Type::a}, {name, Type::aaaa}};
+  const auto answers = co_await ask_all(resolver, clock, found.lookups, std::move(questions), asking);
+  bool any = false, temporary = false;
+  found.result = Result::mismatch;
+  for (const AnswerPtr& answer : answers) {
+    temporary = temporary || is_temporary(answer->status);
+    for (const IpAddress& address : all<IpAddress>(*answer)) {
+      any = true;
+      if (address == client) found.result = Result::plausible;
+    }
+  }
+  if (found.result == Result::plausible) co_return found;
+  if (temporary) found.result = Result::temporary;
+  if (!temporary && !any) found.result = Result::unresolvable;
+  co_return found;
+}
+
+}  // namespace sallyport::dns

@@ -1,0 +1,180 @@
+// What DNS says about a client: its reverse name, its HELO, the sender's domain, lists.
+#include <doctest/doctest.h>
+
+#include "base/io/event_loop.h"
+#include "dns/helo.h"
+#include "dns/list.h"
+#include "dns/reverse.h"
+#include "dns/sender_domain.h"
+#include "dns/zone_resolver.h"
+
+using namespace sallyport;
+using namespace sallyport::dns;
+
+namespace {
+
+ZoneResolver zone(const std::string& text) {
+  std::vector<ZoneResolver::Fault> faults;
+  auto parsed = ZoneResolver::parse(text, faults);
+  for (const auto& fault : faults) FAIL_CHECK(fault.line << ": " << fault.message);
+  return parsed;
+}
+
+Name name(std::string_view text) { return Name::parse(text).value(); }
+IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
+
+template <class Found>
+io::Task<> keep(io::Task<Found> task, Found& out) {
+  out = co_await std::move(task);
+}
+
+template <class Found>
+Found run(io::Task<Found> task) {
+  io::EventLoop loop;
+  Found found;
+  loop.run(keep(std::move(task), found));
+  return found;
+}
+
+ReverseName reverse(const std::string& text, const char* client = "192.0.2.1") {
+  auto records = zone(text);
+  return run(reverse_name(records, system_clock(), address(client), {}));
+}
+
+HeloName::Result helo(const std::string& said, const std::string& text = "",
+                      const char* client = "192.0.2.1") {
+  auto records = zone(text);
+  const OwnNames own{{name("mx.local.host"), name("local.host")}, {address("198.51.100.1")}};
+  return run(check_helo(records, system_clock(), said, address(client), own, {})).result;
+}
+
+SenderDomain::Result sender(const std::string& text) {
+  auto records = zone(text);
+  return run(check_sender_domain(records, system_clock(), name("d.example"), {})).result;
+}
+
+ListAnswer from_list(const std::string& text, Subject subject = address("192.0.2.1")) {
+  auto records = zone(text);
+  return run(ask_list(records, system_clock(), name("bl.example"), std::move(subject), {}));
+}
+
+const std::string kPtr = "1.2.0.192.in-addr.arpa. PTR h.example.\n";
+
+}  // namespace
+
+TEST_CASE("a reverse name counts when it has the client's address") {
+  using enum ReverseName::Result;
+  CHECK(reverse("").result == missing);
+  CHECK(reverse("1.2.0.192.in-addr.arpa. SERVFAIL\n").result == temporary);
+  CHECK(reverse(kPtr).result == mismatch);
+  CHECK(reverse(kPtr + "h.example. A 192.0.2.2\n").result == mismatch);
+  CHECK(reverse(kPtr + "h.example. TIMEOUT\n").result == temporary);
+  const auto found = reverse(
+      kPtr + "1.2.0.192.in-addr.arpa. PTR g.example.\nh.example. TIMEOUT\ng.example. A 192.0.2.1\n");
+  CHECK(found.result == confirmed);
+  CHECK(found.name == name("g.example"));
+  CHECK(found.lookups.size() == 3);
+  CHECK(reverse("1.2.0.192.in-addr.arpa. PTR .\n").result == missing);
+  CHECK(
+      reverse("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR six.example.\n"
+              "six.example. AAAA 2001:db8::1\n",
+              "2001:db8::1")
+          .result == confirmed);
+}
+
+TEST_CASE("D11: of a thousand reverse names ten are looked at") {
+  std::string many;
+  for (int number = 0; number < 1000; ++number)
+    many += "1.2.0.192.in-addr.arpa. PTR h" + std::to_string(number) + ".example.\n";
+  const auto found = reverse(many + "h10.example. A 192.0.2.1\n");
+  CHECK(found.result == ReverseName::Result::mismatch);
+  CHECK(found.lookups.size() == 11);
+  CHECK(reverse(many + "h9.example. A 192.0.2.1\n").result == ReverseName::Result::confirmed);
+}
+
+TEST_CASE("HELO: what can be told without asking") {
+  using enum HeloName::Result;
+  for (const char* said : {"", "a b", "ex\xc3\xa4mple.com", "a..b", "192.0.2.1", "[x]", "-", "*", "."})
+    CHECK_MESSAGE((helo(said) == syntax || helo(said) == not_fqdn), std::string(said));
+  CHECK(helo("192.0.2.1") == syntax);
+  CHECK(helo("MX.Local.Host") == own_name);
+  CHECK(helo("local.host.") == own_name);
+  CHECK(helo("[198.51.100.1]") == own_name);
+  CHECK(helo("[192.0.2.1]") == plausible);
+  CHECK(helo("[IPv6:2001:db8::1]", "", "2001:db8::1") == plausible);
+  CHECK(helo("[192.0.2.9]") == literal);
+  CHECK(helo("mailserver") == not_fqdn);
+}
+
+TEST_CASE("HELO: what the DNS says of a name") {
+  using enum HeloName::Result;
+  CHECK(helo("h.example") == unresolvable);
+  CHECK(helo("h.example", "h.example. A 192.0.2.1\n") == plausible);
+  CHECK(helo("h.example", "h.example. A 192.0.2.2\n") == mismatch);
+  CHECK(helo("h_1.example", "h_1.example. A 192.0.2.1\n") == plausible);
+  CHECK(helo("h.example", "h.example. A TIMEOUT\n") == temporary);
+  CHECK(helo("h.example", "h.example. A 192.0.2.2\nh.example. AAAA SERVFAIL\n") == temporary);
+  CHECK(helo("h.example", "h.example. A 192.0.2.1\nh.example. AAAA SERVFAIL\n") == plausible);
+  CHECK(helo("h.example", "h.example. AAAA 2001:db8::1\n", "2001:db8::1") == plausible);
+}
+
+TEST_CASE("the sender's domain: exists, and could take an answer") {
+  using enum SenderDomain::Result;
+  CHECK(sender("") == missing);
+  CHECK(sender("x.d.example. A 192.0.2.1\n") == no_mail);
+  CHECK(sender("d.example. MX 0 .\n") == null_mx);
+  CHECK(sender("d.example. MX 10 mx.example.\nmx.example. A 192.0.2.1\n") == found);
+  CHECK(sender("d.example. A 192.0.2.1\n") == found);
+  CHECK(sender("d.example. AAAA 2001:db8::1\n") == found);
+  CHECK(sender("d.example. MX SERVFAIL\n") == temporary);
+  CHECK(sender("d.example. MX SERVFAIL\nd.example. A 192.0.2.1\n") == temporary);
+  CHECK(sender("d.example. MX 10 mx.example.\nmx.example. A 10.0.0.1\n") == private_only);
+  CHECK(sender("d.example. MX 10 mx.example.\nmx.example. A 10.0.0.1\nmx.example. AAAA TIMEOUT\n") ==
+        found);
+  CHECK(sender("d.example. MX 10 a.example.\nd.example. MX 20 b.example.\na.example. A "
+               "127.0.0.1\nb.example. A 192.0.2.1\n") == found);
+  CHECK(sender("d.example. A 192.168.1.1\n") == private_only);
+}
+
+TEST_CASE("private addresses") {
+  for (const char* text : {"10.1.2.3", "172.31.0.1", "192.168.0.1", "127.0.0.9", "169.254.1.1",
+                           "100.64.0.1", "0.0.0.0", "::1", "fe80::1", "fd00::1", "::"})
+    CHECK_MESSAGE(is_private(address(text)), std::string(text));
+  for (const char* text : {"172.32.0.1", "192.0.2.1", "100.128.0.1", "2001:db8::1", "11.0.0.1"})
+    CHECK_FALSE_MESSAGE(is_private(address(text)), std::string(text));
+}
+
+TEST_CASE("D08: what a list's answers amount to") {
+  using enum ListAnswer::Result;
+  const std::string at = "1.2.0.192.bl.example. ";
+  CHECK(from_list("").result == clear);
+  CHECK(from_list(at + "TXT \"x\"\n").result == clear);
+  for (const char* failure : {"TIMEOUT\n", "SERVFAIL\n", "REFUSED\n"})
+    CHECK(from_list(at + failure).result == temporary);
+  const auto found =
+      from_list(at + "A 127.0.0.2\n" + at + "A 127.0.0.10\n" + at + "TXT \"see http://bl.example\"\n");
+  CHECK(found.result == ListAnswer::Result::listed);
+  CHECK(found.codes.size() == 2);
+  CHECK(found.words == "see http://bl.example");
+  // The blocked resolver, and the hijacked one.
+  for (const char* code :
+       {"127.255.255.252", "127.255.255.254", "127.255.255.255", "192.0.2.1", "10.0.0.1"})
+    CHECK_MESSAGE(from_list(at + "A " + code + "\n").result == silent, std::string(code));
+  CHECK(from_list(at + "A 127.0.0.2\n" + at + "A 192.0.2.1\n").result == silent);
+  // No words are no reason to wait or to fail.
+  CHECK(from_list(at + "A 127.0.0.2\n" + at + "TXT TIMEOUT\n").result == ListAnswer::Result::listed);
+}
+
+TEST_CASE("lists of names, of IPv6 addresses, and subjects that are too long") {
+  using enum ListAnswer::Result;
+  CHECK(from_list("bad.example.bl.example. A 127.0.1.2\n", name("bad.example")).result ==
+        ListAnswer::Result::listed);
+  CHECK(
+      from_list("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl.example. A 127.0.0.2\n",
+                address("2001:db8::1"))
+          .result == ListAnswer::Result::listed);
+  const std::string label(63, 'a');
+  CHECK(from_list("", name(label + '.' + label + '.' + label +
+                           ".0123456789012345678901234567890123456789012345678901234"))
+            .result == clear);
+}
