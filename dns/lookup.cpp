@@ -21,9 +21,23 @@ struct Shown {
   }
 };
 
-io::Task<> ask_into(Resolver& resolver, const Clock& clock, std::vector<Lookup>& lookups, Question question,
+void keep(std::vector<Lookup>& lookups, Lookup lookup) {
+  if (lookups.size() < kMaxLookups) lookups.push_back(std::move(lookup));
+}
+
+// What can be had without a task of its own; null: it must be waited for.
+AnswerPtr at_hand(Resolver& resolver, std::vector<Lookup>& lookups, const Question& question,
+                  Asking asking) {
+  AnswerPtr answer = asking.fresh ? nullptr : resolver.at_hand(question);
+  if (answer) keep(lookups, {question, answer, {}, true});
+  return answer;
+}
+
+io::Task<> wait_for(Resolver& resolver, const Clock& clock, std::vector<Lookup>& lookups, Question question,
                     Asking asking, AnswerPtr& answer) {
-  answer = co_await ask(resolver, clock, lookups, std::move(question), asking);
+  const TimePoint began = clock.now();
+  answer = co_await resolver.ask(question, asking);
+  keep(lookups, {std::move(question), answer, clock.now() - began, false});
 }
 
 }  // namespace
@@ -41,15 +55,8 @@ std::string summary(const Answer& answer) {
 
 io::Task<AnswerPtr> ask(Resolver& resolver, const Clock& clock, std::vector<Lookup>& lookups,
                         Question question, Asking asking) {
-  const TimePoint began = clock.now();
-  Lookup lookup{question, resolver.at_hand(question), {}, true};
-  if (!lookup.answer || asking.fresh) {
-    lookup.at_hand = false;
-    lookup.answer = co_await resolver.ask(std::move(question), asking);
-    lookup.took = clock.now() - began;
-  }
-  AnswerPtr answer = lookup.answer;
-  if (lookups.size() < kMaxLookups) lookups.push_back(std::move(lookup));
+  AnswerPtr answer = at_hand(resolver, lookups, question, asking);
+  if (!answer) co_await wait_for(resolver, clock, lookups, std::move(question), asking, answer);
   co_return answer;
 }
 
@@ -58,13 +65,13 @@ io::Task<std::vector<AnswerPtr>> ask_all(Resolver& resolver, const Clock& clock,
                                          Asking asking) {
   std::vector<AnswerPtr> answers(questions.size());
   std::vector<io::Task<>> tasks;
-  for (std::size_t place = 0; place < questions.size(); ++place)
-    tasks.push_back(
-        ask_into(resolver, clock, lookups, std::move(questions[place]), asking, answers[place]));
-  if (tasks.size() == 1)
-    co_await std::move(tasks.front());
-  else
-    co_await io::together(std::move(tasks));
+  for (std::size_t place = 0; place < questions.size(); ++place) {
+    answers[place] = at_hand(resolver, lookups, questions[place], asking);
+    if (!answers[place])
+      tasks.push_back(
+          wait_for(resolver, clock, lookups, std::move(questions[place]), asking, answers[place]));
+  }
+  if (!tasks.empty()) co_await io::together(std::move(tasks));
   co_return answers;
 }
 

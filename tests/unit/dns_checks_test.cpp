@@ -1,40 +1,19 @@
 // What DNS says about a client: its reverse name, its HELO, the sender's domain, lists.
 #include <doctest/doctest.h>
 
-#include "base/io/event_loop.h"
+#include <utility>
+
 #include "dns/helo.h"
 #include "dns/list.h"
 #include "dns/reverse.h"
 #include "dns/sender_domain.h"
-#include "dns/zone_resolver.h"
+#include "tests/unit/dns_support.h"
 
 using namespace sallyport;
 using namespace sallyport::dns;
+using namespace sallyport::dns::testing;
 
 namespace {
-
-ZoneResolver zone(const std::string& text) {
-  std::vector<ZoneResolver::Fault> faults;
-  auto parsed = ZoneResolver::parse(text, faults);
-  for (const auto& fault : faults) FAIL_CHECK(fault.line << ": " << fault.message);
-  return parsed;
-}
-
-Name name(std::string_view text) { return Name::parse(text).value(); }
-IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
-
-template <class Found>
-io::Task<> keep(io::Task<Found> task, Found& out) {
-  out = co_await std::move(task);
-}
-
-template <class Found>
-Found run(io::Task<Found> task) {
-  io::EventLoop loop;
-  Found found;
-  loop.run(keep(std::move(task), found));
-  return found;
-}
 
 ReverseName reverse(const std::string& text, const char* client = "192.0.2.1") {
   auto records = zone(text);
@@ -177,4 +156,47 @@ TEST_CASE("lists of names, of IPv6 addresses, and subjects that are too long") {
   CHECK(from_list("", name(label + '.' + label + '.' + label +
                            ".0123456789012345678901234567890123456789012345678901234"))
             .result == clear);
+}
+
+namespace {
+
+// Holds every question until all that are expected have come.
+class Gate final : public Resolver {
+ public:
+  Gate(ZoneResolver& records, std::size_t expected) : zone_(records), expected_(expected) {}
+
+  io::Task<AnswerPtr> ask(Question question, Asking) override {
+    auto mine = std::make_shared<io::Signal>(co_await io::this_executor());
+    waiting_.push_back(mine);
+    if (waiting_.size() == expected_)
+      for (const auto& one : std::exchange(waiting_, {})) one->notify();
+    all_came_ =
+        co_await mine->wait(std::chrono::steady_clock::now() + std::chrono::seconds(10)) && all_came_;
+    co_return zone_.answer(question);
+  }
+  bool all_came() const { return all_came_; }
+
+ private:
+  ZoneResolver& zone_;
+  std::size_t expected_;
+  std::vector<std::shared_ptr<io::Signal>> waiting_;
+  bool all_came_ = true;
+};
+
+}  // namespace
+
+TEST_CASE("questions that do not depend on each other are asked at once") {
+  auto records = zone("d.example. MX 10 a.example.\nd.example. MX 20 b.example.\na.example. A 192.0.2.1\n");
+  std::vector<Lookup> lookups;
+  Gate gate(records, 3);
+  std::vector<Question> questions = {
+      {name("a.example"), Type::a}, {name("d.example"), Type::mx}, {name("x.example"), Type::a}};
+  const auto answers = run(ask_all(gate, system_clock(), lookups, questions, {}));
+  CHECK(gate.all_came());
+  REQUIRE(answers.size() == 3);
+  CHECK(summary(*answers[0]) == "192.0.2.1");
+  CHECK(summary(*answers[1]) == "10 a.example, 20 b.example");
+  CHECK(summary(*answers[2]) == "NXDOMAIN");
+  CHECK(lookups.size() == 3);
+  CHECK_FALSE(lookups.front().at_hand);
 }

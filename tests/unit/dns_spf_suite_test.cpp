@@ -6,9 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/io/event_loop.h"
 #include "dns/spf.h"
-#include "dns/zone_resolver.h"
+#include "tests/unit/dns_support.h"
 #include "tests/unit/source_tree.h"
 
 namespace sallyport::dns {
@@ -28,12 +27,6 @@ std::string octets(const std::string& utf8) {
   return out;
 }
 
-Name name(const std::string& text) {
-  const auto parsed = Name::parse(text);
-  REQUIRE_MESSAGE(parsed, text);
-  return *parsed;
-}
-
 std::optional<Type> add(ZoneResolver& zone, const Name& owner, const Json& record) {
   const auto type = parse_type(record["type"].get<std::string>());
   if (!type) return type;  // SPF: a type of its own, which RFC 7208 has given up
@@ -45,9 +38,10 @@ std::optional<Type> add(ZoneResolver& zone, const Name& owner, const Json& recor
     zone.add(owner, *type, text);
   } else if (*type == Type::mx) {
     const std::string host = record["host"];
-    zone.add(owner, *type, Mx{record["pref"].get<std::uint16_t>(), host.empty() ? Name() : name(host)});
+    zone.add(owner, *type,
+             Mx{record["pref"].get<std::uint16_t>(), host.empty() ? Name() : testing::name(host)});
   } else {
-    zone.add(owner, *type, name(record["value"]));
+    zone.add(owner, *type, testing::name(record["value"].get<std::string>()));
   }
   return type;
 }
@@ -72,13 +66,7 @@ SpfOutcome outcome_of(ZoneResolver& zone, const Json& test) {
   request.client = *IpAddress::parse(test["host"].get<std::string>());
   request.helo = test["helo"];
   request.sender = test["mailfrom"];
-  io::EventLoop loop;
-  SpfOutcome outcome;
-  const auto task = [](ZoneResolver& asked, SpfRequest what, SpfOutcome& out) -> io::Task<> {
-    out = co_await check_host(asked, system_clock(), std::move(what));
-  };
-  loop.run(task(zone, request, outcome));
-  return outcome;
+  return testing::run(check_host(zone, system_clock(), std::move(request)));
 }
 
 }  // namespace

@@ -2,24 +2,17 @@
 
 #include <algorithm>
 
-#include "base/io/event_loop.h"
 #include "dns/spf.h"
 #include "dns/spf_macro.h"
 #include "dns/spf_record.h"
-#include "dns/zone_resolver.h"
+#include "tests/unit/dns_support.h"
 
 using namespace sallyport;
 using namespace sallyport::dns;
+using namespace sallyport::dns::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-ZoneResolver zone(const std::string& text) {
-  std::vector<ZoneResolver::Fault> faults;
-  auto parsed = ZoneResolver::parse(text, faults);
-  for (const auto& fault : faults) FAIL_CHECK(fault.line << ": " << fault.message);
-  return parsed;
-}
 
 struct LateClock final : Clock {
   TimePoint now() const override { return TimePoint{} + passed; }
@@ -40,15 +33,8 @@ struct SlowResolver final : Resolver {
   Duration takes;
 };
 
-io::Task<> check_task(Resolver& resolver, const Clock& clock, SpfRequest request, SpfOutcome& out) {
-  out = co_await check_host(resolver, clock, std::move(request));
-}
-
 SpfOutcome check(Resolver& resolver, SpfRequest request, const Clock& clock = system_clock()) {
-  io::EventLoop loop;
-  SpfOutcome outcome;
-  loop.run(check_task(resolver, clock, std::move(request), outcome));
-  return outcome;
+  return run(check_host(resolver, clock, std::move(request)));
 }
 
 SpfOutcome check(const std::string& text, std::string client = "192.0.2.1",

@@ -1,10 +1,11 @@
 #include <doctest/doctest.h>
 
 #include "dns/lookup.h"
-#include "dns/zone_resolver.h"
+#include "tests/unit/dns_support.h"
 
 using namespace sallyport;
 using namespace sallyport::dns;
+using namespace sallyport::dns::testing;
 
 namespace {
 
@@ -35,12 +36,7 @@ half    TXT SERVFAIL
 @       DNSKEY 257 3 8 AwEAAa
 )";
 
-ZoneResolver zone(std::string_view text = kZone) {
-  std::vector<ZoneResolver::Fault> faults;
-  auto parsed = ZoneResolver::parse(text, faults);
-  for (const auto& fault : faults) FAIL_CHECK(fault.line << ": " << fault.message);
-  return parsed;
-}
+ZoneResolver records_of_zone() { return zone(kZone); }
 
 std::string asked(ZoneResolver& zone, std::string_view name, Type type) {
   return summary(*zone.answer({Name::parse(name).value(), type}));
@@ -57,7 +53,7 @@ std::vector<std::string> faults_of(std::string_view text) {
 }  // namespace
 
 TEST_CASE("a master file's records") {
-  auto records = zone();
+  auto records = records_of_zone();
   CHECK(asked(records, "example.com", Type::mx) == "10 mx.example.com, 20 mx2.example.net");
   CHECK(asked(records, "EXAMPLE.com", Type::txt) == R"("v=spf1 -all", "semi;colon "quoted" A")");
   CHECK(asked(records, "mx.example.com", Type::a) == "192.0.2.1");
@@ -69,7 +65,7 @@ TEST_CASE("a master file's records") {
 }
 
 TEST_CASE("names that have not what is asked for, and names that are not") {
-  auto records = zone();
+  auto records = records_of_zone();
   CHECK(asked(records, "mx.example.com", Type::txt) == "NODATA");
   CHECK(asked(records, "b.c.example.com", Type::a) == "NODATA");  // something is below it
   CHECK(asked(records, "d.c.example.com", Type::a) == "NXDOMAIN");
@@ -77,7 +73,7 @@ TEST_CASE("names that have not what is asked for, and names that are not") {
 }
 
 TEST_CASE("aliases are followed, ten of them, and a loop is a failure") {
-  auto records = zone();
+  auto records = records_of_zone();
   const auto answer = records.answer({*Name::parse("chain.example.com"), Type::a});
   CHECK(summary(*answer) == "192.0.2.1");
   CHECK(answer->owner.text() == "mx.example.com");
@@ -93,7 +89,7 @@ TEST_CASE("aliases are followed, ten of them, and a loop is a failure") {
 }
 
 TEST_CASE("wildcards stand for names that do not exist, and for no others (RFC 4592)") {
-  auto records = zone();
+  auto records = records_of_zone();
   CHECK(asked(records, "any.wild.example.com", Type::a) == "192.0.2.9");
   CHECK(asked(records, "deep.any.wild.example.com", Type::txt) == "\"w\"");
   CHECK(asked(records, "any.wild.example.com", Type::mx) == "NODATA");
@@ -102,7 +98,7 @@ TEST_CASE("wildcards stand for names that do not exist, and for no others (RFC 4
 }
 
 TEST_CASE("failures on request") {
-  auto records = zone();
+  auto records = records_of_zone();
   CHECK(asked(records, "slow.example.com", Type::a) == "timeout");
   CHECK(asked(records, "slow.example.com", Type::mx) == "timeout");
   CHECK(asked(records, "half.example.com", Type::a) == "192.0.2.8");
