@@ -23,11 +23,17 @@ class Cache {
   AnswerPtr find(const Question& question);  // null: nothing that still holds
   void put(const Question& question, AnswerPtr answer);
   void clear();
-  std::size_t bytes() const;
-  std::size_t entries() const;
+
+  struct Size {
+    std::size_t bytes = 0;  // about what it takes, of a sixteenth of the bound for each shard
+    std::size_t entries = 0;
+  };
+  Size size() const;
 
  private:
   struct Shard;
+  Shard& shard(const Question& question) const;
+
   std::unique_ptr<Shard[]> shards_;
   const Clock& clock_;
   std::size_t max_bytes_;
