@@ -1,10 +1,16 @@
-// Asks servers, over one c-ares channel a core, and remembers the answers in one cache for all cores.
+// Asks servers, over a c-ares channel for each on every core, and remembers the answers in one cache for
+// all cores.
+//
+// A server that did not answer is passed over for ten seconds, then tried with one question: a dead first
+// server of two costs one timeout, not one for each question. SERVFAIL and REFUSED are asked of the next
+// server too, and are the answer when nobody knows better.
 //
 // Equal questions in flight are asked once, whichever core they come from. Cached answers are given in
 // place, on the asker's core, without a suspension. Every function may be called from every core.
 // Destroyed after the loops have stopped and before their executors die: detach() each core first.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,9 +25,10 @@
 namespace sallyport::dns {
 
 struct LiveSettings {
-  std::vector<Endpoint> servers;  // none: those of /etc/resolv.conf, read again when it changes
-  Duration timeout = std::chrono::seconds(2);  // of one try at one server
-  int tries = 3;                               // over all servers
+  std::vector<Endpoint> servers;                 // none: those of resolv.conf, read again when it changes
+  std::string resolv_conf = "/etc/resolv.conf";  // without a server in it: those before, or 127.0.0.1
+  Duration timeout = std::chrono::seconds(2);    // of one try at one server
+  int tries = 3;                                 // over all servers
   std::size_t cache_bytes = 64 << 20;
   int max_in_flight = 10000;  // questions of all cores; beyond it: `refused` at once
   bool operator==(const LiveSettings&) const = default;
@@ -32,12 +39,13 @@ class LiveResolver : public Resolver {
   LiveResolver(LiveSettings settings, const Clock& clock, io::TaskGroup& tasks);
   ~LiveResolver() override;
 
-  // On the core's own thread: makes its channel, and takes it away (whoever waits there hears `timeout`).
+  // On the core's own thread: makes its channels, and takes them away (whoever waits for them hears
+  // `timeout` while the loop runs). On a core that is not attached every question is a `timeout`.
   Result<> attach(const io::Executor& core);
   void detach(const io::Executor& core);
 
   // New servers and times; questions in flight are finished with the old ones. The cache stays, unless
-  // the servers changed.
+  // the servers changed; its bound is that of the start.
   void reload(LiveSettings settings);
 
   io::Task<AnswerPtr> ask(Question question, Asking asking) override;

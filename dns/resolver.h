@@ -13,7 +13,7 @@ namespace sallyport::dns {
 
 struct Asking {
   TimePoint deadline = TimePoint::max();  // the answer is `timeout` then; a resolver may give up sooner
-  bool fresh = false;                     // past the cache; the answer replaces what the cache has
+  bool fresh = false;  // past the cache; the answer, if there is one, replaces what the cache has
 };
 
 class Resolver {

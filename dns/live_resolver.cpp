@@ -1,0 +1,239 @@
+#include "dns/live_resolver.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <exception>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "base/needed_memory.h"
+#include "dns/resolv_conf.h"
+#include "dns/upstream.h"
+
+namespace sallyport::dns {
+namespace {
+
+const Endpoint kLocal{IpAddress::v4(0x7f000001), 53};  // resolv.conf(5): if no server is named
+
+AnswerPtr failure(const Question& question, Status status) {
+  auto answer = std::make_shared<Answer>();
+  answer->status = status;
+  answer->owner = question.name;
+  return answer;
+}
+
+// Who waits for an answer, on its own core.
+struct Waiter {
+  explicit Waiter(const io::Executor& core) : executor(core), answered(core) {}
+  io::Executor executor;
+  io::Signal answered;
+  AnswerPtr answer;
+};
+
+using WaiterPtr = std::shared_ptr<Waiter>;
+
+void wake(WaiterPtr waiter, AnswerPtr answer) {
+  const io::Executor executor = waiter->executor;
+  boost::asio::post(executor, [waiter = std::move(waiter), answer = std::move(answer)] {
+    waiter->answer = answer;
+    waiter->answered.notify();
+  });
+}
+
+struct Core {
+  io::Executor executor;
+  std::shared_ptr<Upstream> upstream;  // touched on the core's own thread
+  unsigned generation = 0;             // of the servers it was made for
+};
+
+}  // namespace
+
+struct LiveResolver::Impl {
+  Impl(LiveSettings given, const Clock& time, io::TaskGroup& group)
+      : settings(std::move(given)),
+        resolv_conf(settings.resolv_conf),
+        clock(time),
+        tasks(group),
+        cache(settings.cache_bytes, time) {
+    servers = settings.servers;
+    refresh_servers();
+  }
+
+  // Under the lock.
+  void refresh_servers() {
+    if (settings.servers.empty() && resolv_conf.refresh(clock.now(), servers)) ++generation;
+    if (servers.empty()) servers = {kLocal};
+  }
+
+  Result<> connect(Core& core);
+  std::shared_ptr<Upstream> upstream(const io::Executor& executor);
+  io::Task<> fly(Question question);
+  void land(const Question& question, const AnswerPtr& answer);
+
+  std::mutex mutex;  // of the following; held for moments, never while a cache shard's is wanted twice
+  LiveSettings settings;
+  ResolvConf resolv_conf;
+  std::vector<Endpoint> servers;
+  unsigned generation = 1;
+  std::vector<std::shared_ptr<Core>> cores;
+  std::unordered_map<Question, std::vector<WaiterPtr>> flights;
+
+  const Clock& clock;
+  io::TaskGroup& tasks;
+  Cache cache;
+  std::atomic<std::uint64_t> asked = 0, hits = 0, shared = 0, failed = 0;
+};
+
+Result<> LiveResolver::Impl::connect(Core& core) {
+  std::vector<Endpoint> now;
+  Duration timeout;
+  int tries = 0;
+  unsigned made_for = 0;
+  {
+    const std::lock_guard lock(mutex);
+    refresh_servers();
+    if (core.generation == generation) return {};
+    now = servers;
+    timeout = settings.timeout;
+    tries = settings.tries;
+    made_for = generation;
+  }
+  auto opened = Upstream::open(core.executor, now, timeout, tries);
+  if (!opened) return std::move(opened.error());
+  core.upstream = std::move(*opened);
+  core.generation = made_for;
+  return {};
+}
+
+std::shared_ptr<Upstream> LiveResolver::Impl::upstream(const io::Executor& executor) {
+  std::shared_ptr<Core> core;
+  {
+    const std::lock_guard lock(mutex);
+    const auto found =
+        std::ranges::find(cores, executor, [](const auto& known) { return known->executor; });
+    if (found != cores.end()) core = *found;
+  }
+  if (!core) return nullptr;
+  const auto connected = connect(*core);  // if it fails the old servers serve on
+  return core->upstream;
+}
+
+// Goes on when all that wanted it have given up: the next ones find it in the cache.
+io::Task<> LiveResolver::Impl::fly(Question question) {
+  AnswerPtr answer;
+  std::exception_ptr thrown;
+  try {
+    const auto servers_here = upstream(co_await io::this_executor());
+    if (servers_here) {
+      asked.fetch_add(1, std::memory_order_relaxed);
+      answer = std::make_shared<Answer>(co_await servers_here->ask(question, clock));
+    }
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  const NeededMemory needed;
+  if (!answer)
+    answer = failure(question, Status::timeout);
+  else if (!is_temporary(answer->status) || !cache.find(question))  // a failure outdates no knowledge
+    cache.put(question, answer);
+  land(question, answer);
+  if (thrown) std::rethrow_exception(thrown);
+}
+
+void LiveResolver::Impl::land(const Question& question, const AnswerPtr& answer) {
+  if (is_temporary(answer->status)) failed.fetch_add(1, std::memory_order_relaxed);
+  std::vector<WaiterPtr> waiters;
+  {
+    const std::lock_guard lock(mutex);
+    const auto flight = flights.extract(question);
+    if (flight) waiters = std::move(flight.mapped());
+  }
+  for (WaiterPtr& waiter : waiters) wake(std::move(waiter), answer);
+}
+
+LiveResolver::LiveResolver(LiveSettings settings, const Clock& clock, io::TaskGroup& tasks)
+    : impl_(std::make_unique<Impl>(std::move(settings), clock, tasks)) {}
+LiveResolver::~LiveResolver() = default;
+
+Result<> LiveResolver::attach(const io::Executor& core) {
+  auto made = std::make_shared<Core>(Core{core, nullptr, 0});
+  auto connected = impl_->connect(*made);
+  if (!connected) return connected;
+  const std::lock_guard lock(impl_->mutex);
+  impl_->cores.push_back(std::move(made));
+  return {};
+}
+
+void LiveResolver::detach(const io::Executor& core) {
+  std::shared_ptr<Core> gone;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const auto found =
+        std::ranges::find(impl_->cores, core, [](const auto& known) { return known->executor; });
+    if (found == impl_->cores.end()) return;
+    gone = std::move(*found);
+    impl_->cores.erase(found);
+  }
+  gone->upstream->abandon();
+}
+
+void LiveResolver::reload(LiveSettings settings) {
+  bool changed = false;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const std::vector<Endpoint> before = impl_->servers;
+    if (settings.resolv_conf != impl_->settings.resolv_conf ||
+        settings.servers != impl_->settings.servers) {
+      impl_->resolv_conf = ResolvConf(settings.resolv_conf);
+      impl_->servers = settings.servers;
+    }
+    impl_->settings = std::move(settings);
+    ++impl_->generation;
+    impl_->refresh_servers();
+    changed = impl_->servers != before;
+  }
+  if (changed) impl_->cache.clear();
+}
+
+AnswerPtr LiveResolver::at_hand(const Question& question) {
+  AnswerPtr answer = impl_->cache.find(question);
+  if (answer) impl_->hits.fetch_add(1, std::memory_order_relaxed);
+  return answer;
+}
+
+io::Task<AnswerPtr> LiveResolver::ask(Question question, Asking asking) {
+  const io::Executor executor = co_await io::this_executor();
+  const auto waiter = std::make_shared<Waiter>(executor);
+  bool first = false;
+  {
+    const NeededMemory needed;  // whoever has a flight in the table starts it
+    const std::lock_guard lock(impl_->mutex);
+    // Under the lock: a flight that has just landed is not in the table, but in the cache.
+    if (!asking.fresh)
+      if (AnswerPtr answer = at_hand(question)) co_return answer;
+    if (impl_->clock.now() >= asking.deadline) co_return failure(question, Status::timeout);
+    auto flight = impl_->flights.find(question);
+    first = flight == impl_->flights.end();
+    if (first && impl_->flights.size() >= static_cast<std::size_t>(impl_->settings.max_in_flight))
+      co_return failure(question, Status::refused);
+    if (first) flight = impl_->flights.try_emplace(question).first;
+    flight->second.push_back(waiter);
+  }
+  if (first) {
+    const NeededMemory needed;
+    impl_->tasks.spawn(executor, "DNS question", impl_->fly(question));
+  } else {
+    impl_->shared.fetch_add(1, std::memory_order_relaxed);
+  }
+  co_await waiter->answered.wait(asking.deadline);
+  co_return waiter->answer ? waiter->answer : failure(question, Status::timeout);
+}
+
+LiveResolver::Counts LiveResolver::counts() const {
+  const Cache::Size size = impl_->cache.size();
+  return {impl_->asked, impl_->hits, impl_->shared, impl_->failed, size.bytes, size.entries};
+}
+
+}  // namespace sallyport::dns

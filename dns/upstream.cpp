@@ -1,0 +1,88 @@
+#include "dns/upstream.h"
+
+#include <sys/random.h>
+
+#include <span>
+#include <tuple>
+#include <utility>
+
+#include "dns/message.h"
+
+namespace sallyport::dns {
+namespace {
+
+constexpr auto kPause = std::chrono::seconds(10);
+
+std::uint16_t random_id() {
+  std::uint16_t id = 0;
+  while (getrandom(&id, sizeof id, 0) != sizeof id) {
+  }
+  return id;
+}
+
+Answer answer_of(const Question& question, const Reply& reply) {
+  if (reply.status == Status::found)
+    return read_answer(question,
+                       {reinterpret_cast<const std::uint8_t*>(reply.message.data()), reply.message.size()});
+  Answer none;
+  none.status = reply.status;
+  none.owner = question.name;
+  return none;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Upstream>> Upstream::open(const io::Executor& executor,
+                                                 const std::vector<Endpoint>& servers, Duration timeout,
+                                                 int tries) {
+  auto upstream = std::make_shared<Upstream>();
+  upstream->tries_ = tries;
+  for (const Endpoint& server : servers) {
+    auto channel = Channel::open(executor, server, timeout);
+    if (!channel) return std::move(channel.error());
+    upstream->servers_.push_back({std::move(*channel), false, {}});
+  }
+  return upstream;
+}
+
+// The least tried, of these the well ones first, in the order of the settings.
+Upstream::Server* Upstream::choose(std::vector<Past>& past, TimePoint now) {
+  std::size_t best = servers_.size();
+  const auto rank = [&](std::size_t place) {
+    const Server& server = servers_[place];
+    return std::tuple(past[place].tries, server.failing && now < server.again);
+  };
+  for (std::size_t place = 0; place < servers_.size(); ++place)
+    if (!past[place].answered && (best == servers_.size() || rank(place) < rank(best))) best = place;
+  if (best == servers_.size()) return nullptr;
+  ++past[best].tries;
+  servers_[best].again = now + kPause;  // meanwhile the others' questions pass over it, if it is failing
+  return &servers_[best];
+}
+
+io::Task<Answer> Upstream::ask(Question question, const Clock& clock) {
+  std::vector<Past> past(servers_.size());
+  Answer last;
+  last.owner = question.name;
+  for (int tried = 0; tried < tries_ && !abandoned_; ++tried) {
+    Server* server = choose(past, clock.now());
+    if (!server) break;
+    const Reply reply = co_await server->channel->send(query(question, random_id()));
+    const bool answered = reply.status == Status::found;
+    if (abandoned_) break;
+    Answer answer = answer_of(question, reply);
+    server->failing = !answered || answer.status == Status::refused;
+    if (!is_temporary(answer.status)) co_return answer;
+    past[static_cast<std::size_t>(server - servers_.data())].answered = answered;
+    // What a server has said tells more than that another was silent.
+    if (answered || last.status == Status::timeout) last = std::move(answer);
+  }
+  co_return last;
+}
+
+void Upstream::abandon() {
+  abandoned_ = true;
+  for (const Server& server : servers_) server.channel->abandon();
+}
+
+}  // namespace sallyport::dns
