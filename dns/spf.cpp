@@ -141,7 +141,7 @@ class Evaluation {
     if (!name) co_return Match::no;  // 4.8: no name, no match
     if (term.kind == Kind::a) co_return co_await has_address(*name, term);
     if (term.kind == Kind::mx) co_return co_await has_exchange(*name, term);
-    if (term.kind == Kind::ptr) co_return matched(co_await has_name_below(*name));
+    if (term.kind == Kind::ptr) co_return co_await has_name_below(*name);
     co_return co_await exists(*name);
   }
 
@@ -188,11 +188,12 @@ class Evaluation {
     co_return Match::no;
   }
 
-  // 5.5: errors are no match.
-  io::Task<bool> has_name_below(const Name& target) {
-    for (const Name& name : co_await validated_names())
-      if (name.is_below(target)) co_return true;
-    co_return false;
+  // 5.5: errors are no match. Of all that it asks, the client's having no name at all counts as void.
+  io::Task<Match> has_name_below(const Name& target) {
+    bool nameless = false;
+    const auto names = co_await validated_names(nameless);
+    if (nameless && count_void()) co_return too_many_void();
+    co_return matched(std::ranges::any_of(names, [&](const Name& name) { return name.is_below(target); }));
   }
 
   // 5.7: always A, whatever the client's family.
@@ -204,15 +205,14 @@ class Evaluation {
 
   // -- the client's own names (5.5, %{p}) -----------------------------------------------------------
 
-  io::Task<std::vector<Name>> validated_names() {
+  io::Task<std::vector<Name>> validated_names(bool& nameless) {
     const AnswerPtr answer = co_await look_up({Name::reverse(values_.client), Type::ptr});
-    if (is_void(answer->status)) count_void();
+    nameless = is_void(answer->status);
     auto names = all<Name>(*answer);
     if (names.size() > kMaxNames) names.resize(kMaxNames);
     std::vector<Name> validated;
     for (Name& name : names) {
       const AnswerPtr addresses = co_await look_up({name, address_type()});
-      if (is_void(addresses->status)) count_void();
       const auto theirs = all<IpAddress>(*addresses);
       if (std::ranges::find(theirs, values_.client) != theirs.end()) validated.push_back(std::move(name));
     }
@@ -221,7 +221,8 @@ class Evaluation {
 
   // 7.3: the domain itself, else a name below it, else any.
   io::Task<std::string> validated_name(const std::string& domain) {
-    const auto names = co_await validated_names();
+    bool nameless = false;
+    const auto names = co_await validated_names(nameless);
     const auto target = domain.empty() ? std::nullopt : Name::parse(domain);
     const Name* best = names.empty() ? nullptr : &names.front();
     for (const Name& name : names) {
@@ -277,11 +278,12 @@ class Evaluation {
       troubled(name, answer);
       return Match::temperror;
     }
-    if (is_void(answer.status) && count_void()) {
-      broken("more than 2 look-ups that found nothing");
-      return Match::permerror;
-    }
-    return Match::yes;
+    return is_void(answer.status) && count_void() ? too_many_void() : Match::yes;
+  }
+
+  Match too_many_void() {
+    broken("more than 2 look-ups that found nothing");
+    return Match::permerror;
   }
 
   SpfResult broken(std::string problem) {

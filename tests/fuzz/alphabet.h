@@ -37,6 +37,7 @@ Alphabet reply_letters();
 Alphabet proxy_header_letters();
 Alphabet configuration_letters();
 Alphabet chunk_letters();
+Alphabet spf_letters();
 // Of sessions. Letters without text are not what the client sends, but what happens to it
 // (session_client.h), or what the next hop does (session_hop.h).
 Alphabet session_letters();

@@ -325,6 +325,23 @@ constexpr std::array answers_of_dns = {
            "\x3f"
            "0123456789012345678901234567890123456789012345678901234567890123456"sv.substr(0, 64)}};
 
+// A new line parts the records of three domains.
+constexpr std::array spf_records = {
+    Letter{'V', "v=spf1"},    Letter{'_', " "},          Letter{'n', "\n"},
+    Letter{'+', "+"},         Letter{'-', "-"},          Letter{'~', "~"},
+    Letter{'?', "?"},         Letter{':', ":"},          Letter{'/', "/"},
+    Letter{'=', "="},         Letter{'.', "."},          Letter{'%', "%"},
+    Letter{'{', "{"},         Letter{'}', "}"},          Letter{'0', "0"},
+    Letter{'2', "24"},        Letter{'1', "128"},        Letter{'a', "a"},
+    Letter{'x', "x"},         Letter{'r', "r"},          Letter{'A', "all"},
+    Letter{'I', "include"},   Letter{'M', "mx"},         Letter{'P', "ptr"},
+    Letter{'4', "ip4"},       Letter{'6', "ip6"},        Letter{'E', "exists"},
+    Letter{'R', "redirect="}, Letter{'X', "exp="},       Letter{'b', "b.x"},
+    Letter{'c', "c.x"},       Letter{'d', "%{d}"},       Letter{'i', "%{ir}.%{v}.x"},
+    Letter{'p', "%{p}"},      Letter{'l', "%{l1r-}"},    Letter{'S', "%{S}"},
+    Letter{'t', "%{t}"},      Letter{'u', "\xc3\xbc"},   Letter{'z', "\0"sv},
+    Letter{'w', "192.0.2.0"}, Letter{'W', "2001:db8::"}, Letter{'L', kLong}};
+
 }  // namespace
 
 Alphabet answer_letters() { return answers_of_dns; }
@@ -337,6 +354,7 @@ Alphabet reply_letters() { return replies_of_next_hops; }
 Alphabet proxy_header_letters() { return proxy_headers; }
 Alphabet configuration_letters() { return configurations; }
 Alphabet chunk_letters() { return chunk_sessions; }
+Alphabet spf_letters() { return spf_records; }
 Alphabet session_letters() { return sessions; }
 
 }  // namespace sallyport::fuzz

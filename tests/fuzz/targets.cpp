@@ -17,6 +17,7 @@ std::span<const Target> all_targets() {
       Target{"proxy_header", proxy_header, proxy_header_letters()},
       Target{"replies", replies, reply_letters()},
       Target{"session", session, session_letters()},
+      Target{"spf", spf, spf_letters()},
   };
   return targets;
 }

@@ -25,6 +25,7 @@ void replies(std::string_view input);
 void proxy_header(std::string_view input);
 void configuration(std::string_view input);
 void session(std::string_view input);
+void spf(std::string_view input);
 
 struct Target {
   std::string_view name;
