@@ -9,6 +9,7 @@
 #include "base/faults.h"
 #include "proxy/check.h"
 #include "proxy/demo.h"
+#include "proxy/dns_command.h"
 #include "proxy/serve.h"
 #include "proxy/settings.h"
 #include "proxy/sink.h"
@@ -26,6 +27,7 @@ struct Arguments {
   proxy::DemoOptions demo;
   std::string sink_listen = "127.0.0.1:2600";
   proxy::SinkSettings sink;
+  proxy::DnsOptions dns;
 };
 
 store::LogFormat format_of(const Arguments& arguments) {
@@ -60,6 +62,44 @@ int run_demo(Arguments& arguments, bool directory_given) {
   arguments.demo.directory = directory_given ? arguments.directory : SALLYPORT_SHIPPED_CONF_D;
   arguments.demo.colour = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
   return proxy::demo(arguments.demo);
+}
+
+// One check alone; `command` is set when it is the one that was named.
+void add_dns(CLI::App& app, Arguments& arguments, std::function<int()>& command) {
+  using proxy::DnsCheck;
+  proxy::DnsOptions& options = arguments.dns;
+  auto* dns = app.add_subcommand("dns", "ask the DNS what a check asks, and say what was answered");
+  dns->require_subcommand(1);
+  dns->add_option("--zone", options.zone, "a master file that answers instead of servers");
+  dns->add_option("--server", options.servers,
+                  "ADDRESS or ADDRESS:PORT (repeat it); without: /etc/resolv.conf");
+  dns->add_flag("--json", options.json, "as JSON");
+  const auto add = [&](const char* name, const char* help, DnsCheck check) {
+    auto* sub = dns->add_subcommand(name, help);
+    sub->fallthrough();
+    sub->callback([&command, &options, check] {
+      command = [&options, check] { return proxy::run_dns(check, options); };
+    });
+    return sub;
+  };
+  auto* spf = add("spf", "may this client send mail for that domain? (RFC 7208)", DnsCheck::spf);
+  spf->add_option("--ip", options.ip, "the client's address")->required();
+  spf->add_option("--from", options.from, "the address in MAIL FROM");
+  spf->add_option("--helo", options.helo,
+                  "what the client said in HELO; judged itself when --from is empty");
+  add("rdns", "the client's reverse name, and whether it has the client's address", DnsCheck::rdns)
+      ->add_option("--ip", options.ip, "the client's address")
+      ->required();
+  auto* helo = add("helo", "whether a HELO name has the client's address", DnsCheck::helo);
+  helo->add_option("--ip", options.ip, "the client's address")->required();
+  helo->add_option("--helo", options.helo, "what the client said in HELO")->required();
+  add("mx", "whether a domain could take an answer", DnsCheck::mx)
+      ->add_option("--domain", options.domain, "the domain of a sender")
+      ->required();
+  auto* dnsbl = add("dnsbl", "whether a DNS list has an address or a domain (RFC 5782)", DnsCheck::dnsbl);
+  dnsbl->add_option("--list", options.list, "the list's zone")->required();
+  dnsbl->add_option("--ip", options.ip, "an address");
+  dnsbl->add_option("--domain", options.domain, "or a domain");
 }
 
 int run(int argc, char** argv) {
@@ -108,6 +148,8 @@ int run(int argc, char** argv) {
                    "a recipient that exists (repeat it); without: everybody does");
   sink->add_flag("--lmtp", arguments.sink.lmtp, "speak LMTP");
   sink->callback([&] { command = [&] { return run_sink(arguments); }; });
+
+  add_dns(app, arguments, command);
 
   if constexpr (faults::kBuilt)
     app.add_subcommand("faults", "what the tests can break on purpose")->callback([&] {
