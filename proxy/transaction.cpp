@@ -68,7 +68,7 @@ Transaction::~Transaction() {
   const NeededMemory needed;
   try {
     if (handing_over_) cut_off();
-    if (delivered() && !confirmed_) tell_unconfirmed(false);
+    if (delivered() && !confirmed_) tell_unconfirmed(delivery_->spared);  // then its memory is on disk
   } catch (const std::exception&) {  // no memory for an event: the next start says it
     in_flight_.leave();
   }
@@ -224,19 +224,29 @@ std::string Transaction::trace_header() const {
 }
 
 void Transaction::confirmed() {
+  services_.relay.forget_earlier_tries(envelope_, *delivery_);
+  settle();
+}
+
+void Transaction::settle() {
   confirmed_ = true;
   in_flight_.clear();
 }
 
 io::Task<> Transaction::remember_unconfirmed(bool arrived) {
-  // An equal message that nothing identifies may well be a new alarm of fixed words: from a client that got
-  // our answer and only never says QUIT, or that was spared once already.
-  const bool spared = delivery_->host.empty();
   bool remembered = false;
-  if (headers_.identified() || (!arrived && !spared))
+  if (is_worth_remembering(arrived))
     remembered = co_await services_.relay.remember_unconfirmed(envelope_, content_, headers_.identified());
+  if (!remembered) services_.relay.forget_earlier_tries(envelope_, *delivery_);
   tell_unconfirmed(remembered);
-  confirmed();
+  settle();
+}
+
+// An equal message may be the retry, or a new alarm of fixed words. What was spared once and whose 250 has
+// arrived is not remembered again: else a device that never says QUIT would lose every alarm but the first.
+bool Transaction::is_worth_remembering(bool arrived) const {
+  if (headers_.identified()) return !(delivery_->spared && arrived);
+  return !arrived && !delivery_->spared;
 }
 
 void Transaction::tell_unconfirmed(bool remembered) {

@@ -80,6 +80,8 @@ class Transaction {
   std::string trace_header() const;
   void about_to_send_dot();
   void cut_off();
+  bool is_worth_remembering(bool arrived) const;
+  void settle();
   void tell_unconfirmed(bool remembered);
   void record_recipients(store::Event& event) const;
 

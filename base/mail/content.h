@@ -112,7 +112,8 @@ class HeaderScanner {
   // The first line begins with a blank: below the trace field that we put on top it would be part of that.
   bool continues_trace() const { return continues_trace_; }
   int received() const { return received_; }
-  // A Message-ID or a Date was seen: an equal message is this one again, not another one like it.
+  // A Message-ID was seen, and not an empty one: an equal message is this one again, not another one like
+  // it. A Date says less: the clock of a device may stand still.
   bool identified() const { return identified_; }
   int received_by_us() const { return received_by_us_; }
   std::uint64_t octets() const { return octets_; }  // up to and with the empty line
@@ -137,6 +138,7 @@ class HeaderScanner {
   bool continues_trace_ = false;
   bool in_field_ = false;
   bool identified_ = false;
+  bool in_message_id_ = false;
   bool absent_ = false;
   bool complete_ = false;
 };

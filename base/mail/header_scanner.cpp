@@ -16,6 +16,8 @@ void append_capped(std::string& kept, std::string_view more, std::size_t cap) {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
+bool holds_text(std::string_view value) { return !std::ranges::all_of(value, is_blank); }
+
 // The name of the field that `line` begins, "" when it begins none. Blanks before the colon are
 // obsolete (RFC 5322 4.5) but seen.
 std::string_view field_name(std::string_view line) {
@@ -112,6 +114,7 @@ void HeaderScanner::line(std::string_view text) {
   const bool continues = in_field_ && is_blank(text.front());
   if (continues) {
     if (!field_.empty()) append_capped(field_, text, kept_of_field);
+    if (in_message_id_) identified_ = identified_ || holds_text(text);
   } else {
     field_begins(text);
   }
@@ -128,7 +131,8 @@ void HeaderScanner::field_begins(std::string_view text) {
     if (absent_) octets_ = 0;
   }
   if (!in_field_ && !absent_ && malformed_line_ == 0) malformed_line_ = lines_;
-  if (!absent_ && (iequals(name, "Message-ID") || iequals(name, "Date"))) identified_ = true;
+  in_message_id_ = !absent_ && iequals(name, "Message-ID");
+  if (in_message_id_) identified_ = identified_ || holds_text(text.substr(text.find(':') + 1));
   if (!iequals(name, "Received")) return;
   ++received_;
   field_ = text.substr(text.find(':') + 1);

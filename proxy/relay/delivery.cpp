@@ -65,7 +65,7 @@ io::Task<bool> Handover::settle_without_next_hop() {
   if (!pending_.empty()) co_return false;
   faults::crash_point("relay.spared");
   end(Fate::delivered, mail::reply(250, {2, 0, 0}, "Delivered earlier"), "");
-  forget_earlier_tries();
+  delivery_.spared = true;
   co_return true;
 }
 
@@ -90,6 +90,7 @@ io::Task<> Handover::choose_pending() {
       const auto* digest = co_await this->digest();
       if (digest && parts_.delivered.knows(sender, recipient.path, *digest)) {
         some_delivered_before_ = true;
+        delivery_.earlier_digest = *digest;
         continue;
       }
     }

@@ -40,7 +40,6 @@ class Handover {
   Step judge_recipients();
   io::Task<> judge_results();
   void all_delivered();
-  void forget_earlier_tries();
   io::Task<> split();
   void end(Fate fate, mail::Reply reply, std::string words);
   void refuse(mail::Reply reply, std::string words);

@@ -68,18 +68,11 @@ io::Task<> Handover::judge_results() {
 void Handover::all_delivered() {
   const auto& reply = *slots_.front().result;
   end(Fate::delivered, passed_on(reply, Asked::content), one_line(reply));
-  forget_earlier_tries();
   faults::crash_point("relay.delivered");
   if (route_.recipients != RecipientCheck::ask) return;
   for (const auto& slot : slots_) {
     if (!slot.redirected) parts_.recipients.found(route_, slot.recipient->path);
   }
-}
-
-void Handover::forget_earlier_tries() {
-  if (!some_delivered_before_) return;
-  for (const auto& recipient : message_.envelope.recipients)
-    parts_.delivered.forget(message_.envelope.sender, recipient.path, digest_);
 }
 
 // Some have it, others do not: what was delivered is on disk before the 451 is given, or the log says that

@@ -74,6 +74,12 @@ io::Task<Delivery> Relay::deliver(std::shared_ptr<const Route> route, const Enve
   co_return co_await handover.run();
 }
 
+void Relay::forget_earlier_tries(const Envelope& envelope, const Delivery& delivery) {
+  if (delivery.earlier_digest.empty()) return;
+  for (const auto& recipient : envelope.recipients)
+    impl_->delivered.forget(envelope.sender, recipient.path, delivery.earlier_digest);
+}
+
 io::Task<bool> Relay::remember_unconfirmed(const Envelope& envelope, store::MessageBuffer& content,
                                            bool identified) {
   const auto digest = co_await digest_of(content);

@@ -76,6 +76,10 @@ struct Delivery {
   std::string host;            // that answered last
   std::string next_hop_reply;  // its own words, printable, for the event
   bool tls = false;
+  bool spared = false;  // an earlier try had delivered all of it: nothing was sent now, and `host` is ""
+  // Some or all of it was delivered by an earlier try, which is remembered by this digest. For
+  // Relay::forget_earlier_tries(), once the client has heard the 250. "" = nothing was.
+  std::string earlier_digest;
 };
 
 struct RelayServices {
@@ -107,8 +111,12 @@ class Relay {
                              std::string role_mailbox, TimePoint give_up,
                              std::function<bool()> still_there);
 
+  // The retry's 250 was heard: equal mail that comes from now on is new mail, and must arrive. Not before:
+  // a client that did not hear it tries again.
+  void forget_earlier_tries(const Envelope& envelope, const Delivery& delivery);
+
   // A 250 that the client never saw: the retry must not deliver again. True: that is on disk.
-  // `identified`: the message has a Message-ID or a Date; without one an equal message may well be another,
+  // `identified`: the message has a Message-ID; without one an equal message may well be another,
   // and is spared for half an hour only.
   io::Task<bool> remember_unconfirmed(const Envelope& envelope, store::MessageBuffer& content,
                                       bool identified);

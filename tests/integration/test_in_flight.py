@@ -91,17 +91,58 @@ def test_B11_only_a_next_command_shows_that_our_250_was_read(case):
             client.quit()
 
 
+def careless(site, content):
+    """Sends it, hears 250, and closes without QUIT; returns what the gateway says of it."""
+    since = site.gateway.mark()
+    client = site.client()
+    send(client, content)
+    client.expect("250")
+    client.close()
+    return site.gateway.await_event("ack_unconfirmed", since=since)
+
+
 def test_B11_careless_client_of_fixed_words(case):
     """A client that never says QUIT, and whose alarms are all equal: none of them may be taken for a retry."""
     site = case.site()
-    content = message("disk full\r\n")
-    for number in range(3):
-        client = site.client()
-        send(client, content)
-        client.expect("250")
-        client.close()
-        site.expect_delivered(content)
-        site.gateway.await_events("ack_unconfirmed", number + 1, lambda event: not event["remembered"])
+    for fields in ({}, {"Date": "Thu, 1 Jan 1970 00:00:00 +0000"}, {"Message_ID": ""}, {"Message_ID": " \r\n "}):
+        content = message("disk full\r\n", **fields)
+        for _ in range(3):
+            event = careless(site, content)
+            site.expect_delivered(content)
+            check(event["remembered"] is False, f"{fields}: {event}")
+
+
+def test_B11_careless_client_with_one_message_id_for_all(case):
+    """What has the Message-ID of the last one is its retry, once; the next one is new again."""
+    site = case.site()
+    content = message("disk full\r\n", Message_ID="<always-the-same@device.example.net>")
+    for delivered in (True, False, True, False):
+        event = careless(site, content)
+        check(event["remembered"] is delivered, f"{event}")
+        if delivered:
+            site.expect_delivered(content)
+
+
+def test_B11_killed_before_a_spared_retry_heard_its_250(case):
+    """What an earlier try delivered is forgotten when the retry's 250 was heard, and not when it was said."""
+    site = case.site()
+    content = message("twice\r\n", Message_ID="<one@example.net>")
+    client = site.client()
+    send(client, content)
+    client.expect("250")
+    site.expect_delivered(content)
+    client.reset()
+    check(site.gateway.await_event("ack_unconfirmed")["remembered"], "the retry is to be spared")
+    retry = site.client()
+    send(retry, content)
+    retry.expect("250")
+    site.gateway.await_events("message", 2)
+    restart(site)
+    with site.client() as again:
+        send(again, content)
+        again.expect("250")
+        again.quit()
+    site.deliver(content)  # after a 250 that was heard, equal mail is new mail
 
 
 def test_B11_killed_after_a_confirmed_message(case):
