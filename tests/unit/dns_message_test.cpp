@@ -218,6 +218,10 @@ TEST_CASE("D04: bytes that are no answer to our question") {
     CHECK(read(question, good.substr(0, length)).status == Status::malformed);
 
   message.flags = kResponse;
+  message.answers.clear();  // two questions, and nothing behind them that could fail for another reason
+  CHECK(read(question, message.bytes(1)).status == Status::no_data);
+  CHECK(read(question, message.bytes(2)).status == Status::malformed);
+
   for (const std::string& data : {std::string(3, '\1'), std::string(5, '\1'), std::string()}) {
     message.answers = {record(kPointerToQuestion, Type::a, data)};
     CHECK(read(message).status == Status::malformed);
@@ -245,11 +249,25 @@ TEST_CASE("D04: compression that leads nowhere, forwards, or round in circles") 
     message.answers = {record(owner, Type::a, kAddress)};
     CHECK(read(message).status == Status::malformed);
   }
+  // A name that is there, but further on: the octets of the address are the root.
+  Message ahead;
+  ahead.answers = {record("\xc0\x29", Type::a, std::string(4, '\0'))};
+  CHECK(ahead.bytes().size() == 0x29 + 4);
+  CHECK(read(ahead).status == Status::malformed);
   // A name that pointers make longer than 255 octets.
   Message message;
   message.question.name =
       name(std::string(63, 'a') + '.' + std::string(63, 'b') + '.' + std::string(63, 'c'));
   message.answers = {record('\x3f' + std::string(63, 'd') + kPointerToQuestion, Type::a, kAddress)};
+  CHECK(read(message).status == Status::malformed);
+}
+
+TEST_CASE("D04: no more records than are looked at") {
+  Message message;
+  message.answers.assign(kMaxRecords - 1, record(kPointerToQuestion, Type::a, kAddress));
+  message.authorities = {soa("com", 9, 9)};
+  CHECK(read(message).records.size() == kMaxRecords - 1);
+  message.answers.push_back(message.answers.front());
   CHECK(read(message).status == Status::malformed);
 }
 
