@@ -69,6 +69,8 @@ Transaction::~Transaction() {
   try {
     if (handing_over_) cut_off();
     if (delivered() && !confirmed_) tell_unconfirmed(delivery_->spared);  // then its memory is on disk
+    const bool may_be_doubled = handing_over_ || (delivered() && !confirmed_) || fate() == "ambiguous";
+    if (may_be_doubled && !services_.events.all_written()) in_flight_.leave();
   } catch (const std::exception&) {  // no memory for an event: the next start says it
     in_flight_.leave();
   }
@@ -239,6 +241,7 @@ io::Task<> Transaction::remember_unconfirmed(bool arrived) {
     remembered = co_await services_.relay.remember_unconfirmed(envelope_, content_, headers_.identified());
   if (!remembered) services_.relay.forget_earlier_tries(envelope_, *delivery_);
   tell_unconfirmed(remembered);
+  if (!services_.events.all_written()) in_flight_.leave();
   settle();
 }
 

@@ -40,6 +40,7 @@ class EventLog::Impl {
   // `head`: the type, or what stands for it in text. `body`: in the log's format.
   void emit(std::string_view head, std::string_view body);
   std::uint64_t dropped() const;
+  bool all_written() const;
   void flush(Duration at_most);
 
  private:
@@ -128,6 +129,11 @@ void EventLog::Impl::start_drainer() {
   }
 }
 
+bool EventLog::Impl::all_written() const {
+  const std::lock_guard lock(mutex_);
+  return !dead_ && unreported_ == 0 && backlog_.empty();
+}
+
 void EventLog::Impl::report_dropped() {
   // Room for the line behind it is wanted as well, or every other line would be a report.
   if (unreported_ == 0 || backlog_.size() - sent_ > kMaxBacklog / 2) return;
@@ -206,6 +212,8 @@ void EventLog::note(std::string_view level, std::string_view text) {
 }
 
 std::uint64_t EventLog::dropped() const { return impl_->dropped(); }
+
+bool EventLog::all_written() const { return impl_->all_written(); }
 
 void EventLog::flush(Duration at_most) { impl_->flush(at_most); }
 

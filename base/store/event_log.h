@@ -53,6 +53,8 @@ class EventLog {
   // A warning for the admin that is not mail: level is "error", "warning" or "info".
   void note(std::string_view level, std::string_view text);
   std::uint64_t dropped() const;
+  // Nothing is kept back or dropped that its reader has not heard of: what was written survives a kill.
+  bool all_written() const;
   void flush(Duration at_most);  // at the end of the program
 
  private:

@@ -2,7 +2,8 @@
 //
 // An entry is made just before our final dot goes to a next hop, and cleared once the message's fate is on
 // the log and its 250 known to have been read. What a killed process leaves in the register is found by the
-// next start, and becomes the event that explains a second copy.
+// next start, and becomes the event that explains a second copy. Where the log's reader is slow, entries
+// whose event may still be lost are left: what they explain is said twice rather than never.
 //
 // A file of fixed slots, mapped into memory: an entry costs no system call, and the kernel keeps what was
 // written though the process is killed. A power cut may tear slots; each has a checksum. Slots are spread

@@ -1,12 +1,14 @@
 """Every second copy has an event that explains it: B10, B11 and X02 over the end of the process itself."""
 
+import fcntl
 import os
 import signal
 import threading
 
 from harness.client import message, stuffed
-from harness.next_hop_script import hold
-from harness.outcome import check
+from harness.network import connects
+from harness.next_hop_script import close, hold
+from harness.outcome import check, poll
 
 
 def send(client, content):
@@ -206,3 +208,29 @@ def test_register_that_cannot_be_had(case):
     site.gateway.start()
     site.gateway.await_event("note", lambda event: "not on record" in event["text"], since=since)
     site.deliver(message("another\r\n"))
+
+
+def test_B10_slow_log_reader_and_kill(case):
+    """What only waits for its reader dies with us: the next start says it then."""
+    site = case.site(start=False)
+    site.exact = site.count_sessions = False
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    site.gateway.launch(stdout=writing)
+    os.close(writing)
+    poll(lambda: connects(site.port), 20, "the listener")
+    client = site.client()
+    for _ in range(40):  # sessions that nobody reads of fill the pipe
+        with site.client() as other:
+            other.command("RSET", "250")
+            other.quit()
+    site.hop.on("DOT", close, times=1)
+    send(client, message("slow log\r\n"))
+    client.expect("451")
+    client.quit()
+    site.gateway.kill()
+    os.set_blocking(reading, False)
+    check(b'"ambiguous"' not in os.read(reading, 1 << 20), "the pipe was not full")
+    os.close(reading)
+    site.gateway.start()
+    site.gateway.await_event("ambiguous")
