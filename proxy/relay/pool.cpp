@@ -161,6 +161,7 @@ io::Task<Pool::Opened> Pool::open(const Order& order, std::shared_ptr<HostState>
   const auto& fault = opened.error();
   // A host that says no is up, and time that the caller did not have says nothing about it.
   const bool no_host = fault.way == Way::unreachable || fault.way == Way::lost;
+  if (!no_host && attempt.connected()) environment_.tell({"host_up", order.route, host->name(), "", ""});
   if (const auto now = environment_.now(); no_host && now < deadline && attempt.failed(now)) {
     environment_.tell({"host_down", order.route, host->name(), fault.detail, ""});
   }

@@ -349,6 +349,19 @@ TEST_CASE("no reply of ours names a host of ours") {
   CHECK(bench.troubles.back().detail.contains("internal.lan"));
 }
 
+TEST_CASE("a host that was down and now says no is up: it is asked by everybody again") {
+  Bench bench;
+  bench.hop.rules.greeting = "<close>";
+  for (int i = 0; i < 3; ++i) bench.deliver_to({"a@example.com"});
+  REQUIRE(bench.told("host_down") == 1);
+  bench.hop.rules.greeting = "554 5.3.2 closed for today<close>";
+  bench.clock.shift = 6s;
+  const int before = bench.hop.connections();
+  for (int i = 0; i < 3; ++i) CHECK(reply_to(bench) == "451 4.3.0");
+  CHECK(bench.hop.connections() == before + 3);
+  CHECK(bench.told("host_up") == 1);
+}
+
 TEST_CASE("B22 the breaker: one probe every 5 s however long it lasts, late failures do not count") {
   Bench bench;
   HostState host("host", bench.tasks);
