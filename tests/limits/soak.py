@@ -7,6 +7,7 @@ at rest, after the warm-up, rises by less than its own uncertainty (two standard
 """
 
 import math
+import statistics
 import time
 
 from gateway import Measured, check
@@ -82,6 +83,11 @@ class Soak:
         check(len(warm) >= 4, "too short to judge: at least four rests after the warm-up are needed")
         for what in ("fd", "threads"):
             check(warm[-1][what] <= warm[0][what], f"{what}: {[one[what] for one in warm]}")
+        # Of a machine that does much else one rest may be slow; the middle of the second half is the gateway's.
+        half = len(warm) // 2
+        early, late = (statistics.median(one["p99"] for one in part) for part in (warm[:half], warm[half:]))
+        print(f"p99 after the warm-up: {early * 1e3:.1f} ms, later {late * 1e3:.1f} ms")
+        check(late <= 1.5 * early, "latency grows")
         slope, error = line_through([(one["at"], one["rss"]) for one in warm])
         growth = slope * (warm[-1]["at"] - warm[0]["at"])
         share = growth / warm[0]["rss"]
