@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -70,6 +71,21 @@ SyntaxFault single_quotes(const Cursor& cursor) {
   return {cursor.position(), "texts stand in double quotes, not in single ones", "write \"...\""};
 }
 
+// Word processors and web pages turn straight quotes into these. The octets are those of “ ” „ ‘ ’.
+bool is_curly_quote(std::string_view text) {
+  return std::ranges::any_of(std::array{"\u201c", "\u201d", "\u201e", "\u2018", "\u2019"},
+                             [&](std::string_view quote) { return text.starts_with(quote); });
+}
+
+SyntaxFault curly_quotes(const Cursor& cursor) {
+  return {cursor.position(), "texts stand in straight double quotes, not in typographic ones",
+          "write \"...\""};
+}
+
+std::string comment_hint(const Cursor& cursor) {
+  return cursor.peek() == '#' ? "a comment begins with //" : "";
+}
+
 SyntaxFault ends_early(const Cursor& cursor, char closing, const Position& opened) {
   return {cursor.position(),
           fmt::format("the file ends here, but what was opened in line {} is not closed", opened.line),
@@ -100,22 +116,25 @@ SyntaxFault value_fault(const Cursor& cursor, char closing, const Position& open
   }
   if (c == '"') return string_fault(cursor);
   if (c == '\'') return single_quotes(cursor);
+  if (is_curly_quote(cursor.rest())) return curly_quotes(cursor);
   if (is_digit(c) || c == '-' || c == '+' || c == '.') return number_fault(cursor);
   if (!leading_word(cursor.rest()).empty()) return word_fault(cursor);
-  return {cursor.position(), fmt::format("a value was expected here, found {}", found(cursor)), {}};
+  return {cursor.position(), fmt::format("a value was expected here, found {}", found(cursor)),
+          comment_hint(cursor)};
 }
 
 SyntaxFault key_fault(const Cursor& cursor, const Position& opened) {
   if (cursor.at_end()) return ends_early(cursor, '}', opened);
   if (cursor.peek() == '"') return string_fault(cursor);
   if (cursor.peek() == '\'') return single_quotes(cursor);
+  if (is_curly_quote(cursor.rest())) return curly_quotes(cursor);
   const std::string word = printable(leading_word(cursor.rest()), 40);
   if (!word.empty())
     return {cursor.position(), fmt::format("the key {} must stand in double quotes", word),
             fmt::format("write \"{}\"", word)};
   return {cursor.position(),
           fmt::format("a key in double quotes was expected here, found {}", found(cursor)),
-          {}};
+          comment_hint(cursor)};
 }
 
 SyntaxFault glued_fault(const Cursor& cursor) {
@@ -130,7 +149,7 @@ SyntaxFault separator_fault(const Cursor& cursor, char closing, const Position& 
     return {cursor.position(), fmt::format("a comma is missing in front of {}", found(cursor)), {}};
   return {cursor.position(),
           fmt::format("\",\" or \"{}\" was expected here, found {}", closing, found(cursor)),
-          {}};
+          comment_hint(cursor)};
 }
 
 // Behind a value: a comma and what follows it, or the closing bracket.
