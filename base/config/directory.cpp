@@ -28,7 +28,8 @@ std::optional<std::vector<std::string>> names_in(const std::string& directory, D
     if (auto name = entry->path().filename().string(); counts(name)) names.push_back(std::move(name));
   if (fault) {
     diagnostics.error({directory, 0, 0},
-                      "the directory of the configuration cannot be read: " + fault.message());
+                      "the directory of the configuration cannot be read: " + fault.message(),
+                      "-c names another; docs/install.md says how the first one is made");
     return std::nullopt;
   }
   if (names.empty()) {

@@ -57,3 +57,10 @@ TEST_CASE("A08: every kind of configuration error is told as the golden file has
   }
   CHECK(refused >= kinds_promised);
 }
+
+TEST_CASE("a directory that is not there: what to do about it is said") {
+  const auto told = outcome(test::source_root() / "tests/config/nowhere");
+  CHECK_FALSE(told.loaded);
+  CHECK(told.text.find("cannot be read: No such file or directory") != std::string::npos);
+  CHECK(told.text.find("hint: -c names another") != std::string::npos);
+}
