@@ -49,9 +49,21 @@ void check_front_ends(const Loading& loading, const Located<Network>& trusted) {
       if (overlap(trusted.value, front_end))
         loading.diagnostics.warning(
             trusted.position,
-            fmt::format("trusted_networks: {} holds {}, a front end of listener \"{}\"",
+            fmt::format("trusted_networks: {} overlaps {}, front ends of listener \"{}\"",
                         trusted.value.to_string(), front_end.to_string(), listener.name),
             "if it ever forgets its PROXY header, strangers look like this trusted client");
+}
+
+// Whoever is a front end names any client address, trusted ones too.
+void check_front_end_widths(const Loading& loading) {
+  for (const auto& listener : loading.written.listeners.value)
+    for (const auto& front_end : listener.value.proxy_protocol)
+      if (width(front_end) == Width::world)
+        loading.diagnostics.error(
+            listener.position,
+            fmt::format("listeners.{}.proxy_protocol: {} would let anybody claim to be any client",
+                        listener.name, front_end.to_string()),
+            "name the front ends one by one");
 }
 
 bool is_own_name(const Loading& loading, const std::string& name) {
@@ -86,6 +98,7 @@ void check_next_hop(const Loading& loading, const std::string& route, const rela
 
 void check_networks(const Loading& loading) {
   const auto& written = loading.written;
+  check_front_end_widths(loading);
   for (const auto& network : written.trusted_networks) {
     check_width(loading, network);
     check_front_ends(loading, network);
