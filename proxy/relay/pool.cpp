@@ -64,7 +64,8 @@ io::Task<Pool::Opened> Pool::borrow(Order order, TimePoint deadline) {
       co_return connection;
     }
   }
-  if (host->shut(environment_.now())) co_return way_fault(Way::unreachable, "skipped after failures");
+  if (host->shut(environment_.now()))
+    co_return way_fault(Way::unreachable, "not tried: the host is down, and is asked every 5 s");
   std::unique_ptr<Connection> handed;
   auto permit = co_await admit(*host, order, deadline, handed);
   if (handed) co_return handed;
@@ -150,7 +151,7 @@ class Try {
 io::Task<Pool::Opened> Pool::open(const Order& order, std::shared_ptr<HostState> host, Permit permit,
                                   TimePoint deadline) {
   if (!host->may_connect(environment_.now())) {
-    co_return way_fault(Way::unreachable, "skipped after failures");
+    co_return way_fault(Way::unreachable, "not tried: the host is down, and is asked every 5 s");
   }
   Try attempt(*host);
   auto opened = co_await open_connection(environment_, order, std::move(permit), host, deadline);

@@ -21,6 +21,8 @@ TEST_CASE("B01 a next hop that refuses TCP: 451 4.4.1, then it is left alone, wi
   CHECK(bench.told("host_down") == 1);
   bench.hop.start(bench.tasks, bench.loop.executor());
   for (int i = 0; i < 5; ++i) CHECK(reply_to(bench) == "451 4.4.1");
+  CHECK(bench.deliver_to({"a@example.com"}).next_hop_reply ==
+        "not tried: the host is down, and is asked every 5 s");
   CHECK(bench.hop.connections() == 0);
   bench.clock.shift += 5s;
   CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
