@@ -235,7 +235,7 @@ Endpoint listener_named(const Gateway& gateway, std::string_view name) {
 void print_how_to_connect(const Gateway& gateway, const std::string& folder) {
   Endpoint mx = listener_named(gateway, "mx");
   fmt::print(
-      "\nThe gateway stays up. Try it yourself, from another terminal:\n\n"
+      "\nThe gateway stays up. Try it yourself, from another terminal (apt-get install swaks):\n\n"
       "  swaks --server {0} --from you@example.net --to anna@example.com          a mail\n"
       "  swaks --server {0} --from you@example.net --to anna@example.com -tls     under TLS\n"
       "  swaks --server {0} --from you@example.net --to nobody@example.com        an unknown recipient\n"
@@ -243,7 +243,7 @@ void print_how_to_connect(const Gateway& gateway, const std::string& folder) {
       "A mail client: server 127.0.0.1, port {1}, STARTTLS or none (the certificate is self-signed),\n"
       "no login; mail to anna@example.com and bob@example.com is taken.\n"
       "What arrives lies in {2}/maildir/new; the events of the gateway in {2}/events.log.\n"
-      "Ctrl-C ends it.\n",
+      "Ctrl-C ends it; that folder stays, until you remove it.\n",
       mx.to_string(), mx.port, folder);
   std::fflush(stdout);
 }
