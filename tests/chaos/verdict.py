@@ -11,11 +11,16 @@ broken       the gateway said that a retry would bring no second copy, and it di
 """
 
 import collections
+import datetime
 
 from mail import number_of, true_refusal
 
 KINDS = ("lost", "altered", "invented", "untrue", "unexplained", "broken")
 EXPLAINS = ("ambiguous", "ack_unconfirmed")
+
+
+def moment(event):
+    return datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
 
 
 class Verdict:
@@ -29,6 +34,15 @@ class Verdict:
         self.copies = collections.defaultdict(list)  # (number, recipient) -> ids of the transactions
         self.explained = {event.get("id") for event in self.events if event.get("type") in EXPLAINS}
         self.promised = promised
+        self.ambiguous = {event.get("id") for event in self.events if event.get("type") == "ambiguous"}
+        unconfirmed = [event for event in self.events if event.get("type") == "ack_unconfirmed"]
+        self.remembered = {event.get("id"): moment(event) for event in unconfirmed if event.get("remembered")}
+        self.no_longer = {event.get("from") for event in unconfirmed if not event.get("remembered")}
+        self.began = {
+            event.get("id"): moment(event) - datetime.timedelta(milliseconds=event.get("ms", 0))
+            for event in self.events
+            if event.get("type") == "message"
+        }
         self.duplicates = 0  # counted by recipient
         for record in records:
             self.judge_record(record)
@@ -69,11 +83,21 @@ class Verdict:
                 return self.found(fault, f"copies of {ids} for {recipient}: {mail.where()}")
 
     def fault_of(self, mail, ids):
-        if len(ids) > 1 and mail.number in self.promised:
+        if len(ids) > 1 and (mail.number in self.promised or self.came_after_a_promise(mail, ids)):
             return "broken"
         if len(ids) > len(set(ids)):
             return "unexplained"  # twice in one transaction: no event can excuse that
         return "unexplained" if sum(one not in self.explained for one in ids) > 1 else None
+
+    def came_after_a_promise(self, mail, ids):
+        """A copy by a transaction that began after the gateway had said that the retry would be spared, and
+        had never said that it would no longer. A try of which nobody knew the end may be in the journal late."""
+        promises = [self.remembered[one] for one in ids if one in self.remembered]
+        if not promises or mail.sender in self.no_longer:
+            return False
+        said = min(promises) + datetime.timedelta(milliseconds=2)  # both are rounded
+        later = [one for one in ids if one in self.began and self.began[one] > said]
+        return any(one not in self.ambiguous for one in later)
 
     def found(self, kind, text):
         self.problems[kind].append(text)
