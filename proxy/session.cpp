@@ -225,10 +225,20 @@ io::Task<bool> Session::on_start_tls() {
 io::Task<> Session::on_auth(smtp::Auth command) {
   keep_input();
   bool unread = has_unread();
+  const std::string user = command.user;
   mail::Reply reply = co_await check_password(settings_->users_file, std::move(command.user),
                                               std::move(command.password), services_.passwords);
+  if (!reply.positive()) login_failed(user, reply);
   machine_->answer(reply, unread);
   refresh_client();
+}
+
+// For whoever bans addresses by the log.
+void Session::login_failed(std::string_view user, const mail::Reply& reply) {
+  store::Event event("login_failed");
+  event.text("id", id_).text("listener", listener_.name).text("client", peer_.address.to_string());
+  event.text("user", user).number("code", reply.code);
+  services_.events.write(event);
 }
 
 // -- the end of a message, and of the session ----------------------------------------------------------

@@ -63,6 +63,7 @@ class Session {
   void on_dropped(const smtp::MessageDropped& dropped);
   io::Task<bool> on_start_tls();
   io::Task<> on_auth(smtp::Auth command);
+  void login_failed(std::string_view user, const mail::Reply& reply);
   io::Task<bool> on_close(smtp::Close close);
 
   // -- bytes -----------------------------------------------------------------------------------------

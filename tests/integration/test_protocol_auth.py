@@ -105,10 +105,15 @@ def test_P29_auth_failures(case):
         if reply.code == 421:
             break
     check(codes[-1] == 421 and len(codes) <= 3, f"{codes}")
+    event = site.gateway.await_event("login_failed")
+    told = (event["user"], event["code"], event["client"], event["listener"])
+    check(told == ("boss", 535, "127.0.0.1", "mx"), f"{event}")
     client = auth_client(site)
+    failed = len(site.gateway.of_type("login_failed"))
     client.auth_plain("boss", "right horse")
     client.close()
     site.gateway.await_events("session", 2)
+    check(len(site.gateway.of_type("login_failed")) == failed, "a login that succeeded")
     log = repr(site.gateway.events) + repr(site.gateway.other_output) + site.gateway.error_text()
     for secret in ("wr0ng-Secret", "right horse", base64.b64encode(b"\0boss\0right horse").decode()):
         check(secret not in log, f"a password in the log: {secret}")
