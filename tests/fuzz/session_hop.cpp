@@ -158,10 +158,13 @@ class HopStream final : public MemoryStream {
     now_ = {};
   }
 
-  // RFC 2033 4.2: an answer for each recipient.
+  // RFC 2033 4.2: an answer for each recipient, in their order: whoever is silent for one is silent for all
+  // that follow, or the next answer would be taken for the one that is missing.
   void store_each() {
+    bool silent = false;
     for (const std::string& recipient : now_.recipients) {
-      char letter = closed_ ? '9' : next_letter();
+      char letter = closed_ ? '9' : silent ? '=' : next_letter();
+      silent = letter == '=';
       if (letter == '&')
         letter = '1';  // one answer too many would be the next recipient's: nobody can know
       Stored one{now_.sender, {recipient}, now_.content, answer("250 2.0.0 stored", letter)};
