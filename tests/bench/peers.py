@@ -53,6 +53,14 @@ class Peer:
     def stop(self):
         self.server.stop()
 
+    def restart(self):
+        """As new: without the memory that an allocator keeps of what it served before."""
+        self.stop()
+        shutil.rmtree(self.setting.directory)
+        os.makedirs(self.setting.directory)
+        self.server = self.start(self.setting)
+        self.setting.group.leader = self.server.pid
+
 
 class Sallyport(Peer):
     """The shipped configuration, and what a site has to fill in."""

@@ -41,8 +41,6 @@ def summary(runs):
     chosen = runs if busy else good
     figures = {field: statistics.median(run[field] for run in chosen) for field in FIELDS if field in chosen[0]}
     main = "kib" if "kib" in figures else "cpu_ms"
-    if main == "kib":  # later rounds fill memory that the first one left behind
-        figures["kib"] = max(run["kib"] for run in chosen)
     figures["range"] = [min(run[main] for run in chosen), max(run[main] for run in chosen)]
     return {**figures, "busy": busy, "runs": runs}
 
