@@ -15,13 +15,14 @@
 #include "base/config/diagnostic.h"
 #include "base/io/tls.h"
 #include "base/ip_address.h"
+#include "policy/checks.h"
 #include "policy/settings.h"
 #include "proxy/relay/route.h"
 
 namespace sallyport::proxy {
 
 enum class ListenerTls { none, starttls, implicit };
-enum class Mode { enforce, observe, off };
+using policy::Mode;
 
 struct ListenerSettings {
   std::string name;
