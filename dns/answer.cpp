@@ -28,6 +28,13 @@ std::string_view to_string(Status status) {
 
 bool is_void(Status status) { return status == Status::no_data || status == Status::nx_domain; }
 
+Answer answer_without_records(Status status, Name owner) {
+  Answer answer;
+  answer.status = status;
+  answer.owner = std::move(owner);
+  return answer;
+}
+
 bool is_temporary(Status status) { return status != Status::found && !is_void(status); }
 
 }  // namespace sallyport::dns

@@ -56,6 +56,9 @@ struct Answer {
 
 using AnswerPtr = std::shared_ptr<const Answer>;
 
+// One that has nothing to tell of `owner` but why.
+Answer answer_without_records(Status status, Name owner);
+
 // The records of one kind: for (const IpAddress& address : all<IpAddress>(answer)) ...
 template <class Kind>
 std::vector<Kind> all(const Answer& answer) {

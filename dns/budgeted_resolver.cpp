@@ -12,12 +12,8 @@ io::Task<AnswerPtr> BudgetedResolver::ask(Question question, Asking asking) {
   if (!asking.fresh)
     if (AnswerPtr answer = resolver_.at_hand(question)) co_return answer;
   const TimePoint now = clock_.now();
-  if (asked_ >= budget_.questions || now >= until_) {
-    auto answer = std::make_shared<Answer>();
-    answer->status = Status::exhausted;
-    answer->owner = std::move(question.name);
-    co_return answer;
-  }
+  if (asked_ >= budget_.questions || now >= until_)
+    co_return std::make_shared<Answer>(answer_without_records(Status::exhausted, std::move(question.name)));
   if (asked_++ == 0) until_ = now + budget_.waiting;
   asking.deadline = std::min(asking.deadline, until_);
   co_return co_await resolver_.ask(std::move(question), asking);

@@ -18,10 +18,7 @@ namespace {
 const Endpoint kLocal{IpAddress::v4(0x7f000001), 53};  // resolv.conf(5): if no server is named
 
 AnswerPtr failure(const Question& question, Status status) {
-  auto answer = std::make_shared<Answer>();
-  answer->status = status;
-  answer->owner = question.name;
-  return answer;
+  return std::make_shared<Answer>(answer_without_records(status, question.name));
 }
 
 // Who waits for an answer, on its own core.

@@ -226,12 +226,7 @@ class Reading {
   }
 
  private:
-  Answer failed(Status status) {
-    Answer answer;
-    answer.status = status;
-    answer.owner = question_.name;
-    return answer;
-  }
+  Answer failed(Status status) const { return answer_without_records(status, question_.name); }
 
   bool is_ours(const Header& header) {
     if (!cursor_.good() || !header.is_response() || !header.is_query()) return false;

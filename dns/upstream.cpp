@@ -24,10 +24,7 @@ Answer answer_of(const Question& question, const Reply& reply) {
   if (reply.status == Status::found)
     return read_answer(question,
                        {reinterpret_cast<const std::uint8_t*>(reply.message.data()), reply.message.size()});
-  Answer none;
-  none.status = reply.status;
-  none.owner = question.name;
-  return none;
+  return answer_without_records(reply.status, question.name);
 }
 
 }  // namespace
@@ -62,8 +59,7 @@ Upstream::Server* Upstream::choose(std::vector<Past>& past, TimePoint now) {
 
 io::Task<Answer> Upstream::ask(Question question, const Clock& clock) {
   std::vector<Past> past(servers_.size());
-  Answer last;
-  last.owner = question.name;
+  Answer last = answer_without_records(Status::timeout, question.name);
   for (int tried = 0; tried < tries_ && !abandoned_; ++tried) {
     Server* server = choose(past, clock.now());
     if (!server) break;
