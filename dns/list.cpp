@@ -14,15 +14,14 @@ std::optional<Name> question_name(const Subject& subject, const Name& zone) {
   return std::get<Name>(subject).below(zone);
 }
 
-bool is_in(const IpAddress& address, const char* network) {
-  return Network::parse(network)->contains(address);
+// Lists answer in 127/8 (2.1), and from its last network to whom they do not serve.
+bool speaks_to_us(const IpAddress& code) {
+  static const Network not_served = *Network::parse("127.255.255.0/24");
+  return code.is_v4() && code.is_loopback() && !not_served.contains(code);
 }
 
 Result judge(const std::vector<IpAddress>& codes) {
-  const bool silent = std::ranges::any_of(codes, [](const IpAddress& code) {
-    return is_in(code, "127.255.255.0/24") || !is_in(code, "127.0.0.0/8");
-  });
-  return silent ? Result::silent : Result::listed;
+  return std::ranges::all_of(codes, speaks_to_us) ? Result::listed : Result::silent;
 }
 
 }  // namespace
