@@ -68,8 +68,9 @@ Transaction::~Transaction() {
   const NeededMemory needed;
   try {
     if (handing_over_) cut_off();
-    if (delivered() && !confirmed_) tell_unconfirmed(delivery_->spared);  // then its memory is on disk
-    const bool may_be_doubled = handing_over_ || (delivered() && !confirmed_) || fate() == "ambiguous";
+    const bool unheard = delivered() && !confirmed_;
+    if (unheard) tell_unconfirmed(delivery_->spared);  // then its memory is on disk
+    const bool may_be_doubled = handing_over_ || unheard || fate() == "ambiguous";
     if (may_be_doubled && !services_.events.all_written()) in_flight_.leave();
   } catch (const std::exception&) {  // no memory for an event: the next start says it
     in_flight_.leave();

@@ -89,7 +89,6 @@ io::Task<> Handover::choose_pending() {
     if (parts_.delivered.may_know(sender, recipient.path)) {
       const auto* digest = co_await this->digest();
       if (digest && parts_.delivered.knows(sender, recipient.path, *digest)) {
-        some_delivered_before_ = true;
         delivery_.earlier_digest = *digest;
         continue;
       }
@@ -187,7 +186,7 @@ void Handover::end(Fate fate, mail::Reply reply, std::string words) {
 // 5xx for all that were tried. Where others have the message from an earlier try it cannot be said: it
 // would tell the sender that they do not.
 void Handover::refuse(mail::Reply reply, std::string words) {
-  if (!some_delivered_before_) return end(Fate::refused, std::move(reply), std::move(words));
+  if (!some_delivered_before()) return end(Fate::refused, std::move(reply), std::move(words));
   for (const auto* recipient : pending_) part(*recipient);
   end(Fate::deferred, mail::reply(451, {4, 3, 0}, "Delivered to some recipients only"), std::move(words));
 }

@@ -48,6 +48,7 @@ class Handover {
 
   std::vector<Slot> fresh_slots() const;
   io::Task<const std::string*> digest();
+  bool some_delivered_before() const { return !delivery_.earlier_digest.empty(); }
   void tell(const char* kind, std::string detail) const;
 
   Parts parts_;
@@ -58,7 +59,6 @@ class Handover {
   Patience patience_;
 
   std::vector<const Recipient*> pending_;
-  bool some_delivered_before_ = false;
   std::string digest_;  // once it was needed
   std::vector<Slot> slots_;
   Delivery delivery_;  // host, TLS and words of the last next hop

@@ -28,7 +28,7 @@ Step Handover::judge_recipients() {
   if (refused == slots_.end()) return {};
   faults::crash_point("relay.refused");
   tell("refused_at_delivery", "<" + refused->recipient->path.address() + "> " + one_line(refused->reply));
-  const bool some_accepted = std::ranges::any_of(slots_, is_accepted) || some_delivered_before_;
+  const bool some_accepted = std::ranges::any_of(slots_, is_accepted) || some_delivered_before();
   const bool one_class = std::ranges::all_of(
       slots_, [&](const Slot& slot) { return slot.reply.permanent() == refused->reply.permanent(); });
   if (!some_accepted && one_class) return stop(refused->reply, Asked::recipient);
@@ -52,7 +52,7 @@ io::Task<> Handover::judge_results() {
     co_await report_ambiguous(is_open);
   } else if (any_delivered) {
     end(Fate::deferred, mail::reply(451, {4, 3, 0}, "Delivered to some recipients only"), "");
-  } else if (const auto& reply = worst(slots_); some_delivered_before_ && reply.transient()) {
+  } else if (const auto& reply = worst(slots_); some_delivered_before() && reply.transient()) {
     end(Fate::deferred, mail::reply(451, {4, 3, 0}, "Delivered to some recipients only"), one_line(reply));
   } else {
     auto passed = passed_on(reply, Asked::content);
