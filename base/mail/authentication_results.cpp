@@ -54,16 +54,19 @@ std::string authserv_id(std::string_view body) {
   return std::string(body.substr(0, length));
 }
 
-bool AuthenticationResultsFilter::claims_to_be_us() const {
+std::string AuthenticationResultsFilter::held_id() const {
   const std::string_view field = held_;
-  std::string id = authserv_id(field.substr(field.find(':') + 1));
-  if (id.ends_with('.')) id.pop_back();
+  return authserv_id(field.substr(field.find(':') + 1));
+}
+
+bool AuthenticationResultsFilter::is_ours(std::string_view id) const {
+  if (id.ends_with('.')) id.remove_suffix(1);
   return iequals(id, own_id_);
 }
 
 // The held field is complete.
 void AuthenticationResultsFilter::settle(std::string& out) {
-  if (claims_to_be_us())
+  if (is_ours(held_id()))
     ++removed_;
   else
     out += held_;
@@ -120,6 +123,25 @@ void AuthenticationResultsFilter::take_line(std::string_view& content, std::stri
   if (end != std::string_view::npos) state_ = State::line_start;
 }
 
+// Cut at the bound exactly, so that it does not matter how the octets came. There it is decided by what
+// there is.
+void AuthenticationResultsFilter::hold(std::string_view& content, std::string& out) {
+  std::string_view piece = content.substr(0, kMostHeld - held_.size());
+  const std::size_t before = piece.size();
+  take_line(piece, &held_);
+  content.remove_prefix(before - piece.size());
+  if (held_.size() < kMostHeld) return;
+  const std::string id = held_id();
+  const bool others = !id.empty() && !is_ours(id);
+  line_state_ = others ? State::passing : State::dropping;
+  if (state_ == State::holding) state_ = line_state_;
+  if (others)
+    out += held_;
+  else
+    ++removed_;
+  held_.clear();
+}
+
 void AuthenticationResultsFilter::feed(std::string_view content, std::string& out) {
   while (!content.empty()) {
     switch (state_) {
@@ -135,24 +157,9 @@ void AuthenticationResultsFilter::feed(std::string_view content, std::string& ou
       case State::dropping:
         take_line(content, nullptr);
         break;
-      case State::holding: {
-        // Cut at the bound exactly, so that it does not matter how the octets came.
-        std::string_view piece = content.substr(0, kMostHeld - std::min(kMostHeld, held_.size()));
-        const std::size_t before = piece.size();
-        take_line(piece, &held_);
-        content.remove_prefix(before - piece.size());
-        if (held_.size() < kMostHeld) break;
-        const bool other =
-            !authserv_id(std::string_view(held_).substr(held_.find(':') + 1)).empty() && !claims_to_be_us();
-        line_state_ = other ? State::passing : State::dropping;
-        if (state_ == State::holding) state_ = line_state_;
-        if (other)
-          out += held_;
-        else
-          ++removed_;
-        held_.clear();
+      case State::holding:
+        hold(content, out);
         break;
-      }
       case State::body:
         out += content;
         return;

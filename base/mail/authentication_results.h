@@ -34,7 +34,9 @@ class AuthenticationResultsFilter {
   void take_name(std::string_view& content, std::string& out);
   void take_line(std::string_view& content, std::string* out);
   void settle(std::string& out);
-  bool claims_to_be_us() const;
+  void hold(std::string_view& content, std::string& out);
+  std::string held_id() const;  // whom the held field says that it is of
+  bool is_ours(std::string_view id) const;
 
   std::string own_id_;
   State state_ = State::line_start;
