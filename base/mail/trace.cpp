@@ -2,15 +2,14 @@
 
 #include <array>
 #include <chrono>
-#include <vector>
 
 #include "base/mail/address.h"
+#include "base/mail/field_writer.h"
 #include "base/text.h"
 
 namespace sallyport::mail {
 namespace {
 
-constexpr std::size_t fold_at = 78;  // RFC 5322 2.1.1
 constexpr std::size_t max_word = 255;
 
 // An untrusted word: what no host name or address literal holds becomes '?', so that it stays one word.
@@ -24,37 +23,6 @@ std::string one_word(std::string_view untrusted) {
 std::string two_digits(unsigned number) {
   return {static_cast<char>('0' + number / 10), static_cast<char>('0' + number % 10)};
 }
-
-// Words of one header field, folded as they come.
-class Folder {
- public:
-  explicit Folder(std::string_view name) : out_(std::string(name) + ':'), column_(out_.size()) {}
-
-  void word(std::string_view text) {
-    if (column_ + 1 + text.size() > fold_at) return new_line(text);
-    put(' ', text);
-  }
-  void new_line(std::string_view text) {
-    out_ += "\r\n";
-    column_ = 0;
-    put('\t', text);
-  }
-  void close_clauses() {
-    out_ += ';';
-    ++column_;
-  }
-  std::string finish() && { return std::move(out_) + "\r\n"; }
-
- private:
-  void put(char blank, std::string_view text) {
-    out_ += blank;
-    out_ += text;
-    column_ += 1 + text.size();
-  }
-
-  std::string out_;
-  std::size_t column_;
-};
 
 std::string tcp_info(const ReceivedFacts& facts) {
   const std::string literal = facts.client.address_literal();
@@ -89,7 +57,7 @@ std::string_view transmission_type(const ReceivedFacts& facts) {
 }
 
 std::string received_field(const ReceivedFacts& facts) {
-  Folder field("Received");
+  FieldWriter field("Received");
   field.word("from " + (facts.helo.empty() ? "unknown" : one_word(facts.helo)));
   field.word(tcp_info(facts));
   field.new_line("by " + one_word(facts.by));
