@@ -10,13 +10,11 @@ over what main.cf has here; `wrapper` is put in front of the command, for a CPU 
 import os
 import pwd
 import shutil
-import stat
 import subprocess
-import tempfile
 
 from .outcome import Skip
 from .ports import free_port
-from .server import Server
+from .server import Server, open_the_way
 from .setups import need_program
 
 DAEMONS = ("/usr/lib/postfix/sbin", "/usr/libexec/postfix")
@@ -77,14 +75,7 @@ class Postfix:
         for folder in ("data", "mail"):
             os.chown(self.path(folder), self.owner.pw_uid, self.owner.pw_gid)
         os.chmod(self.directory, 0o755)
-        self.open_the_way()
-
-    def open_the_way(self):
-        """Its daemons are not root: the temporary folders above have to let them through."""
-        folder = os.path.dirname(self.directory)
-        while folder.startswith(tempfile.gettempdir() + os.sep):
-            os.chmod(folder, stat.S_IMODE(os.stat(folder).st_mode) | 0o011)
-            folder = os.path.dirname(folder)
+        open_the_way(os.path.dirname(self.directory))
 
     def defaults(self):
         return {

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import stat
 import subprocess
 import tempfile
 
@@ -19,11 +20,21 @@ def guard_of(group):
     )
 
 
-class Server:
-    """Runs `command` in a process group of its own until stop(); `port` is where it must listen."""
+def open_the_way(directory):
+    """For daemons that are not root: the temporary folders above have to let them through."""
+    folder = os.path.abspath(directory)
+    while folder.startswith(tempfile.gettempdir() + os.sep):
+        os.chmod(folder, stat.S_IMODE(os.stat(folder).st_mode) | 0o011)
+        folder = os.path.dirname(folder)
 
-    def __init__(self, command, port, timeout=START_TIMEOUT, **options):
+
+class Server:
+    """Runs `command` in a process group of its own until stop(); `port` is where it must listen, or `ready()`
+    says that it serves."""
+
+    def __init__(self, command, port, timeout=START_TIMEOUT, ready=None, **options):
         self.command, self.port = list(command), port
+        ready = ready or (lambda: connects(port))
         self.output = tempfile.TemporaryFile()  # a pipe that nobody reads would stop a talkative server
         self.process = subprocess.Popen(
             self.command,
@@ -35,7 +46,7 @@ class Server:
         )
         self.guard = guard_of(self.pid)
         try:
-            poll(lambda: connects(port) or not self.alive(), timeout, self.silence)
+            poll(lambda: ready() or not self.alive(), timeout, self.silence)
             check(self.alive(), f"{self.command} ended at start: {self.printed()}")
         except BaseException:
             self.stop()
