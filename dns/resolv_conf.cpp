@@ -37,6 +37,12 @@ bool same(const struct stat& one, const struct stat& other) {
 
 }  // namespace
 
+std::optional<Endpoint> parse_server(std::string_view text) {
+  if (const auto address = IpAddress::parse(text)) return Endpoint{*address, kPort};
+  const auto server = Endpoint::parse(text);
+  return server && server->port != 0 ? server : std::nullopt;
+}
+
 std::vector<Endpoint> parse_resolv_conf(std::string_view text) {
   std::vector<Endpoint> servers;
   while (!text.empty() && servers.size() < kMaxServers) {

@@ -1,8 +1,10 @@
-// The servers of a resolv.conf(5), read again when the file changes. For dns/ alone; not thread-safe.
+// How servers are written: in a configuration, and in a resolv.conf(5), which is read again when the file
+// changes. Not thread-safe.
 #pragma once
 
 #include <sys/stat.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,9 @@
 #include "base/ip_address.h"
 
 namespace sallyport::dns {
+
+// "192.0.2.53", "192.0.2.53:5300", "[2001:db8::53]:53": the port is 53 where none is written.
+std::optional<Endpoint> parse_server(std::string_view text);
 
 // In their order, at most three as in libc; those with a zone (fe80::1%eth0) are passed over.
 std::vector<Endpoint> parse_resolv_conf(std::string_view text);

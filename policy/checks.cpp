@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace sallyport::policy {
 namespace {
 
@@ -14,7 +16,70 @@ std::array<std::uint8_t, 4> octets_of(const IpAddress& v4) {
   return octets;
 }
 
+struct OctetRange {
+  std::uint8_t low = 0, high = 0;
+};
+
+// "2", "2-11" or "*"
+std::optional<OctetRange> parse_octets(std::string_view text) {
+  if (text == "*") return OctetRange{0, 255};
+  const auto dash = std::min(text.find('-'), text.size());
+  const auto low = parse_unsigned(text.substr(0, dash));
+  const auto high = dash == text.size() ? low : parse_unsigned(text.substr(dash + 1));
+  if (!low || !high || *low > *high || *high > 255) return std::nullopt;
+  return OctetRange{static_cast<std::uint8_t>(*low), static_cast<std::uint8_t>(*high)};
+}
+
+std::optional<CodeRange> parse_dotted(std::string_view text) {
+  CodeRange range;
+  for (std::size_t place = 0; place < range.low.size(); ++place) {
+    const bool last = place + 1 == range.low.size();
+    const auto dot = text.find('.');
+    if (last != (dot == std::string_view::npos)) return std::nullopt;
+    const auto octets = parse_octets(text.substr(0, dot));
+    if (!octets) return std::nullopt;
+    range.low.at(place) = octets->low;
+    range.high.at(place) = octets->high;
+    if (!last) text.remove_prefix(dot + 1);
+  }
+  return range;
+}
+
+// From one address to another.
+std::optional<CodeRange> parse_pair(std::string_view text) {
+  const auto dash = text.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto low = IpAddress::parse(text.substr(0, dash)), high = IpAddress::parse(text.substr(dash + 1));
+  if (!low || !high || !low->is_v4() || !high->is_v4()) return std::nullopt;
+  return CodeRange{octets_of(*low), octets_of(*high), 0};
+}
+
+bool is_never_a_listing(const CodeRange& range) { return range.low.at(1) == 255 && range.low.at(2) == 255; }
+
 }  // namespace
+
+std::optional<CodeRange> CodeRange::parse(std::string_view text) {
+  auto range = parse_pair(text);
+  if (!range) range = parse_dotted(text);
+  if (!range || range->low.front() != 127 || range->high.front() != 127) return std::nullopt;
+  for (std::size_t place = 0; place < range->low.size(); ++place)
+    if (range->low.at(place) > range->high.at(place)) return std::nullopt;
+  if (is_never_a_listing(*range)) return std::nullopt;
+  return range;
+}
+
+std::string CodeRange::to_string() const {
+  std::string out;
+  for (std::size_t place = 0; place < low.size(); ++place) {
+    if (place > 0) out += '.';
+    if (low.at(place) == 0 && high.at(place) == 255)
+      out += '*';
+    else
+      out += std::to_string(low.at(place));
+    if (low.at(place) != high.at(place) && out.back() != '*') out += '-' + std::to_string(high.at(place));
+  }
+  return out;
+}
 
 bool CodeRange::contains(const IpAddress& code) const {
   if (!code.is_v4()) return false;

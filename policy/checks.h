@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ip_address.h"
@@ -26,13 +28,18 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-// A range of a list's answers, 127.0.0.2 to 127.0.0.11 or 127.0.*.2 to 127.0.*.3, octet by octet.
+// A range of a list's answers, octet by octet: in 127/8, and outside 127.255.255/24, where lists say that
+// they do not answer.
 struct CodeRange {
   std::array<std::uint8_t, 4> low{127, 0, 0, 2};
   std::array<std::uint8_t, 4> high{127, 0, 0, 2};
   int weight = 0;
 
+  // "127.0.0.2", "127.0.0.2-127.0.0.11", "127.0.*.2-3"; nullopt: anything else. The weight is 0.
+  static std::optional<CodeRange> parse(std::string_view text);
+  std::string to_string() const;  // the last of these forms
   bool contains(const IpAddress& code) const;
+  bool operator==(const CodeRange&) const = default;
 };
 
 struct ListSettings {
@@ -42,7 +49,7 @@ struct ListSettings {
   Mode mode = Mode::enforce;
   bool flag = false;    // no weight: a header field only
   bool secret = false;  // the zone's name holds a key: neither in replies nor in events, nor its TXT
-  std::string name;     // as it is shown; the zone unless it is secret
+  std::string name;     // as it is shown; the zone, unless it is secret
 
   // The greatest weight among the codes that are configured; 0: none of them is.
   int weight(const std::vector<IpAddress>& codes) const;
@@ -58,7 +65,7 @@ struct CheckSettings {
   int reject_at = 5;
 
   Mode& mode(mail::Check check) { return modes.at(static_cast<std::size_t>(check)); }
-  Mode mode(mail::Check check) const { return modes.at(static_cast<std::size_t>(check)); }
+  const Mode& mode(mail::Check check) const { return modes.at(static_cast<std::size_t>(check)); }
   Outcome& outcome(mail::Check check, mail::Finding finding) {
     return outcomes.at(static_cast<std::size_t>(check)).at(static_cast<std::size_t>(finding));
   }

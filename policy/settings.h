@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ip_address.h"
+#include "policy/checks.h"
 #include "policy/wildcard_list.h"
 
 namespace sallyport::policy {
@@ -52,6 +53,7 @@ struct Settings {
   std::vector<std::string> role_names = {"postmaster", "abuse"};
   std::string role_mailbox;  // "" = none
   Barring barring;
+  CheckSettings checks;
   int max_received = 50;
   int max_received_by_us = 3;
 };

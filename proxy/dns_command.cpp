@@ -15,6 +15,7 @@
 #include "dns/helo.h"
 #include "dns/list.h"
 #include "dns/live_resolver.h"
+#include "dns/resolv_conf.h"
 #include "dns/reverse.h"
 #include "dns/sender_domain.h"
 #include "dns/spf.h"
@@ -81,11 +82,9 @@ Taken<std::unique_ptr<dns::Resolver>> open_zone(const std::string& file) {
 }
 
 Taken<std::vector<Endpoint>> take_servers(const std::vector<std::string>& written) {
-  constexpr std::uint16_t kDnsPort = 53;
   std::vector<Endpoint> servers;
   for (const std::string& text : written) {
-    const auto address = IpAddress::parse(text);
-    const auto endpoint = address ? std::optional(Endpoint{*address, kDnsPort}) : Endpoint::parse(text);
+    const auto endpoint = dns::parse_server(text);
     if (!endpoint)
       return usage(fmt::format("--server wants ADDRESS or ADDRESS:PORT, not \"{}\"", printable(text, 80)));
     servers.push_back(*endpoint);

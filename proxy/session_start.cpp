@@ -74,8 +74,8 @@ void Session::greet() {
   machine_ = std::make_unique<smtp::ServerMachine>(machine_options(), id_);
   if (listener_.tls == ListenerTls::implicit) machine_->set_tls_from_start();
   refresh_client();
-  early_talker_ = has_unread() && settings_->early_talker != Mode::off;
-  if (early_talker_ && settings_->early_talker == Mode::enforce) {
+  early_talker_ = has_unread() && settings_->policy->checks.mode(mail::Check::early_talker) != Mode::off;
+  if (early_talker_ && settings_->early_talkers.turned_away) {
     input_ = {};
     machine_->greet({554, {5, 5, 1}, "You talked before the greeting"});
   } else {

@@ -30,9 +30,11 @@ std::vector<Network> values(const std::vector<Located<Network>>& located) {
 
 void copy_plain_values(const Written& written, Settings& settings) {
   settings.lenient_networks = values(written.lenient_networks);
+  settings.dns = written.dns;
   settings.limits = written.limits;
   settings.timeouts = written.timeouts;
-  settings.early_talker = written.checks.early_talker.mode;
+  settings.early_talkers = {written.checks.early_talker.wait,
+                            written.checks.early_talker.mode == EarlyTalkerMode::enforce};
   settings.malformed_header_refused = written.checks.malformed_header_refused;
   settings.state_file = written.state.sqlite;
   settings.temp_directory = written.temp_directory;
@@ -45,6 +47,7 @@ std::shared_ptr<const Settings> compose(const Loading& loading) {
   settings->directory = loading.directory;
   copy_plain_values(loading.written, *settings);
   settings->policy = compose_policy(loading);
+  settings->lists = compose_watched_lists(loading);
   settings->routes = compose_routes(loading);
   settings->tls = compose_tls(loading);
   settings->listeners = compose_listeners(loading);

@@ -15,7 +15,9 @@
 #include "base/config/diagnostic.h"
 #include "base/io/tls.h"
 #include "base/ip_address.h"
-#include "policy/checks.h"
+#include "dns/budgeted_resolver.h"
+#include "dns/list_watch.h"
+#include "dns/live_resolver.h"
 #include "policy/settings.h"
 #include "proxy/relay/route.h"
 
@@ -62,6 +64,17 @@ struct Timeouts {
   Duration drain = std::chrono::seconds(30);   // SIGTERM
 };
 
+struct DnsSettings {
+  dns::LiveSettings live;
+  dns::BudgetedResolver::Budget budget;  // of one session
+};
+
+// Clients that talk before they are greeted; what else follows is in policy::CheckSettings.
+struct EarlyTalkers {
+  Duration wait = std::chrono::seconds(2);  // before the greeting, of strangers
+  bool turned_away = false;                 // with 554, at once
+};
+
 struct Settings {
   std::string directory;  // conf.d
   std::shared_ptr<const policy::Settings> policy;
@@ -71,7 +84,9 @@ struct Settings {
   std::shared_ptr<const io::ServerTls> tls;  // nullptr: no certificate configured
   Limits limits;
   Timeouts timeouts;
-  Mode early_talker = Mode::observe;
+  DnsSettings dns;
+  std::vector<dns::WatchedList> lists;  // as policy->checks.lists, place by place
+  EarlyTalkers early_talkers;
   bool malformed_header_refused = true;
   std::string state_file;      // "" = memory only
   std::string temp_directory;  // for messages over 1 MiB

@@ -27,6 +27,8 @@ struct Loading {
 std::string compose_hostname(const Written& written, const LoadOptions& options,
                              const config::Position& whole, config::Diagnostics& diagnostics);
 std::shared_ptr<const policy::Settings> compose_policy(const Loading& loading);
+policy::CheckSettings compose_checks(const Loading& loading);
+std::vector<dns::WatchedList> compose_watched_lists(const Loading& loading);
 std::map<std::string, std::shared_ptr<const relay::Route>> compose_routes(const Loading& loading);
 std::shared_ptr<const io::ServerTls> compose_tls(const Loading& loading);
 std::vector<ListenerSettings> compose_listeners(const Loading& loading);

@@ -165,28 +165,6 @@ const Table<Timeouts>& timeouts_table() {
   return table;
 }
 
-const Table<EarlyTalkerSection>& early_talker_table() {
-  static const auto table =
-      Table<EarlyTalkerSection>(
-          "Clients that talk before they are greeted. Mail servers wait; most that do not are spam "
-          "programs.")
-          .field("mode", &EarlyTalkerSection::mode,
-                 choice<Mode>({{"enforce", Mode::enforce}, {"observe", Mode::observe}, {"off", Mode::off}}),
-                 Stage::connect, "`enforce` refuses them, `observe` records it only");
-  return table;
-}
-
-const Table<ChecksSection>& checks_table() {
-  static const auto table =
-      Table<ChecksSection>("What is looked at, and what follows from it.")
-          .field("early_talker", &ChecksSection::early_talker, section(early_talker_table()),
-                 Stage::connect, "clients that talk before the greeting")
-          .field("malformed_header", &ChecksSection::malformed_header_refused,
-                 choice<bool>({{"reject", true}, {"pass", false}}), Stage::data,
-                 "a header block with a line that is no header field");
-  return table;
-}
-
 const Table<BarringSection>& barring_table() {
   static const auto table = Table<BarringSection>(
                                 "Addresses that are refused, whoever sends. The files are Type 2 wildcard "
@@ -252,7 +230,11 @@ const Table<Written>& written_table() {
                  "how much of everything")
           .field("timeouts", &Written::timeouts, section(timeouts_table()), Stage::connect,
                  "how long is waited")
-          .field("checks", &Written::checks, section(checks_table()), Stage::connect, "what is looked at")
+          .field("dns", &Written::dns, section(dns_table()), Stage::connect, "who is asked, and how long")
+          .field("checks", &Written::checks, section(checks_table()), Stage::connect,
+                 "what is looked at before mail is taken")
+          .field("thresholds", &Written::thresholds, section(thresholds_table()), Stage::rcpt,
+                 "what the points of all checks together come to")
           .field("barring", &Written::barring, section(barring_table()), Stage::rcpt,
                  "addresses that are refused");
   return table;

@@ -65,13 +65,44 @@ struct StateSection {
   std::string sqlite = "/var/lib/sallyport/state.db";
 };
 
-struct EarlyTalkerSection {
-  Mode mode = Mode::observe;
+// Whether a list has addresses or names of one family, and by which entries that is tested.
+struct FamilyChoice {
+  bool has = true;
+  std::optional<dns::TestPoints> points;
 };
 
-struct ChecksSection {
+struct ListSection : policy::ListSettings {
+  Located<std::vector<policy::CodeRange>> ranges;
+  std::optional<FamilyChoice> ipv4, ipv6, domain;  // not written: by what `of` asks it of
+  std::optional<Duration> timeout;
+};
+
+struct ListsSection {
+  Mode mode = Mode::enforce;
+  std::vector<Named<ListSection>> zones;
+  Duration timeout = std::chrono::seconds(2);
+  Duration good_timeout = std::chrono::milliseconds(500);
+};
+
+enum class EarlyTalkerMode { enforce, score, observe, off };
+
+struct EarlyTalkerSection {
+  EarlyTalkerMode mode = EarlyTalkerMode::score;
+  policy::Outcome outcome =
+      policy::shipped_checks().outcome(mail::Check::early_talker, mail::Finding::early_talked);
+  Duration wait = std::chrono::seconds(2);
+};
+
+// The modes and outcomes of the checks stand where the judgement has them.
+struct ChecksSection : policy::CheckSettings {
+  ChecksSection() : CheckSettings(policy::shipped_checks()) {}
   EarlyTalkerSection early_talker;
+  ListsSection dnsbl;
   bool malformed_header_refused = true;
+};
+
+struct ThresholdsSection {
+  int reject = policy::shipped_checks().reject_at;
 };
 
 struct BarringSection {
@@ -100,11 +131,16 @@ struct Written {
   int workers = 0;
   Limits limits;
   Timeouts timeouts;
+  DnsSettings dns;
   ChecksSection checks;
+  ThresholdsSection thresholds;
   BarringSection barring;
 };
 
 const config::Table<Written>& written_table();
 const config::Table<RouteSection>& route_table();
+const config::Table<DnsSettings>& dns_table();
+const config::Table<ChecksSection>& checks_table();
+const config::Table<ThresholdsSection>& thresholds_table();
 
 }  // namespace sallyport::proxy

@@ -59,12 +59,21 @@ class Table {
     requires std::derived_from<S, Base>
   Table field(std::string name, V Base::* member, Type<std::type_identity_t<V>> type, Stage stage,
               std::string help) && {
-    declare(std::move(name), type, stage, std::move(help), unless_empty(type.show(S{}.*member, Show::all)));
+    const auto access = [member](auto& values) -> auto& { return values.*member; };
+    return std::move(*this).field_at(std::move(name), access, std::move(type), stage, std::move(help));
+  }
+
+  // A field that is no member by name: `access` finds it in an S& and in a const S&.
+  template <class Access, class V>
+  Table field_at(std::string name, Access access, Type<V> type, Stage stage, std::string help) && {
+    const S presets{};
+    declare(std::move(name), type, stage, std::move(help),
+            unless_empty(type.show(access(presets), Show::all)));
     fields_.push_back(
-        {[member, read = type.read](const Node& node, S& out, Reader& reader) {
-           return read(node, out.*member, reader);
+        {[access, read = type.read](const Node& node, S& out, Reader& reader) {
+           return read(node, access(out), reader);
          },
-         [member, show = type.show](const S& values, Show what) { return show(values.*member, what); }});
+         [access, show = type.show](const S& values, Show what) { return show(access(values), what); }});
     return std::move(*this);
   }
 

@@ -86,7 +86,7 @@ World::World(std::size_t choice)
   settings->limits.errors = 6;
   settings->limits.junk_commands = 10;
   settings->temp_directory = "/tmp";
-  if (choice % 6 == 5) settings->early_talker = proxy::Mode::enforce;
+  if (choice % 6 == 5) settings->early_talkers.turned_away = true;
   hop->lmtp = choice % 4 == 3;
   if (choice % 2 == 0) hop->offers += "250-PIPELINING\r\n";
   if (choice % 16 > 7) hop->offers += "250-CHUNKING\r\n";

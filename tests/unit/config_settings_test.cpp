@@ -119,7 +119,7 @@ TEST_CASE("a whole site loads into what its files say") {
   CHECK(settings.limits.recipients == 1000);
   CHECK(settings.timeouts.data_rate == 1000);
   CHECK(settings.timeouts.drain == Duration(5s));
-  CHECK(settings.early_talker == Mode::enforce);
+  CHECK(settings.early_talkers.turned_away);
   CHECK_FALSE(settings.malformed_header_refused);
   CHECK(settings.state_file == conf.path() + "/state.db");
   CHECK(settings.temp_directory == "/tmp");
@@ -129,6 +129,65 @@ TEST_CASE("a whole site loads into what its files say") {
   CHECK(settings.listeners[0].name == "mx");
   CHECK(settings.listeners[0].bind.at(0).to_string() == "[::]:25");
   CHECK(settings.listeners[1].proxy_protocol.size() == 1);
+}
+
+TEST_CASE("checks load into modes, outcomes and lists") {
+  ConfD conf;
+  const Loaded loaded(write_site(conf)
+                          .file("20-checks.json", R"({
+  "dns": { "servers": ["127.0.0.1", "[2001:db8::53]:5300"], "timeout": "1s", "budget": "5s" },
+  "checks": {
+    "early_talker": { "mode": "score", "outcome": "defer", "wait": "3s" },
+    "rdns": { "mode": "observe", "missing": "reject" },
+    "spf": { "mode": "off", "fail": "reject", "helo_fail": "ignore", "own_domain": {"score": 4} },
+    "dnsbl": { "zones": {
+      "BL.Site.Test": { "codes": { "127.0.0.2-127.0.0.11": 5, "127.0.1.*": 2 } },
+      "wl.site.test": { "codes": { "127.0.*.2-3": -3 }, "of": ["client", "sender"] },
+      "k3y.site.test": { "codes": { "127.0.0.2": 5 }, "of": ["rdns"], "secret": true, "name": "paid list", "timeout": "3s",
+                         "domain": { "listed": "a.test", "clear": "b.test" } } } } },
+  "thresholds": { "reject": 7 } })")
+                          .path());
+  INFO(loaded.diagnostics.to_string());
+  REQUIRE(loaded.settings);
+  using mail::Check;
+  using mail::Finding;
+  using policy::Outcome;
+  const auto& checks = loaded.settings->policy->checks;
+  CHECK(loaded.settings->dns.live.servers.at(0).to_string() == "127.0.0.1:53");
+  CHECK(loaded.settings->dns.live.servers.at(1).to_string() == "[2001:db8::53]:5300");
+  CHECK(loaded.settings->dns.budget.waiting == Duration(5s));
+  CHECK(loaded.settings->early_talkers.wait == Duration(3s));
+  CHECK_FALSE(loaded.settings->early_talkers.turned_away);
+  CHECK(checks.mode(Check::early_talker) == Mode::enforce);
+  CHECK(checks.outcome(Check::early_talker, Finding::early_talked) == Outcome::deferred());
+  CHECK(checks.mode(Check::rdns) == Mode::observe);
+  CHECK(checks.outcome(Check::rdns, Finding::rdns_missing) == Outcome::rejected());
+  CHECK(checks.mode(Check::spf_helo) == Mode::off);
+  CHECK(checks.outcome(Check::spf_helo, Finding::spf_fail) == Outcome::ignored());
+  CHECK(checks.outcome(Check::spf_mailfrom, Finding::spf_fail) == Outcome::rejected());
+  CHECK(checks.own_sender == Outcome::points(4));
+  CHECK(checks.reject_at == 7);
+  REQUIRE(checks.lists.size() == 3);
+  CHECK(checks.lists[0].zone == "bl.site.test");
+  CHECK(checks.lists[0].weight({*IpAddress::parse("127.0.0.11")}) == 5);
+  CHECK(checks.lists[0].weight({*IpAddress::parse("127.0.1.77")}) == 2);
+  CHECK(checks.lists[2].name == "paid list");
+
+  const auto& watched = loaded.settings->lists;
+  REQUIRE(watched.size() == 3);
+  const auto families = [](const dns::WatchedList& list) {
+    std::string out;
+    for (const auto& family : list.families) out += family ? 'y' : 'n';
+    return out;
+  };
+  CHECK(families(watched[0]) == "ynn");
+  CHECK(families(watched[1]) == "yny");
+  CHECK(families(watched[2]) == "nny");
+  CHECK(watched[0].timeout == Duration(2s));
+  CHECK(watched[1].timeout == Duration(500ms));
+  CHECK(watched[2].timeout == Duration(3s));
+  CHECK(watched[2].shown == "paid list");
+  CHECK(std::get<dns::Name>(watched[2].families[2]->listed).text() == "a.test");
 }
 
 TEST_CASE("routes load with their next hops, recipients and credentials") {

@@ -252,6 +252,25 @@ const std::vector<FactKey> kAllKeys = {
 
 }  // namespace
 
+TEST_CASE("codes of lists are ranges, octet by octet") {
+  const auto holds = [](const char* range, const char* code) {
+    const auto parsed = CodeRange::parse(range);
+    return parsed && parsed->contains(*IpAddress::parse(code));
+  };
+  CHECK(holds("127.0.0.2", "127.0.0.2"));
+  CHECK_FALSE(holds("127.0.0.2", "127.0.0.3"));
+  CHECK(holds("127.0.0.2-127.0.0.11", "127.0.0.11"));
+  CHECK_FALSE(holds("127.0.0.2-127.0.0.11", "127.0.0.12"));
+  CHECK(holds("127.0.*.2-3", "127.0.200.3"));
+  CHECK_FALSE(holds("127.0.*.2-3", "127.0.200.4"));
+  CHECK(CodeRange::parse("127.0.*.2-3")->to_string() == "127.0.*.2-3");
+  CHECK(CodeRange::parse("127.0.0.2-127.0.0.11")->to_string() == "127.0.0.2-11");
+  for (const char* text :
+       {"", "127.0.0", "127.0.0.2.3", "128.0.0.2", "192.0.2.1", "127.0.0.256", "127.0.0.3-2", "127.0.0.",
+        "127.255.255.254", "127.255.255.*", "127.0.0.2-", "*.0.0.2", "127.0.0.9-127.0.0.2", "::1-::2"})
+    CHECK_MESSAGE(!CodeRange::parse(text), text);
+}
+
 TEST_CASE("no early decision is contradicted by any completion of its evidence") {
   int early = 0;
   for (unsigned seed = 0; seed < 4000; ++seed) {

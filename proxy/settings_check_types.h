@@ -1,0 +1,25 @@
+// Types of values that only the checks have: outcomes, codes of lists, DNS servers.
+#pragma once
+
+#include <vector>
+
+#include "base/config/type.h"
+#include "proxy/settings_written.h"
+
+namespace sallyport::proxy {
+
+config::Type<Mode> mode();
+// "ignore", "defer", "reject" or {"score": N}.
+config::Type<policy::Outcome> outcome();
+// The same without "reject": from a failure that passes nothing permanent follows.
+config::Type<policy::Outcome> passing_outcome();
+// {"127.0.0.2-127.0.0.11": 5, "127.0.*.3": -2}
+config::Type<std::vector<policy::CodeRange>> list_codes();
+config::Type<mail::Listed> listed();
+// true, false, or {"listed": ..., "clear": ...} with other test entries than those of RFC 5782 5.
+config::Type<FamilyChoice> family_of_addresses();
+config::Type<FamilyChoice> family_of_domains();
+// "192.0.2.53", "192.0.2.53:5300", "[2001:db8::53]:53"; the port is 53 where none is written.
+config::Type<Endpoint> dns_server();
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,111 @@
+// What is asked about clients, and of whom.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/mail/address.h"
+#include "base/text.h"
+#include "proxy/settings_loading.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using Entry = Named<ListSection>;
+using dns::Family;
+using mail::Check;
+using mail::Listed;
+
+bool is_asked_of(const ListSection& list, Listed of) { return std::ranges::count(list.of, of) > 0; }
+
+bool is_asked_of_names(const ListSection& list) {
+  return std::ranges::any_of(list.of, [](Listed of) { return of != Listed::client; });
+}
+
+bool is_good(const ListSection& list) {
+  const auto speaks_for = [](const policy::CodeRange& range) { return range.weight < 0; };
+  return !list.ranges.value.empty() && std::ranges::all_of(list.ranges.value, speaks_for);
+}
+
+std::string shown(const Entry& list) {
+  return list.value.name.empty() ? to_lower(list.name) : list.value.name;
+}
+
+void check_list(const Loading& loading, const Entry& list) {
+  const auto where = fmt::format("checks.dnsbl.zones.\"{}\"", printable(list.name, 80));
+  if (!dns::Name::parse(list.name) || !list.name.contains('.'))
+    loading.diagnostics.error(list.position, where + ": this is no name of a zone",
+                              "a list is named by its zone, such as \"bl.example.org\"");
+  if (list.value.secret && list.value.name.empty())
+    loading.diagnostics.error(list.position, where + ": a secret list needs a \"name\"",
+                              "it stands in replies and events for the zone, which holds the key");
+  if (!list.value.ranges.written())
+    loading.diagnostics.error(list.position, where + ": \"codes\" is missing: no answer would count",
+                              R"("codes": {"127.0.0.2-127.0.0.11": 5}; the list's own pages say which)");
+  if (list.value.ipv6 && list.value.ipv6->has && !is_asked_of(list.value, Listed::client))
+    loading.diagnostics.warning(list.position,
+                                where + ": \"ipv6\" without \"client\" in \"of\" is never asked");
+}
+
+policy::ListSettings compose_list(const Entry& list) {
+  policy::ListSettings settings = list.value;
+  settings.zone = to_lower(list.name);
+  settings.codes = list.value.ranges.value;
+  settings.name = shown(list);
+  return settings;
+}
+
+std::optional<dns::TestPoints> points(const std::optional<FamilyChoice>& written, bool by_default,
+                                      Family family) {
+  if (!(written ? written->has : by_default)) return std::nullopt;
+  return written && written->points ? *written->points : dns::usual_test_points(family);
+}
+
+dns::WatchedList watched(const Entry& list, const ListsSection& lists) {
+  const ListSection& written = list.value;
+  const Duration usual = is_good(written) ? lists.good_timeout : lists.timeout;
+  return {dns::Name::parse(list.name).value_or(dns::Name()),
+          shown(list),
+          {points(written.ipv4, is_asked_of(written, Listed::client), Family::ipv4),
+           points(written.ipv6, false, Family::ipv6),
+           points(written.domain, is_asked_of_names(written), Family::domain)},
+          written.timeout.value_or(usual)};
+}
+
+Mode judged(EarlyTalkerMode mode) {
+  switch (mode) {
+    case EarlyTalkerMode::enforce:
+    case EarlyTalkerMode::score:
+      return Mode::enforce;
+    case EarlyTalkerMode::observe:
+      return Mode::observe;
+    case EarlyTalkerMode::off:
+      return Mode::off;
+  }
+  return Mode::off;
+}
+
+}  // namespace
+
+policy::CheckSettings compose_checks(const Loading& loading) {
+  const ChecksSection& written = loading.written.checks;
+  policy::CheckSettings settings = written;
+  settings.mode(Check::early_talker) = judged(written.early_talker.mode);
+  settings.outcome(Check::early_talker, mail::Finding::early_talked) = written.early_talker.outcome;
+  settings.mode(Check::dnsbl) = written.dnsbl.mode;
+  settings.mode(Check::spf_helo) = settings.mode(Check::spf_mailfrom);  // one key for both
+  settings.reject_at = loading.written.thresholds.reject;
+  for (const Entry& list : written.dnsbl.zones) {
+    check_list(loading, list);
+    settings.lists.push_back(compose_list(list));
+  }
+  return settings;
+}
+
+std::vector<dns::WatchedList> compose_watched_lists(const Loading& loading) {
+  std::vector<dns::WatchedList> lists;
+  for (const Entry& list : loading.written.checks.dnsbl.zones)
+    lists.push_back(watched(list, loading.written.checks.dnsbl));
+  return lists;
+}
+
+}  // namespace sallyport::proxy
