@@ -19,6 +19,11 @@ io::Task<AnswerPtr> BudgetedResolver::ask(Question question, Asking asking) {
   co_return co_await resolver_.ask(std::move(question), asking);
 }
 
+void BudgetedResolver::renew() {
+  asked_ = 0;
+  until_ = TimePoint::max();
+}
+
 AnswerPtr BudgetedResolver::at_hand(const Question& question) { return resolver_.at_hand(question); }
 
 }  // namespace sallyport::dns

@@ -1,5 +1,6 @@
-// What one session may ask: a number of questions, and a time for all of it. Beyond either the answer is
-// `exhausted`, at once. Owned by a session (shared with its look-ups), used on one core.
+// What one session may ask until it is renewed: a number of questions, and a time for all of it. Beyond
+// either the answer is `exhausted`, at once. Owned by a session (shared with its look-ups), used on one
+// core.
 #pragma once
 
 #include "base/clock.h"
@@ -17,6 +18,8 @@ class BudgetedResolver : public Resolver {
 
   io::Task<AnswerPtr> ask(Question question, Asking asking) override;
   AnswerPtr at_hand(const Question& question) override;  // costs nothing
+
+  void renew();  // questions in flight keep the time they had
 
   int asked() const { return asked_; }
 

@@ -23,36 +23,22 @@ bool is_host_name(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
 }
 
-bool is_own(const Name& name, const OwnNames& own) {
-  return std::ranges::find(own.names, name) != own.names.end();
-}
-
-bool is_own(const IpAddress& address, const OwnNames& own) {
-  return std::ranges::find(own.addresses, address) != own.addresses.end();
-}
-
-Result judge_address(const IpAddress& said, const IpAddress& client, const OwnNames& own) {
-  if (said == client) return Result::plausible;
-  return is_own(said, own) ? Result::own_name : Result::literal;
-}
-
 }  // namespace
 
-std::optional<Result> judge_helo(const std::string& helo, const IpAddress& client, const OwnNames& own) {
-  if (const auto address = literal(helo)) return judge_address(*address, client, own);
+std::optional<Result> judge_helo(const std::string& helo, const IpAddress& client) {
+  if (const auto said = literal(helo)) return *said == client ? Result::plausible : Result::literal;
   // An address without brackets is no name, and no literal either.
   if (IpAddress::parse(helo)) return Result::syntax;
   const auto name = is_host_name(helo) ? Name::parse(helo) : std::nullopt;
   if (!name || name->is_root()) return Result::syntax;
-  if (is_own(*name, own)) return Result::own_name;
   if (name->labels() < 2) return Result::not_fqdn;
   return std::nullopt;
 }
 
 io::Task<HeloName> check_helo(Resolver& resolver, const Clock& clock, std::string helo, IpAddress client,
-                              OwnNames own, Asking asking) {
+                              Asking asking) {
   HeloName found;
-  if (const auto judged = judge_helo(helo, client, own)) {
+  if (const auto judged = judge_helo(helo, client)) {
     found.result = *judged;
     co_return found;
   }

@@ -1,5 +1,5 @@
 // What a client says of itself in HELO or EHLO, held against the DNS (RFC 5321 4.1.4: never a reason alone
-// to refuse, which is the policy's to know).
+// to refuse, which is the policy's to know; so is which names are ours).
 #pragma once
 
 #include <optional>
@@ -15,24 +15,17 @@
 namespace sallyport::dns {
 
 struct HeloName {
-  enum class Result { plausible, syntax, own_name, literal, not_fqdn, unresolvable, mismatch, temporary };
+  enum class Result { plausible, syntax, literal, not_fqdn, unresolvable, mismatch, temporary };
   Result result = Result::temporary;
   std::vector<Lookup> lookups;
 };
 
-// What is ours: nobody else may call himself so.
-struct OwnNames {
-  std::vector<Name> names;  // host name and domains
-  std::vector<IpAddress> addresses;
-};
-
-// What can be told without asking: by syntax, and by what is ours.
-std::optional<HeloName::Result> judge_helo(const std::string& helo, const IpAddress& client,
-                                           const OwnNames& own);
+// What can be told without asking.
+std::optional<HeloName::Result> judge_helo(const std::string& helo, const IpAddress& client);
 
 // The rest: a name that has the client's address is plausible, one that has others is a mismatch. Both
 // families are asked, for a client may say the same name on either.
 io::Task<HeloName> check_helo(Resolver& resolver, const Clock& clock, std::string helo, IpAddress client,
-                              OwnNames own, Asking asking);
+                              Asking asking);
 
 }  // namespace sallyport::dns

@@ -61,7 +61,8 @@ bool ListWatch::may_ask(std::size_t list, Family family) const {
 
 void ListWatch::heard(std::size_t list, Result result) {
   const bool failed = result == Result::temporary;
-  if (states_[list].open.exchange(failed) == failed) return;
+  std::atomic<bool>& open = states_[list].open;
+  if (open.load(std::memory_order_relaxed) == failed || open.exchange(failed) == failed) return;
   if (failed)
     on_news_("warning",
              fmt::format("list {} does not answer: not asked until it does", lists_[list].shown));

@@ -5,7 +5,7 @@
 // to answer in time is not asked again until a question of ours, every 30 s, has been answered: so a dead
 // list costs whoever asked it first one time-out, and nobody else any.
 //
-// may_ask(), answered() and failed() from every core; the rest from one. Outlives its tasks.
+// may_ask() and heard() from every core; the rest from one. Outlives its tasks.
 #pragma once
 
 #include <array>
@@ -32,6 +32,7 @@ inline constexpr std::size_t kFamilies = 3;
 struct TestPoints {
   Subject listed;
   Subject clear;
+  bool operator==(const TestPoints&) const = default;
 };
 TestPoints usual_test_points(Family family);  // 127.0.0.2 and 127.0.0.1, their IPv6 forms, TEST and INVALID
 
@@ -40,6 +41,7 @@ struct WatchedList {
   std::string shown;  // in messages: the zone, unless its name holds a key
   std::array<std::optional<TestPoints>, kFamilies> families;  // none: the list has no such subjects
   Duration timeout = std::chrono::seconds(2);
+  bool operator==(const WatchedList&) const = default;
 };
 
 class ListWatch {
@@ -55,6 +57,7 @@ class ListWatch {
   ListWatch(const ListWatch&) = delete;
   ListWatch& operator=(const ListWatch&) = delete;
 
+  const std::vector<WatchedList>& lists() const { return lists_; }
   bool may_ask(std::size_t list, Family family) const;
   // What became of a question to a list: `temporary` opens the breaker, all else is an answer.
   void heard(std::size_t list, ListAnswer::Result result);

@@ -4,6 +4,9 @@
 #include <limits>
 #include <utility>
 
+#include "base/mail/address.h"
+#include "base/text.h"
+
 namespace sallyport::policy {
 namespace {
 
@@ -175,6 +178,14 @@ class Judge {
 };
 
 }  // namespace
+
+bool is_own_helo(std::string_view helo, const IpAddress& our_address, const Settings& settings) {
+  mail::DomainName name;
+  if (helo.ends_with('.')) helo.remove_suffix(1);
+  if (helo.starts_with('[')) return iequals(helo, our_address.address_literal());
+  if (mail::parse_domain(helo, name) != mail::DomainFault::none) return false;
+  return name.ascii == settings.hostname || settings.domains.find(name.ascii) != nullptr;
+}
 
 std::variant<ClientDecision, Need> judge_client(const mail::Evidence& evidence,
                                                 const CheckSettings& settings, View view) {

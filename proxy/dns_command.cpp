@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sysexits.h>
 
-#include <array>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -21,6 +20,7 @@
 #include "dns/spf.h"
 #include "dns/zone_resolver.h"
 #include "proxy/dns_report.h"
+#include "proxy/facts.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -170,9 +170,9 @@ Taken<DnsReport> spf(Asker& asker, const DnsOptions& options) {
                    outcome.lookups};
 }
 
-std::string word(dns::ReverseName::Result result) {
-  constexpr std::array kWords = {"confirmed", "missing", "mismatch", "temporary"};
-  return kWords.at(static_cast<std::size_t>(result));
+template <class Result>
+std::string word(Result result) {
+  return std::string(to_string(finding(result)));
 }
 
 Taken<DnsReport> rdns(Asker& asker, const DnsOptions& options) {
@@ -182,23 +182,12 @@ Taken<DnsReport> rdns(Asker& asker, const DnsOptions& options) {
   return DnsReport{"rdns", word(found.result), {{"name", found.name.text()}}, {}, found.lookups};
 }
 
-std::string word(dns::HeloName::Result result) {
-  constexpr std::array kWords = {"plausible", "syntax",       "own_name", "literal",
-                                 "not_fqdn",  "unresolvable", "mismatch", "temporary"};
-  return kWords.at(static_cast<std::size_t>(result));
-}
-
 Taken<DnsReport> helo(Asker& asker, const DnsOptions& options) {
   const auto client = take_address(options.ip);
   if (!client) return std::unexpected(client.error());
   const auto found =
-      asker.run(dns::check_helo(asker.resolver(), system_clock(), options.helo, *client, {}, patiently()));
+      asker.run(dns::check_helo(asker.resolver(), system_clock(), options.helo, *client, patiently()));
   return DnsReport{"helo", word(found.result), {{"name", options.helo}}, {}, found.lookups};
-}
-
-std::string word(dns::SenderDomain::Result result) {
-  constexpr std::array kWords = {"found", "missing", "no_mail", "null_mx", "private", "temporary"};
-  return kWords.at(static_cast<std::size_t>(result));
 }
 
 Taken<DnsReport> mx(Asker& asker, const DnsOptions& options) {
@@ -207,11 +196,6 @@ Taken<DnsReport> mx(Asker& asker, const DnsOptions& options) {
   const auto found =
       asker.run(dns::check_sender_domain(asker.resolver(), system_clock(), *domain, patiently()));
   return DnsReport{"mx", word(found.result), {{"domain", domain->text()}}, {}, found.lookups};
-}
-
-std::string word(dns::ListAnswer::Result result) {
-  constexpr std::array kWords = {"clear", "listed", "silent", "temporary"};
-  return kWords.at(static_cast<std::size_t>(result));
 }
 
 std::string codes_of(const dns::ListAnswer& answer) {

@@ -79,9 +79,11 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
   relay_ = std::make_unique<relay::Relay>(relay::RelayServices{
       clock_, tasks_, *state_,
       [this](const relay::Trouble& trouble) { events_.write(trouble_event(trouble)); }});
+  resolver_ = std::make_unique<dns::LiveResolver>(settings->dns.live, clock_, tasks_);
   services_ = std::make_unique<Services>(
-      Services{clock_, events_, tasks_, files_, passwords_, *relay_, limits_, *in_flight_});
+      Services{clock_, events_, tasks_, files_, passwords_, *relay_, *resolver_, limits_, *in_flight_});
   start_cores(settings->workers);
+  if (auto attached = attach_resolver(); !attached) return attached;
   auto listeners = open(*settings, passed);
   if (!listeners) return listeners.error();
   listeners_ = *listeners;
@@ -123,6 +125,47 @@ void Gateway::start_cores(int count) {
     core.thread = std::thread([&core] { core.loop.run(); });
     pthread_setname_np(core.thread.native_handle(), fmt::format("core {}", i).c_str());
   }
+}
+
+namespace {
+
+// Each core makes its own channels.
+io::Task<> attach(dns::LiveResolver* resolver, std::shared_ptr<std::promise<Result<>>> done) {
+  done->set_value(resolver->attach(co_await io::this_executor()));
+}
+
+io::Task<> keep_lists(std::shared_ptr<dns::ListWatch> lists, dns::Resolver* resolver) {
+  co_await lists->keep(*resolver);
+}
+
+io::Task<> stop_lists(std::shared_ptr<dns::ListWatch> lists) {
+  lists->stop();
+  co_return;
+}
+
+}  // namespace
+
+Result<> Gateway::attach_resolver() {
+  for (auto& core : cores_) {
+    auto done = std::make_shared<std::promise<Result<>>>();
+    auto attached = done->get_future();
+    tasks_.spawn(core->loop.executor(), "attach resolver", attach(resolver_.get(), done));
+    if (auto result = attached.get(); !result) return result;
+  }
+  return Result<>{};
+}
+
+// The lists that stay the same stay watched; what was learnt of others is forgotten.
+std::shared_ptr<dns::ListWatch> Gateway::watched(const Settings& settings) {
+  const auto before = running().lists;
+  if (before && before->lists() == settings.lists) return before;
+  const io::Executor first = cores_.front()->loop.executor();
+  if (before) tasks_.spawn(first, "stop lists", stop_lists(before));
+  auto lists = std::make_shared<dns::ListWatch>(
+      settings.lists, clock_,
+      [this](std::string_view level, std::string_view text) { events_.note(level, text); });
+  if (!settings.lists.empty()) tasks_.spawn(first, "lists", keep_lists(lists, resolver_.get()));
+  return lists;
 }
 
 Result<Gateway::Listeners> Gateway::open(const Settings& settings, PassedSockets passed) {
@@ -171,13 +214,16 @@ void Gateway::adopt(std::shared_ptr<const Settings> settings) {
   std::vector<Endpoint> ours;
   for (const auto& open : listeners_) ours.push_back(open->listener->local());
   relay_->set_ourselves(settings->policy->hostname, std::move(ours));
+  auto lists = watched(*settings);
   std::scoped_lock lock(settings_mutex_);
-  settings_ = std::move(settings);
+  running_ = {std::move(settings), std::move(lists)};
 }
 
-std::shared_ptr<const Settings> Gateway::settings() const {
+std::shared_ptr<const Settings> Gateway::settings() const { return running().settings; }
+
+Gateway::Running Gateway::running() const {
   std::scoped_lock lock(settings_mutex_);
-  return settings_;
+  return running_;
 }
 
 // -- listeners and sessions ----------------------------------------------------------------------------
@@ -229,7 +275,7 @@ void Gateway::run(Listeners listeners) {
 
 void Gateway::on_connection(const OpenListener& listener, std::unique_ptr<io::Stream> stream,
                             const io::Executor& executor) {
-  auto snapshot = settings();
+  auto [snapshot, lists] = running();
   // By address: a reload may have given it another name.
   auto configured = std::ranges::find_if(snapshot->listeners, [&](const ListenerSettings& one) {
     return std::ranges::find(one.bind, listener.wanted) != one.bind.end() &&
@@ -240,7 +286,8 @@ void Gateway::on_connection(const OpenListener& listener, std::unique_ptr<io::St
       std::ranges::find_if(cores_, [&](const auto& one) { return one->loop.executor() == executor; });
   if (core == cores_.end()) return;
   tasks_.spawn(executor, "session",
-               Session::serve(std::move(stream), snapshot, &*configured, *services_, (*core)->registry));
+               Session::serve(std::move(stream), snapshot, &*configured, std::move(lists), *services_,
+                              (*core)->registry));
 }
 
 void Gateway::close(const Listeners& listeners) {
@@ -314,6 +361,7 @@ Result<> Gateway::reload(std::shared_ptr<const Settings> settings) {
   listeners_ = *opened;
   adopt(std::move(settings));
   faults::crash_point("reload.adopted");
+  resolver_->reload(this->settings()->dns.live);
   learn(Duration::zero());
   run(fresh);
   close(stale);
@@ -349,6 +397,12 @@ void Gateway::stop() {
     (void)wait_until_empty(clock_.now() + kFarewell);
   }
   faults::crash_point("stop.drained");
+  if (auto lists = running().lists)
+    tasks_.spawn(cores_.front()->loop.executor(), "stop lists", stop_lists(std::move(lists)));
+  on_every_core("detach resolver", [](Gateway* gateway, Core* core) -> io::Task<> {
+    gateway->resolver_->detach(core->loop.executor());
+    co_return;
+  });
   on_every_core("close idle",
                 [](Gateway* gateway, Core*) -> io::Task<> { co_await gateway->relay_->close_idle(); });
   TimePoint until = clock_.now() + kFarewell;

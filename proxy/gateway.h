@@ -49,6 +49,12 @@ class Gateway {
   struct Core;
   struct OpenListener;
 
+  // What a new session gets: settings, and the lists that they name.
+  struct Running {
+    std::shared_ptr<const Settings> settings;
+    std::shared_ptr<dns::ListWatch> lists;
+  };
+
   using Listeners = std::vector<std::shared_ptr<OpenListener>>;
 
   Result<Listeners> open(const Settings& settings, PassedSockets passed);
@@ -62,12 +68,15 @@ class Gateway {
   Result<> open_state(const std::string& file);
   void open_register(const std::string& file);
   void start_cores(int count);
+  Result<> attach_resolver();
   void adopt(std::shared_ptr<const Settings> settings);
+  std::shared_ptr<dns::ListWatch> watched(const Settings& settings);
   void learn(Duration at_most);
   void announce() const;
   void on_every_core(const char* name, io::Task<> (*task)(Gateway*, Core*));
   bool wait_until_empty(TimePoint deadline) const;
   std::shared_ptr<const Settings> settings() const;
+  Running running() const;
 
   const Clock& clock_;
   store::EventLog& events_;
@@ -78,10 +87,11 @@ class Gateway {
   std::unique_ptr<store::StateStore> state_;
   std::unique_ptr<store::InFlight> in_flight_;
   std::unique_ptr<relay::Relay> relay_;
+  std::unique_ptr<dns::LiveResolver> resolver_;
   std::unique_ptr<Services> services_;
 
   mutable std::mutex settings_mutex_;
-  std::shared_ptr<const Settings> settings_;
+  Running running_;
   Listeners listeners_;
   std::vector<std::unique_ptr<Core>> cores_;  // last: their loops destroy tasks that use all the rest
   std::atomic<unsigned> next_core_{0};

@@ -8,6 +8,7 @@
 #include "base/io/worker_pool.h"
 #include "base/store/event_log.h"
 #include "base/store/in_flight.h"
+#include "dns/resolver.h"
 #include "proxy/relay/relay.h"
 #include "proxy/session_limits.h"
 
@@ -20,6 +21,7 @@ struct Services {
   io::WorkerPool& files;
   io::WorkerPool& passwords;
   relay::Relay& relay;
+  dns::Resolver& resolver;
   SessionLimits& limits;
   store::InFlight& in_flight;
 };

@@ -10,8 +10,9 @@
 namespace sallyport::proxy {
 
 io::Task<> Session::serve(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
-                          const ListenerSettings* listener, Services& services, SessionRegistry& registry) {
-  Session session(std::move(stream), std::move(settings), *listener, services);
+                          const ListenerSettings* listener, std::shared_ptr<dns::ListWatch> lists,
+                          Services& services, SessionRegistry& registry) {
+  Session session(std::move(stream), std::move(settings), *listener, std::move(lists), services);
   auto entry = registry.enter(session);
   std::string broken;
   try {
@@ -34,10 +35,12 @@ io::Task<> Session::break_off(std::string why) {
 }
 
 Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
-                 const ListenerSettings& listener, Services& services)
+                 const ListenerSettings& listener, std::shared_ptr<dns::ListWatch> lists,
+                 Services& services)
     : stream_(std::move(stream)),
       settings_(std::move(settings)),
       listener_(listener),
+      lists_(std::move(lists)),
       services_(services),
       id_(new_id(services.clock)),
       began_(services.clock.now()),
@@ -58,11 +61,12 @@ Session::~Session() {
 
 io::Task<> Session::run() {
   faults::crash_point("session.accepted");
-  if (co_await read_proxy_header() && co_await admit() && co_await begin_tls()) {
-    greet();
-    faults::crash_point("session.before-greeting");
-    co_await converse();
-  }
+  if (!co_await read_proxy_header() || !co_await admit()) co_return;
+  co_await inquire();
+  if (!co_await begin_tls() || !co_await wait_before_greeting()) co_return;
+  greet();
+  faults::crash_point("session.before-greeting");
+  co_await converse();
 }
 
 io::Task<> Session::end() {
@@ -144,6 +148,7 @@ void Session::on_helo(const smtp::Helo& command) {
   bool unread = has_unread();
   machine_->answer({250, {}, {}}, unread);
   refresh_client();
+  if (client_.inquiry) client_.inquiry->said_helo(client_.helo);
 }
 
 void Session::on_mail(smtp::Mail command) {
@@ -151,6 +156,7 @@ void Session::on_mail(smtp::Mail command) {
   machine_->answer({250, {2, 1, 0}, "Sender ok"}, !input_.empty());
   if (!machine_->in_transaction()) return;
   refresh_client();
+  if (client_.inquiry) client_.inquiry->said_mail(command.sender);
   transaction_ =
       std::make_unique<Transaction>(*settings_, services_, client_, machine_->id(), std::move(command));
 }
@@ -294,6 +300,7 @@ void Session::record() {
   }
   event.text("tls", stream_->tls().version).text("cipher", stream_->tls().cipher);
   if (early_talker_) event.flag("early_talker", true);
+  event.text("spared", to_string(spared_));
   if (unlogged_ > 0) event.number("not_logged", unlogged_);
   event.number("messages", messages_).text("end", end_);
   event.milliseconds("ms", services_.clock.now() - began_);

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/io/stream.h"
+#include "dns/list_watch.h"
 #include "proxy/read_budget.h"
 #include "proxy/services.h"
 #include "proxy/settings.h"
@@ -25,7 +26,8 @@ class Session {
  public:
   // Runs a whole session; returns when the connection is closed.
   static io::Task<> serve(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
-                          const ListenerSettings* listener, Services& services, SessionRegistry& registry);
+                          const ListenerSettings* listener, std::shared_ptr<dns::ListWatch> lists,
+                          Services& services, SessionRegistry& registry);
 
   // The gateway is going down: a session that is waiting between messages says 421 and ends; one in the
   // middle of a message may finish it. From the session's own core.
@@ -34,7 +36,7 @@ class Session {
   void abort() { stream_->abort(); }  // but for what is waited for of the next hop
 
   Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
-          const ListenerSettings& listener, Services& services);
+          const ListenerSettings& listener, std::shared_ptr<dns::ListWatch> lists, Services& services);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -46,7 +48,9 @@ class Session {
   io::Task<> break_off(std::string why);
   io::Task<bool> read_proxy_header();
   io::Task<bool> admit();
+  io::Task<> inquire();
   io::Task<bool> begin_tls();
+  io::Task<bool> wait_before_greeting();
   void greet();
 
   // -- the dialogue: one function for each event of the machine ---------------------------------------
@@ -88,6 +92,7 @@ class Session {
   std::unique_ptr<io::Stream> stream_;
   std::shared_ptr<const Settings> settings_;
   const ListenerSettings& listener_;
+  std::shared_ptr<dns::ListWatch> lists_;
   Services& services_;
   Admission admission_;
   std::string id_;
@@ -104,6 +109,7 @@ class Session {
   std::unique_ptr<Transaction> unconfirmed_;  // answered 250, and the client has not spoken since
   const char* end_ = "closed";                // why the session ended, for its event
   int messages_ = 0;
+  Spared spared_ = Spared::nobody;
   bool early_talker_ = false;
   bool said_quit_ = false;
   bool heard_ = false;    // anything at all came from the client

@@ -59,6 +59,16 @@ io::Task<bool> Session::admit() {
   co_return false;
 }
 
+io::Task<> Session::inquire() {
+  spared_ = spared(listener_, peer_.address, stream_->local().address, *settings_->policy);
+  if (spared_ != Spared::nobody) co_return;
+  client_.inquiry = std::make_shared<Inquiry>(
+      peer_.address, stream_->local().address, settings_,
+      InquiryServices{services_.clock, services_.tasks, services_.resolver, lists_},
+      co_await io::this_executor());
+  client_.inquiry->connected();
+}
+
 io::Task<bool> Session::begin_tls() {
   if (listener_.tls != ListenerTls::implicit) co_return true;
   TimePoint deadline = services_.clock.now() + settings_->timeouts.tls_handshake;
@@ -70,12 +80,35 @@ io::Task<bool> Session::begin_tls() {
   co_return done.has_value();
 }
 
+// A stranger is greeted a little later: whoever talks first is no mail server. Under implicit TLS the
+// client has to talk first.
+io::Task<bool> Session::wait_before_greeting() {
+  const Mode mode = settings_->policy->checks.mode(mail::Check::early_talker);
+  const Duration wait = settings_->early_talkers.wait;
+  const bool waits = client_.inquiry && mode != Mode::off && listener_.tls != ListenerTls::implicit;
+  if (!waits || wait == Duration::zero() || has_unread()) co_return true;
+  auto bytes = co_await stream_->read(services_.clock.now() + wait);
+  if (!bytes && bytes.error().code != Errc::timeout) {
+    end_ = end_word(bytes.error().code);
+    co_return false;
+  }
+  if (bytes) {
+    input_ = *bytes;
+    keep_input();
+    heard_ = true;
+  }
+  co_return true;
+}
+
 void Session::greet() {
   machine_ = std::make_unique<smtp::ServerMachine>(machine_options(), id_);
   if (listener_.tls == ListenerTls::implicit) machine_->set_tls_from_start();
   refresh_client();
-  early_talker_ = has_unread() && settings_->policy->checks.mode(mail::Check::early_talker) != Mode::off;
-  if (early_talker_ && settings_->early_talkers.turned_away) {
+  const Mode mode = settings_->policy->checks.mode(mail::Check::early_talker);
+  early_talker_ = mode != Mode::off && has_unread();
+  if (client_.inquiry) client_.inquiry->greeted(early_talker_);
+  const bool known = spared_ != Spared::nobody && spared_ != Spared::internal;
+  if (early_talker_ && settings_->early_talkers.turned_away && !known) {
     input_ = {};
     machine_->greet({554, {5, 5, 1}, "You talked before the greeting"});
   } else {

@@ -258,10 +258,13 @@ const Table<DnsSettings>& dns_table() {
               Stage::connect, "for one question, over all servers")
           .field_at(
               "budget", [](auto& dns) -> auto& { return dns.budget.waiting; }, wait(seconds(1), minutes(2)),
-              Stage::connect, "that one session may wait for answers; then they count as failed for now")
+              Stage::connect,
+              "that a session may wait for answers, before MAIL and again for each message; then they "
+              "count as "
+              "failed for now")
           .field_at(
               "questions", [](auto& dns) -> auto& { return dns.budget.questions; },
-              integer<int>(10, 10'000), Stage::connect, "that one session may ask")
+              integer<int>(10, 10'000), Stage::connect, "that a session may ask in that time")
           .field_at(
               "cache_size", [](auto& dns) -> auto& { return dns.live.cache_bytes; },
               size(1'000'000, 10'000'000'000), Stage::start, "for answers that are remembered");

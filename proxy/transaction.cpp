@@ -6,6 +6,7 @@
 
 #include "base/faults.h"
 #include "base/needed_memory.h"
+#include "proxy/evidence_event.h"
 #include "proxy/mutants.h"
 
 namespace sallyport::proxy {
@@ -94,11 +95,23 @@ io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
       policy::judge_recipient(client_.facts, &envelope_.sender, command.recipient, *settings_.policy);
   if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(command, *refusal);
   auto accept = std::get<policy::Accept>(verdict);
+  if (auto refusal = co_await client_refused(accept)) co_return refuse(command, *refusal);
   std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);
   if (accept.outbound) route = without_asking(*route);
   if (auto refusal = other_route(accept.route)) co_return refuse(command, *refusal);
   if (auto refusal = route_refuses(*route)) co_return refuse(command, *refusal);
   co_return co_await ask(std::move(command), accept, std::move(route));
+}
+
+// What was found about the client, for everybody but the role addresses (promise P4). A certificate that
+// gives the right to relay speaks for itself.
+io::Task<std::optional<policy::Refuse>> Transaction::client_refused(policy::Accept accept) {
+  const bool vouched_for =
+      policy::relay_right(client_.facts, *settings_.policy) != policy::RelayRight::none;
+  if (!client_.inquiry || accept.role || vouched_for) co_return std::nullopt;
+  const auto decision = co_await client_.inquiry->decide();
+  if (decision.action == policy::ClientDecision::Action::accept) co_return std::nullopt;
+  co_return policy::refusal(decision, client_.inquiry->evidence(), settings_.policy->checks);
 }
 
 std::optional<policy::Refuse> Transaction::other_route(const std::string& route) const {
@@ -213,6 +226,7 @@ std::string Transaction::trace_header() const {
   mail::ReceivedFacts facts;
   facts.helo = client_.helo;
   facts.client = client_.facts.address;
+  if (client_.inquiry) facts.reverse_name = client_.inquiry->reverse_name();
   facts.by = settings_.policy->hostname;
   facts.extended = client_.extended;
   facts.smtputf8 = envelope_.parameters.smtputf8;
@@ -278,6 +292,7 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate) {
         .text("enhanced", reply.enhanced ? reply.enhanced.to_string() : "")
         .text("reply", reply.text);
   if (route_) event.text("route", route_->name);
+  if (client_.inquiry) record_evidence(event, client_.inquiry->evidence(), settings_.policy->checks);
   if (delivery_) event.text("host", delivery_->host).text("next_hop_reply", delivery_->next_hop_reply);
   event.milliseconds("ms", services_.clock.now() - began_);
   services_.events.write(event);

@@ -15,6 +15,7 @@
 #include "base/store/in_flight.h"
 #include "base/store/message_buffer.h"
 #include "policy/recipient.h"
+#include "proxy/inquiry.h"
 #include "proxy/relay/relay.h"
 #include "proxy/services.h"
 #include "proxy/settings.h"
@@ -29,6 +30,7 @@ struct ClientView {
   std::string helo;
   bool extended = false;  // EHLO was used
   io::TlsInfo tls;
+  std::shared_ptr<Inquiry> inquiry;  // null: nothing is asked about the client
 };
 
 class Transaction {
@@ -73,6 +75,7 @@ class Transaction {
   mail::Reply refuse(const smtp::Rcpt& command, const policy::Refuse& refusal);
   std::optional<policy::Refuse> route_refuses(const relay::Route& route) const;
   std::optional<policy::Refuse> too_large_for(const relay::Route& route, std::uint64_t octets) const;
+  io::Task<std::optional<policy::Refuse>> client_refused(policy::Accept accept);
   std::optional<policy::Refuse> other_route(const std::string& route) const;
   io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
                             std::shared_ptr<const relay::Route> route);

@@ -9,6 +9,7 @@
 
 #include "base/io/event_loop.h"
 #include "base/store/state_store.h"
+#include "dns/zone_resolver.h"
 #include "proxy/session_registry.h"
 #include "tests/fuzz/promise.h"
 #include "tests/fuzz/session_client.h"
@@ -36,6 +37,21 @@ struct Process {
   io::EventLoop loop;
 };
 
+// Names of clients and senders, good, bad and failing.
+dns::ZoneResolver a_zone() {
+  std::vector<dns::ZoneResolver::Fault> faults;
+  return dns::ZoneResolver::parse(R"($ORIGIN example.net.
+@ MX 10 mx
+@ TXT "v=spf1 mx -all"
+mx A 192.0.2.77
+null MX 0 .
+slow TIMEOUT
+broken SERVFAIL
+77.2.0.192.in-addr.arpa. PTR mx
+)",
+                                  faults);
+}
+
 // One next hop and one listener; which of its many ways the session takes is the choice of the input.
 struct World {
   explicit World(std::size_t choice);
@@ -44,6 +60,7 @@ struct World {
   std::shared_ptr<HopWorld> hop = std::make_shared<HopWorld>();
   std::unique_ptr<store::StateStore> state;
   relay::Relay relay;
+  dns::ZoneResolver resolver = a_zone();
   proxy::SessionLimits limits;
   store::InFlight in_flight;  // holds nothing
   proxy::Services services;
@@ -71,8 +88,8 @@ World::World(std::size_t choice)
     : process(the_process()),
       state(*store::StateStore::open("", system_clock(), [](std::string_view) {})),
       relay({system_clock(), process.tasks, *state, [](const relay::Trouble&) {}}),
-      services{system_clock(),    process.events, process.tasks, process.files,
-               process.passwords, relay,          limits,        in_flight} {
+      services{system_clock(), process.events, process.tasks, process.files, process.passwords,
+               relay,          resolver,       limits,        in_flight} {
   auto policy = std::make_shared<policy::Settings>();
   policy->hostname = "mx.example.test";
   policy->domains.add("example.test", "r");
@@ -96,8 +113,8 @@ World::World(std::size_t choice)
 }
 
 io::Task<> serve(World& world, std::unique_ptr<io::Stream> client) {
-  co_await proxy::Session::serve(std::move(client), world.settings, &world.listener, world.services,
-                                 world.registry);
+  co_await proxy::Session::serve(std::move(client), world.settings, &world.listener, nullptr,
+                                 world.services, world.registry);
   co_await world.relay.close_idle();
   for (int turn = 0; turn < 1000 && world.process.tasks.running() > 0; ++turn) co_await io::sleep_until({});
 }

@@ -23,7 +23,7 @@ CONTROL_SECONDS = 2.0
 class Case:
     def __init__(self, name, binary, directory):
         self.name, self.binary, self.directory = name, binary, directory
-        self.sites, self.hops, self.clients = [], [], []
+        self.sites, self.hops, self.clients, self.peers = [], [], [], []
         self.numbers = itertools.count(1)
 
     def path(self, *parts):
@@ -33,6 +33,11 @@ class Case:
         hop = NextHop(**options).start()
         self.hops.append(hop)
         return hop
+
+    def peer(self, server):
+        """Somebody else's server, which ends with the test."""
+        self.peers.append(server)
+        return server
 
     def site(
         self,
@@ -66,6 +71,7 @@ class Case:
     def finish(self):
         for site in self.sites:
             site.finish()
+        self.stop_peers()
         for client in self.clients:
             check(not client.complaints, f"replies: {client.complaints}")
         for hop in self.hops:
@@ -76,6 +82,11 @@ class Case:
         for site in self.sites:
             if site.gateway.alive():
                 site.gateway.kill()
+        self.stop_peers()
+
+    def stop_peers(self):
+        while self.peers:
+            self.peers.pop().stop()
 
     def context(self):
         """What a reader of a failure wants to see."""

@@ -1,0 +1,82 @@
+#include "proxy/evidence_event.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::proxy {
+namespace {
+
+using policy::ClientDecision;
+using policy::Mode;
+
+// Longer ones are those of SPF records that send for many; the text of an event is cut at 2 KiB anyway.
+std::string asked_in_words(const mail::Fact& fact) {
+  std::string out;
+  for (const mail::Asked& asked : fact.asked)
+    out += fmt::format("{}{} -> {}", out.empty() ? "" : "; ", asked.question, asked.answer);
+  return out;
+}
+
+std::string codes_in_words(const mail::Fact& fact) {
+  std::string out;
+  for (const IpAddress& code : fact.codes) out += (out.empty() ? "" : " ") + code.to_string();
+  return out;
+}
+
+void record_fact(store::Event& event, const mail::Fact& fact, const policy::CheckSettings& checks) {
+  const policy::Outcome outcome = checks.outcome_of(fact);
+  event.begin_item().text("check", to_string(fact.key.check)).text("found", to_string(fact.finding));
+  if (fact.key.check == mail::Check::dnsbl) event.text("of", to_string(fact.key.of));
+  event.text("subject", fact.subject).text("detail", fact.detail).text("codes", codes_in_words(fact));
+  if (outcome.kind != policy::Outcome::Kind::ignore) event.text("counts", word_for(outcome));
+  if (checks.mode_of(fact.key) == Mode::observe) event.flag("observed", true);
+  event.text("asked", asked_in_words(fact)).milliseconds("ms", fact.took);
+  event.end_item();
+}
+
+const char* word_for(ClientDecision::Action action) {
+  switch (action) {
+    case ClientDecision::Action::accept:
+      return "accept";
+    case ClientDecision::Action::defer:
+      return "defer";
+    case ClientDecision::Action::reject:
+      return "reject";
+  }
+  return "accept";
+}
+
+// Of what is known by now: what is pending stays out of it.
+ClientDecision decided(mail::Evidence evidence, const policy::CheckSettings& checks, policy::View view) {
+  evidence.pending.clear();
+  return std::get<ClientDecision>(policy::judge_client(evidence, checks, view));
+}
+
+}  // namespace
+
+std::string word_for(const policy::Outcome& outcome) {
+  switch (outcome.kind) {
+    case policy::Outcome::Kind::ignore:
+      return "ignore";
+    case policy::Outcome::Kind::score:
+      return fmt::format("{:+}", outcome.score);
+    case policy::Outcome::Kind::defer:
+      return "defer";
+    case policy::Outcome::Kind::reject:
+      return "reject";
+  }
+  return {};
+}
+
+void record_evidence(store::Event& event, const mail::Evidence& evidence,
+                     const policy::CheckSettings& checks) {
+  if (evidence.known.empty()) return;
+  const ClientDecision acting = decided(evidence, checks, policy::View::acting);
+  const ClientDecision would_be = decided(evidence, checks, policy::View::would_be);
+  event.number("score", acting.score);
+  if (would_be.action != acting.action) event.text("would_be", word_for(would_be.action));
+  event.begin_list("evidence");
+  for (const mail::Fact& fact : evidence.known) record_fact(event, fact, checks);
+  event.end_list();
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,17 @@
+// Evidence as part of an event: every fact, what it counts, what was asked and answered.
+#pragma once
+
+#include "base/mail/evidence.h"
+#include "base/store/event_log.h"
+#include "policy/client.h"
+
+namespace sallyport::proxy {
+
+// `evidence` (a list), `score`, and `would_be` where what is only observed would have decided otherwise.
+void record_evidence(store::Event& event, const mail::Evidence& evidence,
+                     const policy::CheckSettings& checks);
+
+// "reject", "defer", "ignore", "+3", "-2": what a fact comes to, acted on or not.
+std::string word_for(const policy::Outcome& outcome);
+
+}  // namespace sallyport::proxy

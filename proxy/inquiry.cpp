@@ -1,0 +1,330 @@
+#include "proxy/inquiry.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "dns/sender_domain.h"
+#include "proxy/facts.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using dns::Family;
+using mail::Check;
+using mail::Fact;
+using mail::FactKey;
+using mail::Finding;
+using mail::Listed;
+using policy::Mode;
+
+// Beyond the budget, in which every question has its end: for what should never happen.
+constexpr auto kGrace = std::chrono::seconds(5);
+constexpr int kLabelsOfHost = 2;  // a fully qualified name has a domain
+
+Family family_of(const dns::Subject& subject) {
+  const auto* address = std::get_if<IpAddress>(&subject);
+  if (!address) return Family::domain;
+  return address->is_v4() ? Family::ipv4 : Family::ipv6;
+}
+
+// What SPF and lists can be asked of: a name with a domain.
+std::optional<dns::Name> host_name(const std::string& text) {
+  auto name = dns::Name::parse(text);
+  if (!name || name->labels() < kLabelsOfHost || IpAddress::parse(text) || text.starts_with('['))
+    return std::nullopt;
+  return name;
+}
+
+bool is_of(const FactKey& key, Check check) { return key.check == check; }
+
+Fact found(const FactKey& key, Finding finding, std::string subject, std::string detail = {}) {
+  return {key, finding, std::move(subject), std::move(detail), {}, {}, {}};
+}
+
+}  // namespace
+
+std::string_view to_string(Spared spared) {
+  switch (spared) {
+    case Spared::nobody:
+      return "";
+    case Spared::submission:
+      return "submission";
+    case Spared::trusted:
+      return "trusted";
+    case Spared::upstream:
+      return "upstream";
+    case Spared::internal:
+      return "internal";
+  }
+  std::unreachable();
+}
+
+Spared spared(const ListenerSettings& listener, const IpAddress& client, const IpAddress& ours,
+              const policy::Settings& settings) {
+  if (listener.auth_required) return Spared::submission;
+  if (policy::is_trusted(client, settings)) return Spared::trusted;
+  if (policy::is_upstream(client, settings)) return Spared::upstream;
+  return dns::is_private(client) || client == ours ? Spared::internal : Spared::nobody;
+}
+
+Inquiry::Inquiry(IpAddress client, IpAddress ours, std::shared_ptr<const Settings> settings,
+                 InquiryServices services, const io::Executor& core)
+    : core_(core),
+      ours_(ours),
+      settings_(std::move(settings)),
+      services_(std::move(services)),
+      resolver_(services_.resolver, services_.clock, settings_->dns.budget),
+      arrived_(core) {
+  evidence_.client = client;
+}
+
+// -- what becomes known of the client --------------------------------------------------------------------
+
+void Inquiry::connected() {
+  expect_reverse_name();
+  ask_lists(Listed::client, evidence_.client);
+}
+
+void Inquiry::greeted(bool talked_early) {
+  if (!is_on(Check::early_talker)) return;
+  settle(found({Check::early_talker}, talked_early ? Finding::early_talked : Finding::early_waited, {}));
+}
+
+void Inquiry::said_helo(const std::string& helo) {
+  if (helo == helo_) return;
+  forget(Stage::helo);
+  forget(Stage::mail);  // SPF macros know the HELO name
+  sender_.reset();
+  helo_ = helo;
+  if (is_on(Check::helo)) begin_helo(helo);
+  const auto name = host_name(helo);
+  if (!name) return;
+  if (is_on(Check::spf_helo))
+    begin({Check::spf_helo},
+          ask_spf(Check::spf_helo,
+                  {evidence_.client, dns::SpfIdentity::helo, helo, {}, settings_->policy->hostname}));
+  ask_lists(Listed::helo, *name);
+}
+
+void Inquiry::begin_helo(const std::string& helo) {
+  if (policy::is_own_helo(helo, ours_, *settings_->policy))
+    settle(found({Check::helo}, Finding::helo_own_name, helo));
+  else
+    begin({Check::helo}, ask_helo(helo));
+}
+
+void Inquiry::said_mail(const mail::Path& sender) {
+  resolver_.renew();
+  std::string address = sender.address();
+  if (address == sender_) return;
+  forget(Stage::mail);
+  evidence_.sender_is_ours = settings_->policy->domains.find(sender.domain_ascii) != nullptr;
+  const auto domain = sender.is_null() ? std::nullopt : host_name(sender.domain_ascii);
+  sender_ = std::move(address);
+  if (!domain) return;
+  if (is_on(Check::sender_domain)) begin({Check::sender_domain}, ask_sender_domain(*domain));
+  if (is_on(Check::spf_mailfrom))
+    begin({Check::spf_mailfrom},
+          ask_spf(Check::spf_mailfrom,
+                  {evidence_.client, dns::SpfIdentity::mailfrom, helo_,
+                   sender.local + '@' + sender.domain_ascii, settings_->policy->hostname}));
+  ask_lists(Listed::sender_domain, *domain);
+}
+
+// -- decisions -------------------------------------------------------------------------------------------
+
+io::Task<policy::ClientDecision> Inquiry::decide() {
+  const TimePoint until = services_.clock.now() + settings_->dns.budget.waiting + kGrace;
+  while (true) {
+    auto judged = policy::judge_client(evidence_, checks());
+    if (auto* decision = std::get_if<policy::ClientDecision>(&judged)) co_return std::move(*decision);
+    if (!co_await arrived_.wait(until)) give_up();
+  }
+}
+
+io::Task<> Inquiry::settle_all() {
+  const TimePoint until = services_.clock.now() + settings_->dns.budget.waiting + kGrace;
+  while (!evidence_.pending.empty())
+    if (!co_await arrived_.wait(until)) give_up();
+}
+
+std::string Inquiry::reverse_name() const {
+  const Fact* fact = evidence_.find({Check::rdns});
+  const bool confirmed =
+      fact && (fact->finding == Finding::rdns_confirmed || fact->finding == Finding::rdns_generic);
+  return confirmed ? fact->detail : std::string();
+}
+
+// -- facts: expected, settled, forgotten -----------------------------------------------------------------
+
+Inquiry::Stage Inquiry::stage_of(const FactKey& key) {
+  switch (key.check) {
+    case Check::early_talker:
+    case Check::rdns:
+      return Stage::connect;
+    case Check::helo:
+    case Check::spf_helo:
+      return Stage::helo;
+    case Check::sender_domain:
+    case Check::spf_mailfrom:
+      return Stage::mail;
+    case Check::dnsbl:
+      return key.of == Listed::helo            ? Stage::helo
+             : key.of == Listed::sender_domain ? Stage::mail
+                                               : Stage::connect;
+  }
+  std::unreachable();
+}
+
+bool Inquiry::is_on(Check check) const { return checks().mode(check) != Mode::off; }
+
+bool Inquiry::is_pending(const FactKey& key) const {
+  return std::ranges::find(evidence_.pending, key) != evidence_.pending.end();
+}
+
+void Inquiry::expect(const FactKey& key) {
+  if (!is_pending(key)) evidence_.pending.push_back(key);
+}
+
+void Inquiry::begin(const FactKey& key, io::Task<Fact> work) {
+  expect(key);
+  services_.tasks.spawn(core_, "look-up",
+                        look_up(shared_from_this(), key, round(stage_of(key)), std::move(work)));
+}
+
+io::Task<> Inquiry::look_up(std::shared_ptr<Inquiry> self, FactKey key, unsigned round,
+                            io::Task<Fact> work) {
+  const TimePoint began = self->services_.clock.now();
+  Fact fact = unknown(key);
+  std::exception_ptr thrown;
+  try {
+    fact = co_await std::move(work);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  fact.took = self->services_.clock.now() - began;
+  if (self->round(stage_of(key)) == round) self->settle(std::move(fact));
+  if (thrown) std::rethrow_exception(thrown);
+}
+
+void Inquiry::settle(Fact fact) {
+  const FactKey key = fact.key;
+  if (evidence_.find(key)) return;  // given up meanwhile: a fact that is known stays as it is
+  if (is_of(key, Check::helo)) {
+    if (is_pending({Check::rdns})) {
+      held_helo_ = std::move(fact);
+      return;
+    }
+    if (fact.finding != Finding::helo_own_name && is_reverse_name(fact.subject))
+      fact.finding = Finding::helo_confirmed;
+  }
+  std::erase(evidence_.pending, key);
+  evidence_.known.push_back(std::move(fact));
+  if (is_of(key, Check::rdns)) on_reverse_name();
+  arrived_.notify();
+}
+
+void Inquiry::forget(Stage stage) {
+  ++round(stage);
+  std::erase_if(evidence_.known, [&](const Fact& fact) { return stage_of(fact.key) == stage; });
+  std::erase_if(evidence_.pending, [&](const FactKey& key) { return stage_of(key) == stage; });
+  if (stage == Stage::helo) held_helo_.reset();
+}
+
+void Inquiry::give_up() {
+  const auto pending = evidence_.pending;
+  for (const FactKey& key : pending) settle(unknown(key));
+}
+
+// -- the reverse name, and what waits for it -------------------------------------------------------------
+
+void Inquiry::expect_reverse_name() {
+  bool wanted = is_on(Check::rdns);
+  for (const FactKey& key : lists_of(Listed::reverse_name)) {
+    expect(key);
+    wanted = true;
+  }
+  if (wanted) begin({Check::rdns}, ask_reverse_name());
+}
+
+void Inquiry::on_reverse_name() {
+  if (const auto name = dns::Name::parse(reverse_name()))
+    ask_lists(Listed::reverse_name, *name);
+  else
+    for (const FactKey& key : lists_of(Listed::reverse_name)) std::erase(evidence_.pending, key);
+  if (held_helo_) settle(*std::exchange(held_helo_, std::nullopt));
+}
+
+bool Inquiry::is_reverse_name(const std::string& helo) const {
+  const auto said = dns::Name::parse(helo), confirmed = dns::Name::parse(reverse_name());
+  return said && confirmed && *said == *confirmed;
+}
+
+// -- lists -----------------------------------------------------------------------------------------------
+
+// Those that are switched on and asked of it.
+std::vector<FactKey> Inquiry::lists_of(Listed of) const {
+  std::vector<FactKey> keys;
+  for (std::size_t place = 0; place < checks().lists.size(); ++place) {
+    const FactKey key{Check::dnsbl, static_cast<int>(place), of};
+    if (checks().mode_of(key) != Mode::off && std::ranges::count(checks().lists[place].of, of) > 0)
+      keys.push_back(key);
+  }
+  return keys;
+}
+
+void Inquiry::ask_lists(Listed of, const dns::Subject& subject) {
+  const Family family = family_of(subject);
+  for (const FactKey& key : lists_of(of)) {
+    const auto place = static_cast<std::size_t>(key.list);
+    if (!settings_->lists[place].families.at(static_cast<std::size_t>(family)))
+      std::erase(evidence_.pending, key);
+    else if (services_.lists && !services_.lists->may_ask(place, family))
+      settle(found(key, Finding::dnsbl_silent, checks().lists[place].name, "not asked: see the log"));
+    else
+      begin(key, ask_list(key, subject));
+  }
+}
+
+io::Task<Fact> Inquiry::ask_list(FactKey key, dns::Subject subject) {
+  const auto place = static_cast<std::size_t>(key.list);
+  const dns::WatchedList& list = settings_->lists[place];
+  const TimePoint deadline = services_.clock.now() + list.timeout;
+  const auto answer =
+      co_await dns::ask_list(resolver_, services_.clock, list.zone, std::move(subject), {deadline, false});
+  if (services_.lists) tell_watch(place, answer, deadline);
+  co_return fact_of(answer, key, checks().lists[place]);
+}
+
+// Only what took the list's own time speaks against it: a session's budget may end sooner.
+void Inquiry::tell_watch(std::size_t list, const dns::ListAnswer& answer, TimePoint deadline) {
+  const bool failed = answer.result == dns::ListAnswer::Result::temporary;
+  if (failed && services_.clock.now() < deadline) return;
+  if (std::ranges::all_of(answer.lookups, &dns::Lookup::at_hand)) return;
+  services_.lists->heard(list, answer.result);
+}
+
+// -- the other look-ups ----------------------------------------------------------------------------------
+
+io::Task<Fact> Inquiry::ask_reverse_name() {
+  const auto name = co_await dns::reverse_name(resolver_, services_.clock, evidence_.client, {});
+  co_return fact_of(name, evidence_.client);
+}
+
+io::Task<Fact> Inquiry::ask_helo(std::string helo) {
+  const auto name = co_await dns::check_helo(resolver_, services_.clock, helo, evidence_.client, {});
+  co_return fact_of(name, helo);
+}
+
+io::Task<Fact> Inquiry::ask_sender_domain(dns::Name domain) {
+  const auto sender = co_await dns::check_sender_domain(resolver_, services_.clock, domain, {});
+  co_return fact_of(sender, domain);
+}
+
+io::Task<Fact> Inquiry::ask_spf(Check check, dns::SpfRequest request) {
+  const auto outcome = co_await dns::check_host(resolver_, services_.clock, std::move(request));
+  co_return fact_of(outcome, check);
+}
+
+}  // namespace sallyport::proxy

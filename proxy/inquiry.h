@@ -1,0 +1,115 @@
+// What is asked about one client while its session goes on, and what is known so far.
+//
+// A look-up starts the moment its input is known: at connect, at EHLO, at MAIL. All of them run side by
+// side; a decision waits only for the facts that could change it. Nothing is judged here, and nothing is
+// asked that no decision may need: a check that is off, a list that does not answer.
+//
+// Owned by its session and by the look-ups that run for it (so always by a shared_ptr), on one core. What a
+// look-up of an earlier EHLO or MAIL still finds out is dropped.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/io/task.h"
+#include "base/mail/address.h"
+#include "base/mail/evidence.h"
+#include "dns/budgeted_resolver.h"
+#include "dns/list.h"
+#include "dns/list_watch.h"
+#include "dns/spf.h"
+#include "policy/client.h"
+#include "proxy/settings.h"
+
+namespace sallyport::proxy {
+
+// Why nothing is asked about a client.
+enum class Spared : std::uint8_t {
+  nobody,      // it is a stranger: everything is
+  submission,  // the listener requires AUTH: roaming users sit in ranges that lists name
+  trusted,
+  upstream,
+  internal,  // a private or loopback address, or the one that it connected to
+};
+std::string_view to_string(Spared spared);  // "" = nobody
+Spared spared(const ListenerSettings& listener, const IpAddress& client, const IpAddress& ours,
+              const policy::Settings& settings);
+
+// Who is asked, and what outlives the event loops; the lists are those of the settings, place by place.
+struct InquiryServices {
+  const Clock& clock;
+  io::TaskGroup& tasks;
+  dns::Resolver& resolver;
+  std::shared_ptr<dns::ListWatch> lists;
+};
+
+class Inquiry : public std::enable_shared_from_this<Inquiry> {
+ public:
+  // `ours`: the address that the client connected to. On the core where all of it will run.
+  Inquiry(IpAddress client, IpAddress ours, std::shared_ptr<const Settings> settings,
+          InquiryServices services, const io::Executor& core);
+
+  void connected();
+  void greeted(bool talked_early);
+  void said_helo(const std::string& helo);
+  void said_mail(const mail::Path& sender);
+
+  // Waits for the facts that the decision needs, for the session's budget of time at most.
+  io::Task<policy::ClientDecision> decide();
+  // For commands that show everything: until nothing is pending.
+  io::Task<> settle_all();
+
+  const mail::Evidence& evidence() const { return evidence_; }
+  const policy::CheckSettings& checks() const { return settings_->policy->checks; }
+  // The confirmed reverse name; "" = none, or not known yet.
+  std::string reverse_name() const;
+
+ private:
+  enum class Stage : std::uint8_t { connect, helo, mail };
+  static constexpr std::size_t kStages = 3;
+
+  static Stage stage_of(const mail::FactKey& key);
+  unsigned& round(Stage stage) { return rounds_.at(static_cast<std::size_t>(stage)); }
+  bool is_on(mail::Check check) const;
+  bool is_pending(const mail::FactKey& key) const;
+
+  void expect(const mail::FactKey& key);
+  void begin(const mail::FactKey& key, io::Task<mail::Fact> work);
+  static io::Task<> look_up(std::shared_ptr<Inquiry> self, mail::FactKey key, unsigned round,
+                            io::Task<mail::Fact> work);
+  void settle(mail::Fact fact);
+  void forget(Stage stage);
+  void give_up();
+
+  void expect_reverse_name();
+  void on_reverse_name();
+  bool is_reverse_name(const std::string& helo) const;
+  void begin_helo(const std::string& helo);
+
+  std::vector<mail::FactKey> lists_of(mail::Listed of) const;
+  void ask_lists(mail::Listed of, const dns::Subject& subject);
+  io::Task<mail::Fact> ask_list(mail::FactKey key, dns::Subject subject);
+  void tell_watch(std::size_t list, const dns::ListAnswer& answer, TimePoint deadline);
+
+  io::Task<mail::Fact> ask_reverse_name();
+  io::Task<mail::Fact> ask_helo(std::string helo);
+  io::Task<mail::Fact> ask_sender_domain(dns::Name domain);
+  io::Task<mail::Fact> ask_spf(mail::Check check, dns::SpfRequest request);
+
+  io::Executor core_;
+  IpAddress ours_;
+  std::shared_ptr<const Settings> settings_;
+  InquiryServices services_;
+  dns::BudgetedResolver resolver_;
+  io::Signal arrived_;
+  mail::Evidence evidence_;
+  std::array<unsigned, kStages> rounds_{};  // how often its input was said anew
+  std::string helo_;
+  std::optional<std::string> sender_;
+  std::optional<mail::Fact> held_helo_;  // waits for the reverse name
+};
+
+}  // namespace sallyport::proxy

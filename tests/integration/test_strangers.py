@@ -1,0 +1,242 @@
+"""What is found out about a stranger while its session goes on, and what becomes of its mail.
+
+NSD answers for all zones. The clients come through a front end that names their public addresses."""
+
+from harness.client import message
+from harness.nsd import start_nsd
+from harness.outcome import check
+from harness.ports import free_port
+from harness.setups import another_listener, users_file, with_tls
+from harness.strangers import merge, stranger, strangers_site
+
+GOOD, POOR, LISTED, FORGED = "203.0.113.1", "203.0.113.2", "203.0.113.66", "203.0.113.99"
+LONE = "203.0.113.5"  # no reverse name
+ZONES = {
+    "113.0.203.in-addr.arpa": "1 IN PTR mx.good.test.\n2 IN PTR poor.elsewhere.test.\n"
+    "66 IN PTR mx.good.test.\n",
+    "good.test": f"@ IN MX 10 mx\nmx IN A {GOOD}\nmx IN A {LISTED}\nmx IN AAAA 2001:db8::25\n"
+    f'@ IN TXT "v=spf1 ip4:{GOOD} ip4:{LISTED} include:_more.good.test -all"\n'
+    f'_more IN TXT "v=spf1 ip6:2001:db8::/32 ?ip4:{LONE} -all"\n'
+    'mx IN TXT "v=spf1 a -all"\n',
+    "elsewhere.test": "poor IN A 198.51.100.9\n",
+    "strict.test": '@ IN MX 10 mx\nmx IN A 198.51.100.7\n@ IN TXT "v=spf1 mx -all exp=why.strict.test"\n'
+    'why IN TXT "%{c} is no server of ours"\nmx IN TXT "v=spf1 a -all"\n',
+    "null.test": "@ IN MX 0 .\n",
+    "inside.test": "@ IN MX 10 mx\nmx IN A 10.0.0.9\n",
+    "example.test": '@ IN MX 10 mx\nmx IN A 198.51.100.1\n@ IN TXT "v=spf1 mx -all"\n',
+    "broken.test": None,
+    "bl.test": "2.0.0.127 IN A 127.0.0.2\n66.113.0.203 IN A 127.0.0.4\n"
+    '66.113.0.203 IN TXT "see https://bl.test/203.0.113.66"\n',
+    "wl.test": "2.0.0.127 IN A 127.0.0.2\n66.113.0.203 IN A 127.0.5.3\n2.113.0.203 IN A 127.0.5.3\n",
+    "rhs.test": "test IN A 127.0.0.2\nbad.test IN A 127.0.1.2\n",
+    "bad.test": "@ IN MX 10 mx\nmx IN A 198.51.100.66\n",
+}
+LISTS = {"bl.test": {"codes": {"127.0.0.2-127.0.0.11": 5}}}
+
+
+def site_of(case, config=None, zones=None, lists=LISTS, **options):
+    server = case.peer(start_nsd(case.path("nsd"), {**ZONES, **(zones or {})}))
+    base = {"checks": {"dnsbl": {"zones": dict(lists)}}}
+    return strangers_site(case, [server.port], merge(base, config or {}), **options)
+
+
+def refused(site, address, *wanted, helo="mx.good.test", sender="anna@good.test"):
+    """RCPT is refused; postmaster is taken all the same. The event of the refusal."""
+    since = site.gateway.mark()
+    client = stranger(site, address, helo)
+    client.mail(sender)
+    reply = client.rcpt("anna@example.test", *wanted)
+    client.rcpt("postmaster@example.test")
+    client.command("RSET", "250")
+    client.quit()
+    return str(reply), site.gateway.await_event("message", since=since)
+
+
+def facts(event):
+    return {
+        (fact["check"], fact.get("of", ""), fact["subject"] if fact["check"] == "dnsbl" else ""): fact
+        for fact in event["evidence"]
+    }
+
+
+def accepted(site, address, helo="mx.good.test", sender="anna@good.test"):
+    since = site.gateway.mark()
+    site.deliver(client=stranger(site, address, helo), sender=sender)
+    return site.gateway.await_event("message", since=since)
+
+
+def await_note(site, text):
+    return site.gateway.await_event("note", lambda event: text in event["text"])
+
+
+def test_stranger_honest(case):
+    site = site_of(case)
+    event = accepted(site, GOOD)
+    found = {key[0]: fact["found"] for key, fact in facts(event).items()}
+    check(
+        found
+        == {
+            "early_talker": "waited",
+            "rdns": "confirmed",
+            "helo": "confirmed",
+            "spf_helo": "pass",
+            "spf_mailfrom": "pass",
+            "sender_domain": "found",
+            "dnsbl": "clear",
+        },
+        f"{found}",
+    )
+    check(event["score"] == 0, f"{event}")
+    asked = facts(event)[("rdns", "", "")]["asked"]
+    check(
+        asked == "PTR 1.113.0.203.in-addr.arpa -> mx.good.test; A mx.good.test -> 203.0.113.1, 203.0.113.66",
+        asked,
+    )
+    check("mx.good.test [203.0.113.1]" in site.hop.await_messages(1)[0].trace, "the reverse name in Received")
+    event = accepted(site, "2001:db8::25")
+    check(facts(event)[("spf_mailfrom", "", "")]["found"] == "pass", f"{event}")
+
+
+def test_stranger_listed(case):
+    site = site_of(case)
+    reply, event = refused(
+        site, LISTED, "550 5.7.1 Mail from [203.0.113.66] refused: listed by bl.test (see https://bl.test/203.0.113.66)"
+    )
+    fact = facts(event)[("dnsbl", "client", "bl.test")]
+    check((fact["found"], fact["codes"], fact["counts"]) == ("listed", "127.0.0.4", "+5"), f"{fact}")
+    check(event["to"][0]["why"] == "client" and event["score"] == 5, f"{event}")
+
+
+def test_stranger_who_is_spared(case):
+    """The same listed client, where it logs in, is trusted or known; and on a private address nobody asks."""
+    config = merge(
+        with_tls(), another_listener("submission", tls="starttls", auth="required", proxy_protocol=["127.0.0.1"])
+    )
+    config["users"] = users_file(case, boss="secret")
+    site = site_of(case, config)
+    client = stranger(site, LISTED, helo="[10.0.0.1]", listener="submission")
+    client.starttls()
+    client.ehlo("[10.0.0.1]")
+    client.auth_plain("boss", "secret")
+    site.deliver(message("submitted\r\n"), client=client)
+    for key, name in (("trusted_networks", "trusted"), ("upstream", "upstream")):
+        site.gateway.reload({**site.config, key: [LISTED]})
+        since = site.gateway.mark()
+        site.deliver(message(name + "\r\n"), client=stranger(site, LISTED))
+        event = site.gateway.await_event("session", since=since)
+        check(event["spared"] == name, f"{event}")
+    since = site.gateway.mark()
+    site.deliver()
+    check(site.gateway.await_event("session", since=since)["spared"] == "internal", "loopback")
+    events = site.gateway.of_type("message")
+    check(not any("evidence" in event for event in events), f"{events}")
+
+
+def test_stranger_helo(case):
+    site = site_of(case)
+    for helo in ("mx.example.test", "EXAMPLE.test", "[127.0.0.1]"):
+        reply, event = refused(site, GOOD, f"550 5.7.1 Mail from [{GOOD}] refused: HELO {helo} is our own name", helo=helo)
+    for helo, found in (
+        ("mx.good.test", "confirmed"),
+        (f"[{GOOD}]", "plausible"),
+        ("[203.0.113.7]", "literal"),
+        ("localhost", "not_fqdn"),
+        ("none.good.test", "unresolvable"),
+        ("mx.strict.test", "mismatch"),
+        ("x_y.broken.test", "temporary"),
+    ):
+        event = accepted(site, GOOD, helo) if found != "mismatch" else refused(site, GOOD, "550 5.7.23 ", helo=helo)[1]
+        check(facts(event)[("helo", "", "")]["found"] == found, f"{helo}: {event}")
+
+
+def test_stranger_sender_domain(case):
+    site = site_of(case, {"checks": {"spf": {"mode": "off"}}})
+    refused(
+        site, GOOD, "550 5.1.8 Sender address refused: the domain none.good.test does not exist", sender="a@none.good.test"
+    )
+    refused(site, GOOD, "550 5.7.27 Sender address refused: the domain null.test takes no mail", sender="a@null.test")
+    refused(
+        site,
+        GOOD,
+        "451 4.4.3 Cannot tell yet: the domain broken.test cannot be looked up now; please try again later",
+        sender="a@broken.test",
+    )
+    event = accepted(site, GOOD, sender="a@inside.test")
+    check((event["score"], facts(event)[("sender_domain", "", "")]["found"]) == (2, "private"), f"{event}")
+    accepted(site, GOOD, sender="")
+
+
+def test_stranger_spf(case):
+    site = site_of(case)
+    refused(site, LONE, "550 5.7.23 Mail from [203.0.113.5] refused: SPF of mx.strict.test does not permit", helo="mx.strict.test")
+    event = accepted(site, GOOD, sender="a@strict.test")
+    fact = facts(event)[("spf_mailfrom", "", "")]
+    check((fact["found"], fact["counts"]) == ("fail", "+3"), f"{fact}")
+    check(fact["detail"] == f"{GOOD} is no server of ours", f"{fact}")
+    reply, event = refused(site, LONE, "550 5.7.1 Mail from [203.0.113.5] refused: SPF of strict.test", sender="a@strict.test", helo="lone.elsewhere.test")
+    check("no reverse name" in reply and event["score"] == 6, f"{reply} {event}")
+
+
+def test_stranger_own_domain(case):
+    site = site_of(case, {"thresholds": {"reject": 6}})
+    event = accepted(site, GOOD, sender="boss@example.test")
+    check(event["score"] == 5, f"fail and a domain of ours: {event}")
+
+
+def test_stranger_mismatch_alone_never_refuses(case):
+    site = site_of(case)
+    event = accepted(site, POOR, helo="poor.elsewhere.test", sender="")
+    check(facts(event)[("rdns", "", "")]["found"] == "mismatch", f"{event}")
+
+
+def test_stranger_good_list_and_names(case):
+    lists = {
+        **LISTS,
+        "wl.test": {"codes": {"127.0.*.2-3": -3}},
+        "rhs.test": {"codes": {"127.0.1.2": 4}, "of": ["sender", "helo", "rdns"]},
+    }
+    site = site_of(case, lists=lists)
+    event = accepted(site, LISTED)
+    check(event["score"] == 2, f"listed by both: {event}")
+    event = accepted(site, GOOD, sender="a@bad.test")
+    check(facts(event)[("dnsbl", "sender", "rhs.test")]["counts"] == "+4", f"{event}")
+
+
+def test_stranger_observe(case):
+    site = site_of(case, {"checks": {"dnsbl": {"mode": "observe"}}})
+    event = accepted(site, LISTED)
+    fact = facts(event)[("dnsbl", "client", "bl.test")]
+    check(fact["observed"] and event["would_be"] == "reject" and event["score"] == 0, f"{event}")
+
+
+def test_stranger_list_that_does_not_answer_us(case):
+    """127.255.255.254 for all that is asked is never a hit, whatever is configured."""
+    site = site_of(case, zones={"bl.test": "* IN A 127.255.255.254\n"})
+    event = accepted(site, LISTED)
+    check(facts(event)[("dnsbl", "client", "bl.test")]["found"] == "silent", f"{event}")
+    await_note(site, "list bl.test answers, but not us")
+
+
+def test_stranger_list_that_lists_everything(case):
+    site = site_of(case, zones={"bl.test": "* IN A 127.0.0.2\n"})
+    await_note(site, "list bl.test lists 127.0.0.1, as a list does that lists everything: set aside")
+    event = accepted(site, LISTED)
+    check(facts(event)[("dnsbl", "client", "bl.test")]["found"] == "silent", f"{event}")
+
+
+def test_stranger_reload_of_servers(case):
+    """Servers that are gone are replaced by a reload, and sessions go on."""
+    server = case.peer(start_nsd(case.path("nsd"), ZONES))
+    site = strangers_site(case, [free_port()], {"checks": {"dnsbl": {"zones": LISTS}}})
+    refused(site, GOOD, "451 4.4.3 ")
+    config = merge(dict(site.config), {"dns": {"servers": [f"127.0.0.1:{server.port}"]}})
+    site.gateway.reload(config)
+    accepted(site, GOOD)
+
+
+def test_stranger_secret_list(case):
+    lists = {"k3y.test": {"codes": {"127.0.0.2": 5}, "secret": True, "name": "the paid list"}}
+    zone = {"k3y.test": '2.0.0.127 IN A 127.0.0.2\n66.113.0.203 IN A 127.0.0.2\n66.113.0.203 IN TXT "k3y.test lists it"\n'}
+    site = site_of(case, zones=zone, lists=lists)
+    reply, event = refused(site, LISTED, "550 5.7.1 Mail from [203.0.113.66] refused: listed by the paid list;")
+    check("k3y" not in str(site.gateway.events), "the key stands in an event")
