@@ -29,7 +29,7 @@ std::string describe_spf(const Fact& fact) {
     case Finding::spf_fail:
       return fmt::format("SPF of {} does not permit this address{}", domain, in_brackets(fact.detail));
     case Finding::spf_softfail:
-      return fmt::format("SPF of {} does not expect this address", domain);
+      return fmt::format("SPF of {} does not expect this address{}", domain, in_brackets(fact.detail));
     case Finding::spf_permerror:
       return fmt::format("the SPF record of {} is broken{}", domain, in_brackets(fact.detail));
     case Finding::spf_temperror:

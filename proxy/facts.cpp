@@ -137,7 +137,8 @@ Fact fact_of(const dns::ListAnswer& found, const mail::FactKey& key, const polic
 }
 
 Fact fact_of(const dns::SpfOutcome& found, Check check) {
-  const std::string& detail = found.problem.empty() ? found.explanation : found.problem;
+  const std::string& words = found.problem.empty() ? found.explanation : found.problem;
+  const std::string& detail = words.empty() ? found.mechanism : words;
   return make({check}, finding(found.result), found.domain, detail, found.lookups);
 }
 

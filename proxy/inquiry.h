@@ -59,7 +59,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
 
   // Waits for the facts that the decision needs, for the session's budget of time at most.
   io::Task<policy::ClientDecision> decide();
-  // For commands that show everything: until nothing is pending.
+  // Until nothing is pending: for what is written about the client.
   io::Task<> settle_all();
 
   const mail::Evidence& evidence() const { return evidence_; }

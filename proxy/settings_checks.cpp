@@ -47,7 +47,8 @@ void check_list(const Loading& loading, const Entry& list) {
 }
 
 policy::ListSettings compose_list(const Entry& list) {
-  policy::ListSettings settings = list.value;
+  const policy::ListSettings& written = list.value;
+  policy::ListSettings settings = written;
   settings.zone = to_lower(list.name);
   settings.codes = list.value.ranges.value;
   settings.name = shown(list);
@@ -88,7 +89,8 @@ Mode judged(EarlyTalkerMode mode) {
 
 policy::CheckSettings compose_checks(const Loading& loading) {
   const ChecksSection& written = loading.written.checks;
-  policy::CheckSettings settings = written;
+  const policy::CheckSettings& judged_by = written;
+  policy::CheckSettings settings = judged_by;
   settings.mode(Check::early_talker) = judged(written.early_talker.mode);
   settings.outcome(Check::early_talker, mail::Finding::early_talked) = written.early_talker.outcome;
   settings.mode(Check::dnsbl) = written.dnsbl.mode;

@@ -6,6 +6,7 @@
 
 #include "base/faults.h"
 #include "base/needed_memory.h"
+#include "proxy/authentication.h"
 #include "proxy/evidence_event.h"
 #include "proxy/mutants.h"
 
@@ -57,6 +58,7 @@ Transaction::Transaction(const Settings& settings, Services& services, const Cli
       client_(client),
       began_(services.clock.now()),
       headers_(settings.limits.header_size, settings.policy->hostname),
+      forged_results_(settings.policy->hostname),
       content_(settings.temp_directory, services.files) {
   envelope_.id = std::move(id);
   envelope_.client = client.facts.address;
@@ -170,8 +172,16 @@ std::optional<mail::Reply> Transaction::take(std::string_view content) {
   if (auto refusal = header_refusal()) return refusal;
   if (faults::mutant("truncated-header") && content_.size() == 0)
     content = mutants::without_first_line(content);
-  content_.append(content);
+  keep(content);
   return std::nullopt;
+}
+
+// Everything but the Authentication-Results that claim to be ours.
+void Transaction::keep(std::string_view content) {
+  if (forged_results_.past_header()) return content_.append(content);
+  std::string kept;
+  forged_results_.feed(content, kept);
+  content_.append(kept);
 }
 
 std::optional<mail::Reply> Transaction::header_refusal() const {
@@ -198,9 +208,13 @@ io::Task<std::optional<mail::Reply>> Transaction::spill() {
 io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   headers_.finish();
   if (auto refusal = header_refusal()) co_return *refusal;
+  std::string rest;
+  forged_results_.finish(rest);
+  content_.append(rest);
   if (auto refusal = policy::judge_trace(headers_.received(), headers_.received_by_us(), *settings_.policy))
     co_return refusal->reply;
   if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
+  if (client_.inquiry) co_await client_.inquiry->settle_all();  // for what is written about it
   std::string trace = trace_header();
   TimePoint give_up = services_.clock.now() + settings_.timeouts.relay;
   const auto last_look = [this, &still_there] {
@@ -237,7 +251,12 @@ std::string Transaction::trace_header() const {
   // Never more than one: recipients must not learn of each other.
   if (envelope_.recipients.size() == 1) facts.recipient = envelope_.recipients.front().path.address();
   facts.when = services_.clock.wall();
-  return mail::received_field(facts);
+  std::string fields;
+  if (client_.inquiry)
+    fields = authentication_fields(
+        {client_.inquiry->evidence(), envelope_.sender, client_.helo, envelope_.parameters.smtputf8},
+        *settings_.policy);
+  return fields + mail::received_field(facts);
 }
 
 void Transaction::confirmed() {
@@ -292,6 +311,7 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate) {
         .text("enhanced", reply.enhanced ? reply.enhanced.to_string() : "")
         .text("reply", reply.text);
   if (route_) event.text("route", route_->name);
+  if (forged_results_.removed() > 0) event.number("forged_results", forged_results_.removed());
   if (client_.inquiry) record_evidence(event, client_.inquiry->evidence(), settings_.policy->checks);
   if (delivery_) event.text("host", delivery_->host).text("next_hop_reply", delivery_->next_hop_reply);
   event.milliseconds("ms", services_.clock.now() - began_);

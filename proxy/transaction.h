@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/io/stream.h"
+#include "base/mail/authentication_results.h"
 #include "base/mail/content.h"
 #include "base/mail/trace.h"
 #include "base/store/in_flight.h"
@@ -80,6 +81,7 @@ class Transaction {
   io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
                             std::shared_ptr<const relay::Route> route);
   std::optional<mail::Reply> header_refusal() const;
+  void keep(std::string_view content);
   std::string trace_header() const;
   void about_to_send_dot();
   void cut_off();
@@ -96,6 +98,7 @@ class Transaction {
   std::shared_ptr<const relay::Route> route_;
   std::vector<RecipientRecord> records_;
   mail::HeaderScanner headers_;
+  mail::AuthenticationResultsFilter forged_results_;
   store::MessageBuffer content_;
   std::optional<relay::Delivery> delivery_;
   store::InFlight::Entry in_flight_;

@@ -121,14 +121,21 @@ io::Task<> serve(World& world, std::unique_ptr<io::Stream> client) {
 
 // -- what must hold ------------------------------------------------------------------------------------
 
-// Our one field on top, folded; below it the client's own octets.
-std::string_view below_trace(std::string_view content) {
-  promise(content.starts_with("Received:"), "a trace field stands on top");
+// Below one field, folded.
+std::string_view below_field(std::string_view content) {
   std::size_t end = content.find("\r\n");
   while (end != std::string_view::npos && end + 2 < content.size() && content[end + 2] == '\t')
     end = content.find("\r\n", end + 2);
   promise(end != std::string_view::npos, "the trace field ends");
   return content.substr(end + 2);
+}
+
+// Our fields on top; below them the client's own octets.
+std::string_view below_trace(std::string_view content) {
+  for (const char* name : {"Authentication-Results:", "Received-SPF:"})
+    if (content.starts_with(name)) content = below_field(content);
+  promise(content.starts_with("Received:"), "a trace field stands on top");
+  return below_field(content);
 }
 
 // DATA towards the next hop cannot but end the last line.

@@ -78,8 +78,10 @@ class Message:
 
     @property
     def own_content(self):
-        """Without the Received field that the gateway put on top."""
-        return re.sub(rb"\AReceived: [^\r\n]*\r\n([ \t][^\r\n]*\r\n)*", b"", self.content)
+        """Without the fields that the gateway put on top."""
+        value = rb": [^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*"
+        ours = rb"\A(?:Authentication-Results" + value + rb")?(?:Received-SPF" + value + rb")?Received" + value
+        return re.sub(ours, b"", self.content)
 
     @property
     def trace(self):
