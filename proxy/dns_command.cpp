@@ -3,56 +3,30 @@
 #include <fmt/format.h>
 #include <sysexits.h>
 
-#include <expected>
-#include <memory>
-#include <optional>
-
-#include "base/config/document.h"
-#include "base/io/event_loop.h"
 #include "base/mail/address.h"
 #include "base/text.h"
 #include "dns/helo.h"
 #include "dns/list.h"
-#include "dns/live_resolver.h"
-#include "dns/resolv_conf.h"
 #include "dns/reverse.h"
 #include "dns/sender_domain.h"
 #include "dns/spf.h"
-#include "dns/zone_resolver.h"
 #include "proxy/dns_report.h"
 #include "proxy/facts.h"
 
 namespace sallyport::proxy {
 namespace {
 
+constexpr const char* kName = "dns";
 constexpr auto kPatience = std::chrono::seconds(20);
 
-// Why nothing is asked: already in words for the user.
-struct Refused {
-  int status = EX_USAGE;
-  std::string why;
-};
-template <class T>
-using Taken = std::expected<T, Refused>;
-
-std::unexpected<Refused> usage(std::string why) {
-  return std::unexpected(Refused{EX_USAGE, std::move(why)});
-}
-
 // -- what is asked ----------------------------------------------------------------------------------------
-
-Taken<IpAddress> take_address(const std::string& text) {
-  const auto address = IpAddress::parse(text);
-  if (!address) return usage(fmt::format("--ip wants an address, not \"{}\"", printable(text, 80)));
-  return *address;
-}
 
 // A domain as people write it, umlauts too.
 Taken<dns::Name> take_name(const char* option, const std::string& text) {
   mail::DomainName domain;
   const bool good = mail::parse_domain(text, domain) == mail::DomainFault::none;
   auto name = dns::Name::parse(good ? domain.ascii : text);
-  if (!name) return usage(fmt::format("{} wants a domain, not \"{}\"", option, printable(text, 80)));
+  if (!name) return usage_fault(fmt::format("{} wants a domain, not \"{}\"", option, printable(text, 80)));
   return *name;
 }
 
@@ -66,86 +40,6 @@ std::string with_ascii_domain(const std::string& sender) {
   return sender.substr(0, at + 1) + domain.ascii;
 }
 
-// -- who is asked -----------------------------------------------------------------------------------------
-
-Taken<std::unique_ptr<dns::Resolver>> open_zone(const std::string& file) {
-  config::Diagnostics diagnostics;
-  const auto text = config::read_file(file, {file, 0, 0}, diagnostics);
-  if (!text) return std::unexpected(Refused{EX_NOINPUT, diagnostics.to_string()});
-  std::vector<dns::ZoneResolver::Fault> faults;
-  auto zone = std::make_unique<dns::ZoneResolver>(dns::ZoneResolver::parse(*text, faults));
-  if (faults.empty()) return zone;
-  std::string why;
-  for (const auto& fault : faults)
-    why += fmt::format("{}{}:{}: error: {}", why.empty() ? "" : "\n", file, fault.line, fault.message);
-  return std::unexpected(Refused{EX_DATAERR, std::move(why)});
-}
-
-Taken<std::vector<Endpoint>> take_servers(const std::vector<std::string>& written) {
-  std::vector<Endpoint> servers;
-  for (const std::string& text : written) {
-    const auto endpoint = dns::parse_server(text);
-    if (!endpoint)
-      return usage(fmt::format("--server wants ADDRESS or ADDRESS:PORT, not \"{}\"", printable(text, 80)));
-    servers.push_back(*endpoint);
-  }
-  return servers;
-}
-
-// A loop of its own, and a resolver that lives on it.
-class Asker {
- public:
-  static Taken<std::unique_ptr<Asker>> open(const DnsOptions& options) {
-    auto asker = std::unique_ptr<Asker>(new Asker);
-    if (!options.zone.empty()) {
-      auto zone = open_zone(options.zone);
-      if (!zone) return std::unexpected(zone.error());
-      asker->resolver_ = std::move(*zone);
-      return asker;
-    }
-    auto servers = take_servers(options.servers);
-    if (!servers) return std::unexpected(servers.error());
-    dns::LiveSettings settings;
-    settings.servers = std::move(*servers);
-    auto live = std::make_unique<dns::LiveResolver>(settings, system_clock(), asker->tasks_);
-    if (auto attached = live->attach(asker->loop_.executor()); !attached)
-      return std::unexpected(Refused{EX_OSERR, attached.error().detail});
-    asker->live_ = live.get();
-    asker->resolver_ = std::move(live);
-    return asker;
-  }
-
-  ~Asker() {
-    if (live_) live_->detach(loop_.executor());
-  }
-  Asker(const Asker&) = delete;
-  Asker& operator=(const Asker&) = delete;
-
-  dns::Resolver& resolver() { return *resolver_; }
-
-  template <class Found>
-  Found run(io::Task<Found> task) {
-    std::optional<Found> found;
-    loop_.run(keep(std::move(task), found));
-    return std::move(*found);
-  }
-
- private:
-  Asker() = default;
-
-  template <class Found>
-  static io::Task<> keep(io::Task<Found> task, std::optional<Found>& out) {
-    out = co_await std::move(task);
-  }
-
-  io::TaskGroup tasks_{[](std::string_view task, std::string_view what) {
-    fmt::print(stderr, "sallyport dns: {}: {}\n", task, what);
-  }};
-  std::unique_ptr<dns::Resolver> resolver_;
-  dns::LiveResolver* live_ = nullptr;
-  io::EventLoop loop_;  // last: it destroys tasks that use all the rest
-};
-
 dns::Asking patiently() { return {std::chrono::steady_clock::now() + kPatience, false}; }
 
 // -- the checks -------------------------------------------------------------------------------------------
@@ -158,7 +52,7 @@ Taken<DnsReport> spf(Asker& asker, const DnsOptions& options) {
   request.helo = options.helo;
   request.sender = with_ascii_domain(options.from);
   if (options.from.empty() && options.helo.empty())
-    return usage("dns spf wants --from, or --helo, or both");
+    return usage_fault("dns spf wants --from, or --helo, or both");
   const auto outcome = asker.run(dns::check_host(asker.resolver(), system_clock(), std::move(request)));
   return DnsReport{"spf",
                    std::string(to_string(outcome.result)),
@@ -207,7 +101,8 @@ std::string codes_of(const dns::ListAnswer& answer) {
 Taken<DnsReport> dnsbl(Asker& asker, const DnsOptions& options) {
   const auto zone = take_name("--list", options.list);
   if (!zone) return std::unexpected(zone.error());
-  if (options.ip.empty() == options.domain.empty()) return usage("dns dnsbl wants either --ip or --domain");
+  if (options.ip.empty() == options.domain.empty())
+    return usage_fault("dns dnsbl wants either --ip or --domain");
   dns::Subject subject;
   if (options.domain.empty()) {
     const auto client = take_address(options.ip);
@@ -243,18 +138,13 @@ Taken<DnsReport> report(DnsCheck check, Asker& asker, const DnsOptions& options)
   std::unreachable();
 }
 
-int refuse(const Refused& refused) {
-  fmt::print(stderr, "sallyport dns: {}\n", refused.why);
-  return refused.status;
-}
-
 }  // namespace
 
 int run_dns(DnsCheck check, const DnsOptions& options) {
-  auto asker = Asker::open(options);
-  if (!asker) return refuse(asker.error());
+  auto asker = Asker::open(kName, options.source);
+  if (!asker) return asker.error().tell(kName);
   const auto found = report(check, **asker, options);
-  if (!found) return refuse(found.error());
+  if (!found) return found.error().tell(kName);
   fmt::print("{}", options.json ? as_json(*found) : as_text(*found));
   return EX_OK;
 }

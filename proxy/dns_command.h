@@ -3,13 +3,13 @@
 #pragma once
 
 #include <string>
-#include <vector>
+
+#include "proxy/asker.h"
 
 namespace sallyport::proxy {
 
 struct DnsOptions {
-  std::string zone;                  // a master file that answers instead of servers; "" = live
-  std::vector<std::string> servers;  // ADDRESS or ADDRESS:PORT; none: /etc/resolv.conf
+  DnsSource source;
   bool json = false;
 
   std::string ip;

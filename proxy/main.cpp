@@ -70,8 +70,8 @@ void add_dns(CLI::App& app, Arguments& arguments, std::function<int()>& command)
   proxy::DnsOptions& options = arguments.dns;
   auto* dns = app.add_subcommand("dns", "ask the DNS what a check asks, and say what was answered");
   dns->require_subcommand(1);
-  dns->add_option("--zone", options.zone, "a master file that answers instead of servers");
-  dns->add_option("--server", options.servers,
+  dns->add_option("--zone", options.source.zone, "a master file that answers instead of servers");
+  dns->add_option("--server", options.source.servers,
                   "ADDRESS or ADDRESS:PORT (repeat it); without: /etc/resolv.conf");
   dns->add_flag("--json", options.json, "as JSON");
   const auto add = [&](const char* name, const char* help, DnsCheck check) {
