@@ -106,7 +106,13 @@ constexpr std::array headers = {Letter{'n', "\r\n"},
                                 Letter{'A', "ARC-Seal:"},
                                 Letter{'P', "Return-Path:"},
                                 Letter{'u', "\xc3\xbc"},
-                                Letter{'X', kLong}};
+                                Letter{'X', kLong},
+                                Letter{'I', "[192.0.2.1]"},
+                                Letter{'i', "2001:db8::1"},
+                                Letter{'H', "HELO "},
+                                Letter{'h', "helo="},
+                                Letter{'@', "@"},
+                                Letter{'E', "Authentication-Results:"}};
 
 constexpr std::array replies_of_next_hops = {Letter{'n', "\r\n"},
                                              Letter{'l', "\n"},

@@ -1,8 +1,13 @@
-// Header blocks: the scanner, the digest that a message is known by, and our own trace field.
+// Header blocks: the scanner, the clients that Received fields name, the digest that a message is known by,
+// and the fields that we write.
+#include <algorithm>
 #include <tuple>
 
+#include "base/mail/authentication_fields.h"
+#include "base/mail/authentication_results.h"
 #include "base/mail/content.h"
 #include "base/mail/digest.h"
+#include "base/mail/received_client.h"
 #include "base/mail/trace.h"
 #include "base/text.h"
 #include "tests/fuzz/promise.h"
@@ -41,6 +46,31 @@ class Digesting {
   mail::MessageDigest digest_;
 };
 
+class Reading {
+ public:
+  void feed(std::string_view piece) { clients_.feed(piece); }
+  auto result() {
+    clients_.finish();
+    return clients_.found();
+  }
+
+ private:
+  mail::ReceivedClients clients_;
+};
+
+class Filtering {
+ public:
+  void feed(std::string_view piece) { filter_.feed(piece, out_); }
+  std::string result() {
+    filter_.finish(out_);
+    return out_;
+  }
+
+ private:
+  mail::AuthenticationResultsFilter filter_{std::string(kOurName)};
+  std::string out_;
+};
+
 std::string digest_of(std::string_view message) {
   Digesting digest;
   digest.feed(message);
@@ -68,6 +98,19 @@ int count_certain(std::string_view message) {
   return count;
 }
 
+// What we write is one field, whatever strangers put into it.
+void check_field(std::string_view field) {
+  promise(field.ends_with("\r\n"), "a field that we write is a field");
+  for (bool first = true; !field.empty(); first = false) {
+    const std::size_t end = field.find("\r\n");
+    const std::string_view line = field.substr(0, end);
+    promise(!line.empty() && line.size() <= 998 && line.find_first_of("\r\n\0") == std::string_view::npos,
+            "its lines are lines");
+    promise(first || line.front() == ' ' || line.front() == '\t', "its further lines are folded");
+    field.remove_prefix(end + 2);
+  }
+}
+
 // Nothing in the facts, which strangers choose, can end the field or start another one.
 std::string check_trace(std::string_view strangers) {
   mail::ReceivedFacts facts;
@@ -78,17 +121,23 @@ std::string check_trace(std::string_view strangers) {
   facts.id = "testid";
   facts.recipient = strangers;
   const std::string field = mail::received_field(facts);
-  promise(field.starts_with("Received:") && field.ends_with("\r\n"), "a trace field is a field");
-  std::string_view rest = field;
-  for (bool first = true; !rest.empty(); first = false) {
-    const std::size_t end = rest.find("\r\n");
-    const std::string_view line = rest.substr(0, end);
-    promise(!line.empty() && line.size() <= 998 && line.find_first_of("\r\n\0") == std::string_view::npos,
-            "its lines are lines");
-    promise(first || line.front() == ' ' || line.front() == '\t', "its further lines are folded");
-    rest.remove_prefix(end + 2);
-  }
+  check_field(field);
+  promise(field.starts_with("Received:"), "and a trace field");
+  const auto client = mail::received_client(std::string_view(field).substr(9));
+  promise(client && client->address == facts.client, "it says who the client was, whatever that said");
   return field;
+}
+
+void check_results(const std::string& strangers) {
+  const std::string results = mail::authentication_results_field(
+      kOurName, {{"spf", "pass", strangers, strangers, {{"smtp.mailfrom", strangers}}}});
+  check_field(results);
+  Filtering filtering;
+  filtering.feed(results + "\r\n");
+  promise(filtering.result() == "\r\n", "our own results are known as ours");
+  mail::ReceivedSpf facts;
+  facts.comment = facts.envelope_from = facts.helo = facts.mechanism = facts.problem = strangers;
+  check_field(mail::received_spf_field(facts, true));
 }
 
 void check_prepended(const std::string& field, const std::string& message,
@@ -115,6 +164,8 @@ void header(std::string_view input) {
   const std::string message = spell(input, header_letters());
   (void)same_however_cut(message, [&] { return Scanning(choice % 2 == 0 ? 100'000 : 40); });
   (void)same_however_cut(message, [] { return Digesting(); });
+  (void)same_however_cut(message, [] { return Filtering(); });
+  const auto clients = same_however_cut(message, [] { return Reading(); });
   Scanning whole(100'000);
   whole.feed(message);
   (void)whole.result();
@@ -123,7 +174,10 @@ void header(std::string_view input) {
   promise(scanner.received_by_us() <= scanner.received(), "ours are among them");
   promise(scanner.octets() <= message.size(), "no more octets than there are");
   promise(scanner.malformed_line() <= header_lines(message).size(), "the line at fault is one of them");
+  const auto most = static_cast<int>(mail::ReceivedClients::kMostFields);
+  promise(static_cast<int>(clients.size()) >= std::min(scanner.received(), most), "nor one's client");
   check_prepended(check_trace(message), message, scanner);
+  check_results(message);
 }
 
 }  // namespace sallyport::fuzz
