@@ -80,8 +80,8 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
       clock_, tasks_, *state_,
       [this](const relay::Trouble& trouble) { events_.write(trouble_event(trouble)); }});
   resolver_ = std::make_unique<dns::LiveResolver>(settings->dns.live, clock_, tasks_);
-  services_ = std::make_unique<Services>(
-      Services{clock_, events_, tasks_, files_, passwords_, *relay_, *resolver_, limits_, *in_flight_});
+  services_ = std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_,
+                                                  *resolver_, limits_, known_good_, *in_flight_});
   start_cores(settings->workers);
   if (auto attached = attach_resolver(); !attached) return attached;
   auto listeners = open(*settings, passed);
@@ -362,6 +362,7 @@ Result<> Gateway::reload(std::shared_ptr<const Settings> settings) {
   adopt(std::move(settings));
   faults::crash_point("reload.adopted");
   resolver_->reload(this->settings()->dns.live);
+  known_good_.clear();
   learn(Duration::zero());
   run(fresh);
   close(stale);

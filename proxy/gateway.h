@@ -84,6 +84,7 @@ class Gateway {
   io::WorkerPool files_;
   io::WorkerPool passwords_;
   SessionLimits limits_;
+  KnownGood known_good_;
   std::unique_ptr<store::StateStore> state_;
   std::unique_ptr<store::InFlight> in_flight_;
   std::unique_ptr<relay::Relay> relay_;

@@ -86,9 +86,12 @@ void Inquiry::connected() {
   ask_lists(Listed::client, evidence_.client);
 }
 
-void Inquiry::greeted(bool talked_early) {
+void Inquiry::greeted(bool talked_early, Duration waited) {
   if (!is_on(Check::early_talker)) return;
-  settle(found({Check::early_talker}, talked_early ? Finding::early_talked : Finding::early_waited, {}));
+  Fact fact =
+      found({Check::early_talker}, talked_early ? Finding::early_talked : Finding::early_waited, {});
+  fact.took = waited;
+  settle(std::move(fact));
 }
 
 void Inquiry::said_helo(const std::string& helo) {
@@ -147,6 +150,12 @@ io::Task<> Inquiry::settle_all() {
   const TimePoint until = services_.clock.now() + settings_->dns.budget.waiting + kGrace;
   while (!evidence_.pending.empty())
     if (!co_await arrived_.wait(until)) give_up();
+}
+
+bool Inquiry::is_listed() const {
+  return std::ranges::any_of(evidence_.known, [&](const Fact& fact) {
+    return fact.finding == Finding::dnsbl_listed && checks().outcome_of(fact).score > 0;
+  });
 }
 
 std::string Inquiry::reverse_name() const {

@@ -53,7 +53,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
           InquiryServices services, const io::Executor& core);
 
   void connected();
-  void greeted(bool talked_early);
+  void greeted(bool talked_early, Duration waited);
   void said_helo(const std::string& helo);
   void said_mail(const mail::Path& sender);
 
@@ -64,6 +64,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
 
   const mail::Evidence& evidence() const { return evidence_; }
   const policy::CheckSettings& checks() const { return settings_->policy->checks; }
+  bool is_listed() const;  // by a list that counts against it
   // The confirmed reverse name; "" = none, or not known yet.
   std::string reverse_name() const;
 

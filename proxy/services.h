@@ -9,6 +9,7 @@
 #include "base/store/event_log.h"
 #include "base/store/in_flight.h"
 #include "dns/resolver.h"
+#include "proxy/known_good.h"
 #include "proxy/relay/relay.h"
 #include "proxy/session_limits.h"
 
@@ -23,6 +24,7 @@ struct Services {
   relay::Relay& relay;
   dns::Resolver& resolver;
   SessionLimits& limits;
+  KnownGood& known_good;
   store::InFlight& in_flight;
 };
 

@@ -12,7 +12,6 @@ constexpr std::size_t kMostRates = 50'000;
 constexpr int kCrowd = 100;      // fewer sessions are not worth it
 constexpr int kMostLogged = 10;  // refusals, a second
 
-IpAddress address_key(const IpAddress& client) { return client.is_v4() ? client : client.masked(64); }
 IpAddress network_key(const IpAddress& client) { return client.masked(client.is_v4() ? 96 + 24 : 48); }
 
 void count_out(std::unordered_map<IpAddress, int>& counts, const IpAddress& key) {
@@ -22,10 +21,12 @@ void count_out(std::unordered_map<IpAddress, int>& counts, const IpAddress& key)
 
 }  // namespace
 
+IpAddress client_key(const IpAddress& client) { return client.is_v4() ? client : client.masked(64); }
+
 SessionLimits::Verdict SessionLimits::admit(const IpAddress& client, bool exempt, const Limits& limits,
                                             TimePoint now) {
   const NeededMemory needed;  // whoever is counted by half is never counted out
-  IpAddress address = address_key(client), network = network_key(client);
+  IpAddress address = client_key(client), network = network_key(client);
   std::scoped_lock lock(mutex_);
   if (total_ >= limits.sessions) return Verdict::too_many;
   if (!exempt) {
@@ -60,7 +61,7 @@ void SessionLimits::forget_old_rates(TimePoint now) {
 void SessionLimits::release(const IpAddress& client) {
   std::scoped_lock lock(mutex_);
   --total_;
-  count_out(addresses_, address_key(client));
+  count_out(addresses_, client_key(client));
   count_out(networks_, network_key(client));
 }
 

@@ -14,6 +14,9 @@
 
 namespace sallyport::proxy {
 
+// Under which a client is counted and known.
+IpAddress client_key(const IpAddress& client);
+
 class SessionLimits {
  public:
   enum class Verdict { admitted, too_many, too_many_for_address, too_many_for_network, too_fast };

@@ -30,6 +30,7 @@ io::Task<bool> Session::read_proxy_header() {
       co_return false;
     }
   }
+  heard_ = !input_.empty();
   if (header.has_client()) peer_ = header.client();
   client_.facts.address = peer_.address;
   co_return true;
@@ -85,9 +86,12 @@ io::Task<bool> Session::begin_tls() {
 io::Task<bool> Session::wait_before_greeting() {
   const Mode mode = settings_->policy->checks.mode(mail::Check::early_talker);
   const Duration wait = settings_->early_talkers.wait;
-  const bool waits = client_.inquiry && mode != Mode::off && listener_.tls != ListenerTls::implicit;
+  const bool waits = client_.inquiry && mode != Mode::off && listener_.tls != ListenerTls::implicit &&
+                     !services_.known_good.knows(peer_.address, services_.clock.now());
   if (!waits || wait == Duration::zero() || has_unread()) co_return true;
-  auto bytes = co_await stream_->read(services_.clock.now() + wait);
+  const TimePoint began = services_.clock.now();
+  auto bytes = co_await stream_->read(began + wait);
+  waited_ = services_.clock.now() - began;
   if (!bytes && bytes.error().code != Errc::timeout) {
     end_ = end_word(bytes.error().code);
     co_return false;
@@ -106,7 +110,7 @@ void Session::greet() {
   refresh_client();
   const Mode mode = settings_->policy->checks.mode(mail::Check::early_talker);
   early_talker_ = mode != Mode::off && has_unread();
-  if (client_.inquiry) client_.inquiry->greeted(early_talker_);
+  if (client_.inquiry) client_.inquiry->greeted(early_talker_, waited_);
   const bool known = spared_ != Spared::nobody && spared_ != Spared::internal;
   if (early_talker_ && settings_->early_talkers.turned_away && !known) {
     input_ = {};

@@ -112,6 +112,7 @@ io::Task<std::optional<policy::Refuse>> Transaction::client_refused(policy::Acce
       policy::relay_right(client_.facts, *settings_.policy) != policy::RelayRight::none;
   if (!client_.inquiry || accept.role || vouched_for) co_return std::nullopt;
   const auto decision = co_await client_.inquiry->decide();
+  if (client_.inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
   if (decision.action == policy::ClientDecision::Action::accept) co_return std::nullopt;
   co_return policy::refusal(decision, client_.inquiry->evidence(), settings_.policy->checks);
 }
@@ -227,6 +228,8 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
                                                settings_.policy->role_mailbox, give_up, last_look);
   handing_over_ = false;
   if (delivered()) in_flight_.answered();
+  if (delivered() && client_.inquiry && !client_.inquiry->is_listed())
+    services_.known_good.delivered(client_.facts.address, services_.clock.now());
   co_return delivery_->reply;
 }
 

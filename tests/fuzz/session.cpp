@@ -62,6 +62,7 @@ struct World {
   relay::Relay relay;
   dns::ZoneResolver resolver = a_zone();
   proxy::SessionLimits limits;
+  proxy::KnownGood known_good;
   store::InFlight in_flight;  // holds nothing
   proxy::Services services;
   proxy::ListenerSettings listener;
@@ -89,7 +90,7 @@ World::World(std::size_t choice)
       state(*store::StateStore::open("", system_clock(), [](std::string_view) {})),
       relay({system_clock(), process.tasks, *state, [](const relay::Trouble&) {}}),
       services{system_clock(), process.events, process.tasks, process.files, process.passwords,
-               relay,          resolver,       limits,        in_flight} {
+               relay,          resolver,       limits,        known_good,    in_flight} {
   auto policy = std::make_shared<policy::Settings>();
   policy->hostname = "mx.example.test";
   policy->domains.add("example.test", "r");

@@ -2,6 +2,8 @@
 
 NSD answers for all zones. The clients come through a front end that names their public addresses."""
 
+import time
+
 from harness.client import message
 from harness.nsd import start_nsd
 from harness.outcome import check
@@ -299,3 +301,51 @@ def test_stranger_secret_list(case):
     site = site_of(case, zones=zone, lists=lists)
     reply, event = refused(site, LISTED, "550 5.7.1 Mail from [203.0.113.66] refused: listed by the paid list;")
     check("k3y" not in str(site.gateway.events), "the key stands in an event")
+
+
+def talk_first(site, address, octets):
+    """Says something right behind the PROXY header, before the greeting."""
+    client = site.connect("front")
+    client.send(f"PROXY TCP4 {address} 192.0.2.1 40000 25\r\n".encode() + octets)
+    return client
+
+
+def test_P10_early_talker_counts(case):
+    """Whoever talks before the greeting gets points, and is refused with what else there is against it."""
+    site = site_of(case, {"checks": {"early_talker": {"wait": "5s"}}, "thresholds": {"reject": 3}})
+    began = time.monotonic()
+    client = talk_first(site, GOOD, b"EHLO mx.good.test\r\n")
+    client.greet()
+    check(time.monotonic() - began < 4, "who has talked is not waited for")
+    client.expect("250")
+    client.mail("anna@good.test")
+    client.rcpt("anna@example.test", f"550 5.7.1 Mail from [{GOOD}] refused: talked before the greeting;")
+    client.quit()
+
+
+def test_P10_early_talker_turned_away(case):
+    site = site_of(case, {"checks": {"early_talker": {"mode": "enforce", "wait": "5s"}}})
+    client = talk_first(site, GOOD, b"EHLO mx.good.test\r\nMAIL FROM:<a@good.test>\r\n")
+    client.expect("554 5.5.1")
+    check(not client.read_to_end(), "closed behind it")
+    check(site.gateway.await_event("session")["early_talker"], "an early talker leaves an event")
+    for key in ("trusted_networks", "upstream"):
+        site.gateway.reload({**site.config, key: [GOOD]})
+        talk_first(site, GOOD, b"EHLO mx.good.test\r\n").greet()
+
+
+def test_stranger_waits_once(case):
+    """A stranger is greeted after the wait, one who had mail delivered at once; a listing or a reload undoes it."""
+    site = site_of(case, {"checks": {"early_talker": {"wait": "1s"}}, "thresholds": {"reject": 50}})
+
+    def waited(address):
+        since = site.gateway.mark()
+        site.deliver(message(f"{since}\r\n"), client=stranger(site, address), sender="anna@good.test")
+        event = site.gateway.await_event("message", since=since)
+        return facts(event)[("early_talker", "", "")]["ms"] >= 1000
+
+    check(waited(GOOD), "a stranger")
+    check(not waited(GOOD), "known")
+    check(waited(LISTED) and waited(LISTED), "a listed client never gets to be known")
+    site.gateway.reload(site.config)
+    check(waited(GOOD), "after a reload")

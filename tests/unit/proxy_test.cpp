@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "proxy/known_good.h"
 #include "proxy/proxy_header.h"
 #include "proxy/read_budget.h"
 #include "proxy/session_limits.h"
@@ -118,6 +119,30 @@ TEST_CASE("E04 sessions are counted by address and by network, an IPv6 client by
   table.release(ip("192.0.2.1"));
   table.release(ip("192.0.2.1"));
   CHECK(admit("192.0.2.2") == admitted);
+}
+
+TEST_CASE("a client that had a message delivered is known for a day, unless it is forgotten") {
+  KnownGood known;
+  known.delivered(ip("192.0.2.1"), kStart);
+  known.delivered(ip("2001:db8::1"), kStart);
+  CHECK(known.knows(ip("192.0.2.1"), kStart + 24h - 1s));
+  CHECK_FALSE(known.knows(ip("192.0.2.1"), kStart + 24h));
+  CHECK_FALSE(known.knows(ip("192.0.2.2"), kStart));
+  CHECK(known.knows(ip("2001:db8::ffff"), kStart));
+  CHECK_FALSE(known.knows(ip("2001:db8:0:1::1"), kStart));
+  known.forget(ip("2001:db8::2"));
+  CHECK_FALSE(known.knows(ip("2001:db8::1"), kStart));
+  known.clear();
+  CHECK_FALSE(known.knows(ip("192.0.2.1"), kStart));
+}
+
+TEST_CASE("known clients are bounded: the old ones make room first") {
+  KnownGood known;
+  for (std::uint32_t number = 0; number < KnownGood::kMost; ++number)
+    known.delivered(IpAddress::v4(number), kStart);
+  known.delivered(ip("192.0.2.1"), kStart + 25h);
+  CHECK(known.knows(ip("192.0.2.1"), kStart + 25h));
+  CHECK_FALSE(known.knows(IpAddress::v4(7), kStart + 1h));
 }
 
 TEST_CASE("the cap over all holds for everybody, and what ends is counted out") {

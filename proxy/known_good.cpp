@@ -1,0 +1,34 @@
+#include "proxy/known_good.h"
+
+#include "proxy/session_limits.h"
+
+namespace sallyport::proxy {
+
+bool KnownGood::knows(const IpAddress& client, TimePoint now) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = last_.find(client_key(client));
+  return found != last_.end() && now - found->second < kFor;
+}
+
+void KnownGood::delivered(const IpAddress& client, TimePoint now) {
+  const std::scoped_lock lock(mutex_);
+  if (last_.size() >= kMost) make_room(now);
+  last_[client_key(client)] = now;
+}
+
+void KnownGood::make_room(TimePoint now) {
+  std::erase_if(last_, [&](const auto& entry) { return now - entry.second >= kFor; });
+  if (last_.size() >= kMost) last_.erase(last_.begin());  // whoever it is waits once
+}
+
+void KnownGood::forget(const IpAddress& client) {
+  const std::scoped_lock lock(mutex_);
+  last_.erase(client_key(client));
+}
+
+void KnownGood::clear() {
+  const std::scoped_lock lock(mutex_);
+  last_.clear();
+}
+
+}  // namespace sallyport::proxy
