@@ -33,24 +33,6 @@ void record_fact(store::Event& event, const mail::Fact& fact, const policy::Chec
   event.end_item();
 }
 
-const char* word_for(ClientDecision::Action action) {
-  switch (action) {
-    case ClientDecision::Action::accept:
-      return "accept";
-    case ClientDecision::Action::defer:
-      return "defer";
-    case ClientDecision::Action::reject:
-      return "reject";
-  }
-  return "accept";
-}
-
-// Of what is known by now: what is pending stays out of it.
-ClientDecision decided(mail::Evidence evidence, const policy::CheckSettings& checks, policy::View view) {
-  evidence.pending.clear();
-  return std::get<ClientDecision>(policy::judge_client(evidence, checks, view));
-}
-
 }  // namespace
 
 std::string word_for(const policy::Outcome& outcome) {
@@ -65,6 +47,24 @@ std::string word_for(const policy::Outcome& outcome) {
       return "reject";
   }
   return {};
+}
+
+const char* word_for(ClientDecision::Action action) {
+  switch (action) {
+    case ClientDecision::Action::accept:
+      return "accept";
+    case ClientDecision::Action::defer:
+      return "defer";
+    case ClientDecision::Action::reject:
+      return "reject";
+  }
+  return "accept";
+}
+
+policy::ClientDecision decided(mail::Evidence evidence, const policy::CheckSettings& checks,
+                               policy::View view) {
+  evidence.pending.clear();
+  return std::get<ClientDecision>(policy::judge_client(evidence, checks, view));
 }
 
 void record_evidence(store::Event& event, const mail::Evidence& evidence,

@@ -13,5 +13,10 @@ void record_evidence(store::Event& event, const mail::Evidence& evidence,
 
 // "reject", "defer", "ignore", "+3", "-2": what a fact comes to, acted on or not.
 std::string word_for(const policy::Outcome& outcome);
+const char* word_for(policy::ClientDecision::Action action);  // "accept", "defer", "reject"
+
+// By what is known: what is pending stays out of it.
+policy::ClientDecision decided(mail::Evidence evidence, const policy::CheckSettings& checks,
+                               policy::View view);
 
 }  // namespace sallyport::proxy

@@ -13,6 +13,7 @@
 #include "proxy/serve.h"
 #include "proxy/settings.h"
 #include "proxy/sink.h"
+#include "proxy/try_command.h"
 #include "proxy/version.h"
 
 namespace {
@@ -28,6 +29,7 @@ struct Arguments {
   std::string sink_listen = "127.0.0.1:2600";
   proxy::SinkSettings sink;
   proxy::DnsOptions dns;
+  proxy::TryOptions attempt;
 };
 
 store::LogFormat format_of(const Arguments& arguments) {
@@ -102,6 +104,28 @@ void add_dns(CLI::App& app, Arguments& arguments, std::function<int()>& command)
   dnsbl->add_option("--domain", options.domain, "or a domain");
 }
 
+// All checks at once, and the verdict.
+void add_try(CLI::App& app, Arguments& arguments, std::function<int()>& command) {
+  proxy::TryOptions& options = arguments.attempt;
+  auto* attempt = app.add_subcommand("try", "say what would become of a stranger's mail, and why");
+  attempt->add_option("--ip", options.ip, "the client's address")->required();
+  attempt->add_option("--helo", options.helo, "what the client says in EHLO")->required();
+  attempt->add_option("--from", options.from, "the address in MAIL FROM; \"\" is the null sender")
+      ->required();
+  attempt->add_option("--rcpt", options.rcpt,
+                      "the address in RCPT TO; without: somebody in the first of our domains");
+  attempt->add_option("--zone", options.source.zone, "a master file that answers instead of servers");
+  attempt->add_option("--server", options.source.servers,
+                      "ADDRESS or ADDRESS:PORT (repeat it); without: those of the configuration");
+  attempt->add_flag("--json", options.json, "as JSON");
+  attempt->callback([&] {
+    command = [&] {
+      options.directory = arguments.directory;
+      return proxy::run_try(options);
+    };
+  });
+}
+
 int run(int argc, char** argv) {
   Arguments arguments;
   std::function<int()> command;
@@ -150,6 +174,7 @@ int run(int argc, char** argv) {
   sink->callback([&] { command = [&] { return run_sink(arguments); }; });
 
   add_dns(app, arguments, command);
+  add_try(app, arguments, command);
 
   if constexpr (faults::kBuilt)
     app.add_subcommand("faults", "what the tests can break on purpose")->callback([&] {

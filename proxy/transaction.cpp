@@ -9,6 +9,7 @@
 #include "proxy/authentication.h"
 #include "proxy/evidence_event.h"
 #include "proxy/mutants.h"
+#include "proxy/recipient_verdict.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -93,28 +94,16 @@ void Transaction::cut_off() {
 // -- recipients ----------------------------------------------------------------------------------------
 
 io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
-  auto verdict =
-      policy::judge_recipient(client_.facts, &envelope_.sender, command.recipient, *settings_.policy);
+  auto verdict = co_await judge_recipient(client_.facts, client_.inquiry.get(), envelope_.sender,
+                                          command.recipient, *settings_.policy);
+  if (client_.inquiry && client_.inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
   if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(command, *refusal);
   auto accept = std::get<policy::Accept>(verdict);
-  if (auto refusal = co_await client_refused(accept)) co_return refuse(command, *refusal);
   std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);
   if (accept.outbound) route = without_asking(*route);
   if (auto refusal = other_route(accept.route)) co_return refuse(command, *refusal);
   if (auto refusal = route_refuses(*route)) co_return refuse(command, *refusal);
   co_return co_await ask(std::move(command), accept, std::move(route));
-}
-
-// What was found about the client, for everybody but the role addresses (promise P4). A certificate that
-// gives the right to relay speaks for itself.
-io::Task<std::optional<policy::Refuse>> Transaction::client_refused(policy::Accept accept) {
-  const bool vouched_for =
-      policy::relay_right(client_.facts, *settings_.policy) != policy::RelayRight::none;
-  if (!client_.inquiry || accept.role || vouched_for) co_return std::nullopt;
-  const auto decision = co_await client_.inquiry->decide();
-  if (client_.inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
-  if (decision.action == policy::ClientDecision::Action::accept) co_return std::nullopt;
-  co_return policy::refusal(decision, client_.inquiry->evidence(), settings_.policy->checks);
 }
 
 std::optional<policy::Refuse> Transaction::other_route(const std::string& route) const {

@@ -76,7 +76,6 @@ class Transaction {
   mail::Reply refuse(const smtp::Rcpt& command, const policy::Refuse& refusal);
   std::optional<policy::Refuse> route_refuses(const relay::Route& route) const;
   std::optional<policy::Refuse> too_large_for(const relay::Route& route, std::uint64_t octets) const;
-  io::Task<std::optional<policy::Refuse>> client_refused(policy::Accept accept);
   std::optional<policy::Refuse> other_route(const std::string& route) const;
   io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
                             std::shared_ptr<const relay::Route> route);

@@ -1,0 +1,18 @@
+// What becomes of one recipient before its next hop is asked: the right to relay and the lists first, then
+// what was found about the client. The one order of both, for sessions and for `sallyport try`.
+#pragma once
+
+#include "base/io/task.h"
+#include "base/mail/address.h"
+#include "policy/recipient.h"
+#include "proxy/inquiry.h"
+
+namespace sallyport::proxy {
+
+// Waits for the facts that the verdict needs, and for no others. `inquiry`: null: nothing is asked about
+// the client. What is named outlives the task.
+io::Task<policy::RecipientVerdict> judge_recipient(const policy::ClientFacts& client, Inquiry* inquiry,
+                                                   const mail::Path& sender, const mail::Path& recipient,
+                                                   const policy::Settings& settings);
+
+}  // namespace sallyport::proxy

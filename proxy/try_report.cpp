@@ -1,0 +1,152 @@
+#include "proxy/try_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "policy/client.h"
+#include "proxy/evidence_event.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using policy::Mode;
+
+constexpr const char* kId = "try";  // stands where a session's id would
+
+std::string line(std::string_view name, std::string_view value) {
+  return value.empty() ? std::string() : fmt::format("  {:<13}{}\n", name, printable(value, 2048));
+}
+
+long long milliseconds(Duration took) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+}
+
+std::string written(const mail::Path& path) { return path.is_null() ? "<>" : path.address(); }
+
+std::string_view why_nothing_is_asked(Spared spared) {
+  switch (spared) {
+    case Spared::nobody:
+      return "";
+    case Spared::submission:
+      return "every listener requires AUTH";
+    case Spared::trusted:
+      return "it is in trusted_networks";
+    case Spared::upstream:
+      return "it is in upstream";
+    case Spared::internal:
+      return "its address is private, loopback, or our own";
+  }
+  std::unreachable();
+}
+
+// -- one fact ---------------------------------------------------------------------------------------------
+
+std::string counts(const policy::Outcome& outcome, Mode mode) {
+  const bool nothing = outcome.kind == policy::Outcome::Kind::ignore;
+  const std::string word = nothing ? "nothing" : word_for(outcome);
+  return mode == Mode::observe ? word + ", and is only observed" : word;
+}
+
+std::string subject_of(const mail::Fact& fact) {
+  if (fact.key.check != mail::Check::dnsbl) return fact.subject;
+  return fmt::format("{}, of {}", fact.subject, to_string(fact.key.of));
+}
+
+std::string fact_as_text(const mail::Fact& fact, const policy::CheckSettings& checks) {
+  std::string out = fmt::format("{}: {} ({} ms)\n", to_string(fact.key.check), to_string(fact.finding),
+                                milliseconds(fact.took));
+  out += line("subject", subject_of(fact));
+  out += line("detail", fact.detail);
+  for (const IpAddress& code : fact.codes) out += line("code", code.to_string());
+  out += line("counts", counts(checks.outcome_of(fact), checks.mode_of(fact.key)));
+  for (const mail::Asked& asked : fact.asked)
+    out += line("asked",
+                fmt::format("{} -> {} ({} ms)", asked.question, asked.answer, milliseconds(asked.took)));
+  return out;
+}
+
+// -- the whole --------------------------------------------------------------------------------------------
+
+// By check and list: they became known in the order of their answers.
+std::string facts_as_text(std::vector<mail::Fact> facts, const policy::CheckSettings& checks) {
+  std::ranges::sort(facts, {}, [](const mail::Fact& fact) {
+    return std::tuple(fact.key.check, fact.key.list, fact.key.of);
+  });
+  std::string out;
+  for (const mail::Fact& fact : facts) out += fact_as_text(fact, checks);
+  return out;
+}
+
+std::string score_as_text(const mail::Evidence& evidence, const policy::CheckSettings& checks) {
+  const auto acting = decided(evidence, checks, policy::View::acting);
+  const auto would_be = decided(evidence, checks, policy::View::would_be);
+  std::string out = fmt::format("score: {} (refused from {} on)\n", acting.score, checks.reject_at);
+  const bool own_sender = std::ranges::any_of(acting.contributions, &policy::Contribution::own_sender);
+  if (own_sender)
+    out += line("own sender", fmt::format("{}: our own domain, from outside, without an SPF pass",
+                                          word_for(checks.own_sender)));
+  if (would_be.action != acting.action)
+    out += line("observed", fmt::format("what is only observed would make it {} (score {})",
+                                        word_for(would_be.action), would_be.score));
+  return out;
+}
+
+std::string reply_of(const policy::Refuse& refuse) {
+  mail::Reply reply = refuse.reply;
+  reply.with_id = refuse.reply_id;
+  std::string wire = reply.wire(kId);
+  std::erase(wire, '\r');
+  if (wire.ends_with('\n')) wire.pop_back();
+  return wire;
+}
+
+const char* refused_how(const policy::Refuse& refuse) {
+  return refuse.reply.transient() ? "deferred" : "refused";
+}
+
+std::string verdict_as_text(const policy::RecipientVerdict& verdict) {
+  if (const auto* accept = std::get_if<policy::Accept>(&verdict))
+    return fmt::format("verdict: accepted\n{}", line("route", accept->route));
+  const auto& refuse = std::get<policy::Refuse>(verdict);
+  return fmt::format("verdict: {} ({})\n{}{}\n", refused_how(refuse), policy::text_of(refuse.why).name,
+                     line("rule", refuse.rule), reply_of(refuse));
+}
+
+}  // namespace
+
+std::string as_text(const Trial& trial, const TrialResult& result, const policy::CheckSettings& checks) {
+  std::string out = "try\n" + line("client", trial.client.to_string()) + line("helo", trial.helo) +
+                    line("from", written(trial.sender)) + line("to", written(trial.recipient));
+  if (trial.assumed_recipient)
+    out += line("", "assumed, in the first of our domains: --rcpt names another");
+  if (result.spared == Spared::nobody) {
+    out += facts_as_text(result.evidence.known, checks) + score_as_text(result.evidence, checks);
+  } else {
+    out += fmt::format("nothing is asked about this client: {}\n", why_nothing_is_asked(result.spared));
+  }
+  return out + verdict_as_text(result.verdict);
+}
+
+store::Event as_event(const Trial& trial, const TrialResult& result, const policy::CheckSettings& checks) {
+  store::Event event("try");
+  event.text("client", trial.client.to_string()).text("helo", trial.helo);
+  event.text("from", written(trial.sender)).text("to", written(trial.recipient));
+  if (trial.assumed_recipient) event.flag("assumed_recipient", true);
+  event.text("spared", to_string(result.spared));
+  record_evidence(event, result.evidence, checks);
+  if (const auto* accept = std::get_if<policy::Accept>(&result.verdict)) {
+    event.text("verdict", "accepted").text("route", accept->route);
+  } else {
+    const auto& refuse = std::get<policy::Refuse>(result.verdict);
+    event.text("verdict", refused_how(refuse)).text("why", policy::text_of(refuse.why).name);
+    event.text("rule", refuse.rule).text("reply", reply_of(refuse));
+  }
+  return event;
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,177 @@
+"""`sallyport try`: what would become of a stranger's mail, by the configuration and a master file."""
+
+import json
+import subprocess
+
+from harness.outcome import check
+from harness.strangers import merge
+
+HONEST, LISTED = "203.0.113.1", "203.0.113.66"
+ZONE = """\
+$ORIGIN good.test.
+@    MX 10 mx
+@    TXT "v=spf1 mx -all"
+mx   A 203.0.113.1
+mx   A 203.0.113.66
+1.113.0.203.in-addr.arpa.  PTR mx
+66.113.0.203.in-addr.arpa. PTR mx
+66.113.0.203.bl.test. A 127.0.0.4
+66.113.0.203.bl.test. TXT "see https://bl.test/203.0.113.66"
+slow TIMEOUT
+example.test. TXT "v=spf1 ip4:198.51.100.1 -all"
+"""
+CHECKS = {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.2-127.0.0.11": 5}}}}}
+
+
+class Tried:
+    def __init__(self, result):
+        self.status, self.out, self.err = result.returncode, result.stdout, result.stderr
+
+    def __str__(self):
+        return f"{self.status}\n{self.out}{self.err}"
+
+
+class Try:
+    """A configuration that no gateway runs with, and a zone."""
+
+    def __init__(self, case, config=None):
+        self.case = case
+        self.zone = case.path("zone")
+        with open(self.zone, "w") as out:
+            out.write(ZONE)
+        config = merge({"checks": {**CHECKS, "sender_domain": {"mode": "enforce"}}}, config or {})
+        self.site = case.site(config, start=False)
+
+    def run(self, *arguments, status=0, source=None):
+        command = [self.case.binary, "try", "-c", self.site.gateway.conf, *(source or ("--zone", self.zone)), *arguments]
+        tried = Tried(subprocess.run(command, capture_output=True, text=True, timeout=60))
+        check(tried.status == status, f"{arguments}: {tried}")
+        return tried
+
+    def ask(self, address, *arguments, helo="mx.good.test", sender="anna@good.test", **options):
+        return self.run("--ip", address, "--helo", helo, "--from", sender, *arguments, **options)
+
+    def found(self, address, *arguments, **options):
+        return json.loads(self.ask(address, "--json", *arguments, **options).out)
+
+
+def test_try_honest(case):
+    tried = Try(case)
+    text = tried.ask(HONEST).out
+    for words in (
+        "to           somebody@example.org\n               assumed",
+        "rdns: confirmed (",
+        "asked        PTR 1.113.0.203.in-addr.arpa -> mx.good.test (0 ms)",
+        "score: 0 (refused from 5 on)\nverdict: accepted\n  route        groupware\n",
+    ):
+        check(words in text, f"{words}: {text}")
+    found = tried.found(HONEST, "--rcpt", "anna@example.test")
+    check((found["verdict"], found["to"], found["score"]) == ("accepted", "anna@example.test", 0), f"{found}")
+    check("assumed_recipient" not in found and "reply" not in found, f"{found}")
+    facts = {fact["check"]: fact["found"] for fact in found["evidence"]}
+    check(
+        facts
+        == {
+            "early_talker": "waited",
+            "rdns": "confirmed",
+            "helo": "confirmed",
+            "spf_helo": "none",
+            "spf_mailfrom": "pass",
+            "sender_domain": "found",
+            "dnsbl": "clear",
+        },
+        f"{facts}",
+    )
+
+
+def test_try_listed(case):
+    """The reply that RCPT would hear; a role address hears another."""
+    tried = Try(case)
+    reply = (
+        "550 5.7.1 Mail from [203.0.113.66] refused: listed by bl.test (see https://bl.test/203.0.113.66); id try"
+    )
+    text = tried.ask(LISTED, status=1).out
+    for words in ("dnsbl: listed (", "  code         127.0.0.4\n  counts       +5\n", f"verdict: refused (client)\n{reply}\n"):
+        check(words in text, f"{words}: {text}")
+    found = tried.found(LISTED, status=1)
+    check((found["verdict"], found["why"], found["reply"]) == ("refused", "client", reply), f"{found}")
+    check(tried.found(LISTED, "--rcpt", "postmaster@example.test")["verdict"] == "accepted", "a role address")
+
+
+def test_try_deferred(case):
+    found = Try(case).found(HONEST, sender="a@slow.good.test", status=1)
+    check((found["verdict"], found["why"]) == ("deferred", "dns-trouble"), f"{found}")
+    check(found["reply"].startswith("451 4.4.3 "), f"{found}")
+
+
+def test_try_relay(case):
+    tried = Try(case)
+    text = tried.ask(HONEST, "--rcpt", "x@elsewhere.test", status=1).out
+    check("verdict: refused (relay)\n550 5.7.1 cannot relay for elsewhere.test; id try\n" in text, text)
+
+
+def test_try_observed(case):
+    """Said, never acted on; and what it would have come to."""
+    tried = Try(case, {"checks": {"dnsbl": {"mode": "observe"}}})
+    text = tried.ask(LISTED).out
+    check("counts       +5, and is only observed\n" in text, text)
+    check("score: 0 (refused from 5 on)\n  observed     what is only observed would make it reject (score 5)\n" in text, text)
+    found = tried.found(LISTED)
+    check((found["verdict"], found["score"], found["would_be"]) == ("accepted", 0, "reject"), f"{found}")
+
+
+def test_try_own_sender(case):
+    text = Try(case).ask(HONEST, sender="boss@example.test", status=1).out
+    check("  own sender   +2: our own domain, from outside, without an SPF pass\n" in text, text)
+    check("550 5.7.1 Mail from [203.0.113.1] refused: " in text, text)
+
+
+def test_try_who_is_spared(case):
+    """Nothing is asked about them; what they may do is judged all the same."""
+    outbound = {"routes": {"out": {"hosts": ["127.0.0.1:9"], "tls": "never"}}, "outbound": {"route": "out"}}
+    tried = Try(case, {"trusted_networks": [LISTED], "upstream": ["203.0.113.7"], **outbound})
+    for address, spared, why in (
+        (LISTED, "trusted", "it is in trusted_networks"),
+        ("203.0.113.7", "upstream", "it is in upstream"),
+        ("10.0.0.1", "internal", "its address is private, loopback, or our own"),
+    ):
+        check(f"nothing is asked about this client: {why}\nverdict: accepted\n" in tried.ask(address).out, why)
+        found = tried.found(address)
+        check(found["spared"] == spared and "evidence" not in found, f"{found}")
+    found = tried.found(LISTED, "--rcpt", "x@elsewhere.test")
+    check((found["verdict"], found["route"]) == ("accepted", "out"), f"{found}")
+    check(tried.found("10.0.0.1", "--rcpt", "x@elsewhere.test", status=1)["why"] == "relay", "no right to relay")
+
+
+def test_try_null_sender(case):
+    found = Try(case).found(HONEST, sender="")
+    check((found["verdict"], found["from"]) == ("accepted", "<>"), f"{found}")
+
+
+def test_try_asks_the_servers_of_the_configuration(case):
+    """Nobody answers there: a sender's domain that cannot be looked up defers."""
+    tried = Try(case)
+    for source in (("--server", "127.0.0.1:1"), ("--json",)):
+        text = tried.ask(HONEST, status=1, source=source).out
+        check("451 4.4.3 Cannot tell yet: the domain good.test cannot be looked up now" in text, text)
+
+
+def test_try_mistakes(case):
+    """Each says what is wrong; 64 for options, 65 and 66 for the zone, 78 for the configuration."""
+    tried = Try(case)
+    good = {"--ip": HONEST, "--helo": "a.test", "--from": "a@a.test"}
+    for option, value, words in (
+        ("--ip", "x", '--ip wants an address, not "x"'),
+        ("--helo", "a b", '--helo wants what a client can say, not "a b"'),
+        ("--from", "a@b@c", '--from wants an address, not "a@b@c"'),
+        ("--rcpt", "a@", '--rcpt wants an address, not "a@"'),
+        ("--rcpt", "<>", '--rcpt wants an address, not "<>"'),
+        ("--server", "x", "--server wants ADDRESS"),
+    ):
+        arguments = [part for pair in {**good, option: value}.items() for part in pair]
+        source = ("--json",) if option == "--server" else None
+        check(words in tried.run(*arguments, status=64, source=source).err, words)
+    check("--helo is required" in tried.run("--ip", HONEST, status=64).err, "--helo")
+    check("missing" in tried.ask(HONEST, source=("--zone", case.path("missing")), status=66).err, "no zone")
+    tried.site.gateway.write_config(dict(tried.site.config, hostname="-"))
+    check("error: hostname" in tried.ask(HONEST, status=78).err, "the configuration")
