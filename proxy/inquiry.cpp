@@ -219,7 +219,10 @@ io::Task<> Inquiry::look_up(std::shared_ptr<Inquiry> self, FactKey key, unsigned
 
 void Inquiry::settle(Fact fact) {
   const FactKey key = fact.key;
-  if (evidence_.find(key)) return;  // given up meanwhile: a fact that is known stays as it is
+  if (evidence_.find(key)) {  // given up meanwhile: a fact that is known stays as it is
+    std::erase(evidence_.pending, key);
+    return;
+  }
   if (is_of(key, Check::helo)) {
     if (is_pending({Check::rdns})) {
       held_helo_ = std::move(fact);

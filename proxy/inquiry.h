@@ -63,6 +63,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   io::Task<> settle_all();
 
   const mail::Evidence& evidence() const { return evidence_; }
+  const std::string& helo() const { return helo_; }
   const policy::CheckSettings& checks() const { return settings_->policy->checks; }
   bool is_listed() const;  // by a list that counts against it
   // The confirmed reverse name; "" = none, or not known yet.

@@ -62,12 +62,17 @@ io::Task<bool> Session::admit() {
 
 io::Task<> Session::inquire() {
   spared_ = spared(listener_, peer_.address, stream_->local().address, *settings_->policy);
-  if (spared_ != Spared::nobody) co_return;
-  client_.inquiry = std::make_shared<Inquiry>(
-      peer_.address, stream_->local().address, settings_,
-      InquiryServices{services_.clock, services_.tasks, services_.resolver, lists_},
-      co_await io::this_executor());
-  client_.inquiry->connected();
+  if (spared_ != Spared::nobody && spared_ != Spared::upstream) co_return;
+  auto inquire = [this, core = co_await io::this_executor()](const IpAddress& client) {
+    const InquiryServices services{services_.clock, services_.tasks, services_.resolver, lists_};
+    auto inquiry = std::make_shared<Inquiry>(client, stream_->local().address, settings_, services, core);
+    inquiry->connected();
+    return inquiry;
+  };
+  if (spared_ == Spared::upstream)
+    client_.inquire = inquire;
+  else
+    client_.inquiry = inquire(peer_.address);
 }
 
 io::Task<bool> Session::begin_tls() {

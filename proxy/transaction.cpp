@@ -6,6 +6,7 @@
 
 #include "base/faults.h"
 #include "base/needed_memory.h"
+#include "dns/sender_domain.h"
 #include "proxy/authentication.h"
 #include "proxy/evidence_event.h"
 #include "proxy/mutants.h"
@@ -160,10 +161,34 @@ mail::Reply Transaction::refuse(const smtp::Rcpt& command, const policy::Refuse&
 std::optional<mail::Reply> Transaction::take(std::string_view content) {
   headers_.feed(content);
   if (auto refusal = header_refusal()) return refusal;
+  if (client_.inquire) look_upstream(content);
   if (faults::mutant("truncated-header") && content_.size() == 0)
     content = mutants::without_first_line(content);
   keep(content);
   return std::nullopt;
+}
+
+// As soon as the header tells: the look-ups run while the content comes.
+void Transaction::look_upstream(std::string_view content) {
+  if (upstream_clients_.complete()) return;
+  upstream_clients_.feed(content);
+  if (upstream_clients_.complete()) inquire_upstream();
+}
+
+// Whom upstream took the message from: its own machines stand on top, and are passed over.
+void Transaction::inquire_upstream() {
+  for (const auto& named : upstream_clients_.found()) {
+    if (!named) continue;
+    if (policy::is_upstream(named->address, *settings_.policy) || dns::is_private(named->address)) continue;
+    upstream_inquiry_ = client_.inquire(named->address);
+    if (!named->helo.empty()) upstream_inquiry_->said_helo(named->helo);
+    upstream_inquiry_->said_mail(envelope_.sender);
+    return;
+  }
+}
+
+const Inquiry* Transaction::inquiry() const {
+  return client_.inquiry ? client_.inquiry.get() : upstream_inquiry_.get();
 }
 
 // Everything but the Authentication-Results that claim to be ours.
@@ -201,10 +226,16 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   std::string rest;
   forged_results_.finish(rest);
   content_.append(rest);
+  if (client_.inquire && !upstream_clients_.complete()) {
+    upstream_clients_.finish();
+    inquire_upstream();
+  }
   if (auto refusal = policy::judge_trace(headers_.received(), headers_.received_by_us(), *settings_.policy))
     co_return refusal->reply;
   if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
-  if (client_.inquiry) co_await client_.inquiry->settle_all();  // for what is written about it
+  // For what is written about them.
+  if (client_.inquiry) co_await client_.inquiry->settle_all();
+  if (upstream_inquiry_) co_await upstream_inquiry_->settle_all();
   std::string trace = trace_header();
   TimePoint give_up = services_.clock.now() + settings_.timeouts.relay;
   const auto last_look = [this, &still_there] {
@@ -244,9 +275,9 @@ std::string Transaction::trace_header() const {
   if (envelope_.recipients.size() == 1) facts.recipient = envelope_.recipients.front().path.address();
   facts.when = services_.clock.wall();
   std::string fields;
-  if (client_.inquiry)
+  if (const Inquiry* found = inquiry())
     fields = authentication_fields(
-        {client_.inquiry->evidence(), envelope_.sender, client_.helo, envelope_.parameters.smtputf8},
+        {found->evidence(), envelope_.sender, found->helo(), envelope_.parameters.smtputf8},
         *settings_.policy);
   return fields + mail::received_field(facts);
 }
@@ -304,7 +335,8 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate) {
         .text("reply", reply.text);
   if (route_) event.text("route", route_->name);
   if (forged_results_.removed() > 0) event.number("forged_results", forged_results_.removed());
-  if (client_.inquiry) record_evidence(event, client_.inquiry->evidence(), settings_.policy->checks);
+  if (upstream_inquiry_) event.text("taken_from", upstream_inquiry_->evidence().client.to_string());
+  if (const Inquiry* found = inquiry()) record_evidence(event, found->evidence(), settings_.policy->checks);
   if (delivery_) event.text("host", delivery_->host).text("next_hop_reply", delivery_->next_hop_reply);
   event.milliseconds("ms", services_.clock.now() - began_);
   services_.events.write(event);

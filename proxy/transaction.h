@@ -4,6 +4,8 @@
 // Owned by its session, one thread. References to settings and services outlive it.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +14,7 @@
 #include "base/io/stream.h"
 #include "base/mail/authentication_results.h"
 #include "base/mail/content.h"
+#include "base/mail/received_client.h"
 #include "base/mail/trace.h"
 #include "base/store/in_flight.h"
 #include "base/store/message_buffer.h"
@@ -32,6 +35,8 @@ struct ClientView {
   bool extended = false;  // EHLO was used
   io::TlsInfo tls;
   std::shared_ptr<Inquiry> inquiry;  // null: nothing is asked about the client
+  // Of upstream: begins an inquiry about a client that it took the message from. Else empty.
+  std::function<std::shared_ptr<Inquiry>(const IpAddress& client)> inquire;
 };
 
 class Transaction {
@@ -80,6 +85,9 @@ class Transaction {
   io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
                             std::shared_ptr<const relay::Route> route);
   std::optional<mail::Reply> header_refusal() const;
+  void look_upstream(std::string_view content);
+  void inquire_upstream();
+  const Inquiry* inquiry() const;
   void keep(std::string_view content);
   std::string trace_header() const;
   void about_to_send_dot();
@@ -98,6 +106,8 @@ class Transaction {
   std::vector<RecipientRecord> records_;
   mail::HeaderScanner headers_;
   mail::AuthenticationResultsFilter forged_results_;
+  mail::ReceivedClients upstream_clients_;
+  std::shared_ptr<Inquiry> upstream_inquiry_;  // about whom upstream took it from: recorded, never acted on
   store::MessageBuffer content_;
   std::optional<relay::Delivery> delivery_;
   store::InFlight::Entry in_flight_;

@@ -349,3 +349,25 @@ def test_stranger_waits_once(case):
     check(waited(LISTED) and waited(LISTED), "a listed client never gets to be known")
     site.gateway.reload(site.config)
     check(waited(GOOD), "after a reload")
+
+
+def test_stranger_behind_upstream(case):
+    """Of upstream the client is looked at that it took the message from: recorded, written, never acted on."""
+    backup, internal = "203.0.113.7", "10.9.9.9"
+    site = site_of(case, {"upstream": [backup]})
+    received = (
+        f"Received: from backup.example.test (internal [{internal}]) by out.example.test; Sat, 28 Nov 2026 09:00:00 +0000\r\n"
+        f"Received: from mx.good.test (mx.good.test [{LISTED}])\r\n\tby backup.example.test; Sat, 28 Nov 2026 09:00:00 +0000\r\n"
+        f"Received: from forged (forged [{GOOD}]) by elsewhere.test; Sat, 28 Nov 2026 08:00:00 +0000\r\n"
+    )
+    content = received.encode() + message("by way of the backup\r\n")
+    since = site.gateway.mark()
+    client = stranger(site, backup, helo="backup.example.test")
+    site.deliver(content, client=client, sender="anna@good.test")
+    event = site.gateway.await_event("message", since=since)
+    check(event["taken_from"] == LISTED and event["client"] == backup, f"{event}")
+    found = facts(event)
+    check(found[("dnsbl", "client", "bl.test")]["found"] == "listed", f"{event}")
+    check(found[("helo", "", "")]["found"] == "confirmed", f"{event}")
+    lines = unfolded(site.hop.await_messages(1)[0])
+    check("spf=pass smtp.mailfrom=anna@good.test" in lines[0] and f"client-ip={LISTED}" in lines[1], f"{lines}")

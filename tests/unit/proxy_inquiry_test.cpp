@@ -1,0 +1,262 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+
+#include "base/io/event_loop.h"
+#include "proxy/inquiry.h"
+#include "tests/unit/dns_support.h"
+
+using namespace sallyport;
+using namespace sallyport::proxy;
+using mail::Check;
+using mail::Finding;
+using mail::Listed;
+
+namespace {
+
+const char* const kZone = R"($ORIGIN good.test.
+@ MX 10 mx
+@ TXT "v=spf1 mx -all"
+mx A 203.0.113.1
+mx TXT "v=spf1 a -all"
+1.113.0.203.in-addr.arpa. PTR mx
+2.113.0.203.in-addr.arpa. PTR other.test.
+other.test. A 198.51.100.1
+1.113.0.203.bl.test. A 127.0.0.2
+mx.good.test.names.test. A 127.0.0.2
+)";
+
+// Answers from a zone, but holds back what it is told to until release().
+class HeldResolver : public dns::Resolver {
+ public:
+  HeldResolver() : zone_(dns::testing::zone(kZone)) {}
+
+  void hold(const std::string& question) { held_[question]; }
+  void release(const std::string& question) {
+    for (io::Signal* waiting : held_.extract(question).mapped()) waiting->notify();
+  }
+  void fail(std::string question) { thrown_ = std::move(question); }
+  bool was_asked(const std::string& question) const { return std::ranges::count(asked, question) > 0; }
+
+  io::Task<dns::AnswerPtr> ask(dns::Question question, dns::Asking asking) override {
+    asked.push_back(to_string(question));
+    if (to_string(question) == thrown_) throw std::runtime_error("out of something");
+    if (const auto held = held_.find(to_string(question)); held != held_.end()) {
+      io::Signal released(co_await io::this_executor());
+      held->second.push_back(&released);
+      co_await released.wait(TimePoint::max());
+    }
+    co_return co_await zone_.ask(std::move(question), asking);
+  }
+
+  std::vector<std::string> asked;
+
+ private:
+  dns::ZoneResolver zone_;
+  std::map<std::string, std::vector<io::Signal*>> held_;
+  std::string thrown_;
+};
+
+policy::ListSettings list(const char* zone, Listed of, int weight) {
+  policy::ListSettings settings;
+  settings.zone = settings.name = zone;
+  settings.codes = {{.weight = weight}};
+  settings.of = {of};
+  return settings;
+}
+
+dns::WatchedList watched(const policy::ListSettings& list) {
+  dns::WatchedList out{dns::testing::name(list.zone), list.name, {}, std::chrono::seconds(2)};
+  for (const auto family : {dns::Family::ipv4, dns::Family::domain})
+    out.families.at(static_cast<std::size_t>(family)) = dns::usual_test_points(family);
+  return out;
+}
+
+mail::Path path(std::string_view text) {
+  mail::Path path;
+  REQUIRE(mail::parse_path(text, {}, path) == mail::PathFault::none);
+  return path;
+}
+
+// A loop, a site with the shipped checks and the lists that a test wants, and one inquiry.
+struct Scene {
+  explicit Scene(std::vector<policy::ListSettings> lists = {}) {
+    auto policy = std::make_shared<policy::Settings>();
+    policy->hostname = "mx.example.test";
+    policy->domains.add("example.test", "r");
+    policy->checks = policy::shipped_checks();
+    policy->checks.lists = lists;
+    settings->policy = policy;
+    for (const auto& one : lists) settings->lists.push_back(watched(one));
+    watch = std::make_shared<dns::ListWatch>(settings->lists, system_clock(),
+                                             [](std::string_view, std::string_view) {});
+  }
+
+  std::shared_ptr<Inquiry> about(const char* client) {
+    return std::make_shared<Inquiry>(dns::testing::address(client), dns::testing::address("192.0.2.25"),
+                                     settings, InquiryServices{system_clock(), tasks, resolver, watch},
+                                     loop.executor());
+  }
+
+  // Runs `steps` as a session would, on the loop.
+  void run(io::Task<> steps) { loop.run(std::move(steps)); }
+
+  HeldResolver resolver;
+  std::shared_ptr<Settings> settings = std::make_shared<Settings>();
+  std::shared_ptr<dns::ListWatch> watch;
+  std::string thrown;
+  io::TaskGroup tasks{[this](std::string_view, std::string_view what) { thrown = what; }};
+  io::EventLoop loop;
+};
+
+Finding found(const Inquiry& inquiry, const mail::FactKey& key) {
+  const mail::Fact* fact = inquiry.evidence().find(key);
+  REQUIRE(fact);
+  return fact->finding;
+}
+
+io::Task<> decide(std::shared_ptr<Inquiry> inquiry, policy::ClientDecision& decision) {
+  decision = co_await inquiry->decide();
+}
+
+io::Task<> settle_all(std::shared_ptr<Inquiry> inquiry) { co_await inquiry->settle_all(); }
+
+io::Task<> connect(std::shared_ptr<Inquiry> inquiry) {
+  inquiry->connected();
+  co_return;
+}
+
+io::Task<> say(std::shared_ptr<Inquiry> inquiry, std::string helo, mail::Path sender) {
+  inquiry->said_helo(helo);
+  inquiry->said_mail(sender);
+  co_return;
+}
+
+io::Task<> whole_session(std::shared_ptr<Inquiry> inquiry, std::string helo, mail::Path sender) {
+  inquiry->connected();
+  inquiry->greeted(false, {});
+  co_await say(std::move(inquiry), std::move(helo), std::move(sender));
+}
+
+const mail::FactKey kFirstList{Check::dnsbl, 0, Listed::client};
+
+}  // namespace
+
+TEST_CASE("inquiry: all that needs the client's address alone is asked at once, at connect") {
+  std::vector<policy::ListSettings> lists;
+  for (int number = 0; number < 12; ++number)
+    lists.push_back(list(("l" + std::to_string(number) + ".test").c_str(), Listed::client, 5));
+  Scene scene(lists);
+  scene.resolver.hold("PTR 1.113.0.203.in-addr.arpa");
+  for (int number = 0; number < 12; ++number)
+    scene.resolver.hold("A 1.113.0.203.l" + std::to_string(number) + ".test");
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(connect(inquiry));
+  CHECK(scene.resolver.asked.size() == 13);
+  CHECK(inquiry->evidence().pending.size() == 13);
+}
+
+TEST_CASE("inquiry: a decision does not wait for what cannot change it") {
+  Scene scene({list("bl.test", Listed::client, 5)});
+  for (const char* held : {"PTR 1.113.0.203.in-addr.arpa", "MX good.test", "TXT good.test"})
+    scene.resolver.hold(held);
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.settings->dns.budget.waiting = std::chrono::seconds(1);
+  scene.run(whole_session(inquiry, "[203.0.113.1]", path("a@good.test")));
+  policy::ClientDecision decision;
+  scene.run(decide(inquiry, decision));
+  CHECK(decision.action == policy::ClientDecision::Action::reject);
+  CHECK(inquiry->evidence().pending.size() >= 3);
+}
+
+TEST_CASE("inquiry: what the HELO is waits for the reverse name") {
+  Scene scene;
+  scene.resolver.hold("PTR 1.113.0.203.in-addr.arpa");
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(whole_session(inquiry, "MX.good.test", path("a@good.test")));
+  CHECK_FALSE(inquiry->evidence().find({Check::helo}));
+  scene.resolver.release("PTR 1.113.0.203.in-addr.arpa");
+  scene.run(settle_all(inquiry));
+  CHECK(found(*inquiry, {Check::helo}) == Finding::helo_confirmed);
+  CHECK(inquiry->reverse_name() == "mx.good.test");
+}
+
+TEST_CASE("inquiry: lists of names are asked of a reverse name that is confirmed, and of no other") {
+  Scene scene({list("names.test", Listed::reverse_name, 5)});
+  const mail::FactKey key{Check::dnsbl, 0, Listed::reverse_name};
+  const auto good = scene.about("203.0.113.1"), mismatch = scene.about("203.0.113.2");
+  scene.run(connect(good));
+  scene.run(settle_all(good));
+  CHECK(found(*good, key) == Finding::dnsbl_listed);
+  scene.run(connect(mismatch));
+  scene.run(settle_all(mismatch));
+  CHECK(found(*mismatch, {Check::rdns}) == Finding::rdns_mismatch);
+  CHECK_FALSE(mismatch->evidence().find(key));
+}
+
+TEST_CASE("inquiry: what is said anew is asked anew, and late answers about the old are dropped") {
+  Scene scene;
+  scene.resolver.hold("A old.good.test");
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(whole_session(inquiry, "old.good.test", path("a@good.test")));
+  scene.run(say(inquiry, "mx.good.test", path("b@none.good.test")));
+  scene.resolver.release("A old.good.test");
+  scene.run(settle_all(inquiry));
+  CHECK(found(*inquiry, {Check::helo}) == Finding::helo_confirmed);
+  CHECK(found(*inquiry, {Check::sender_domain}) == Finding::sender_missing);
+  const auto& known = inquiry->evidence().known;
+  for (const mail::Fact& fact : known) CHECK(std::ranges::count(known, fact.key, &mail::Fact::key) == 1);
+}
+
+TEST_CASE("inquiry: the same words again ask nothing again") {
+  Scene scene;
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(whole_session(inquiry, "mx.good.test", path("a@good.test")));
+  const std::size_t asked = scene.resolver.asked.size();
+  inquiry->said_helo("mx.good.test");
+  inquiry->said_mail(path("a@good.test"));
+  CHECK(scene.resolver.asked.size() == asked);
+}
+
+TEST_CASE("inquiry: a look-up that breaks off is a failure that passes, and is told") {
+  Scene scene;
+  scene.resolver.fail("PTR 1.113.0.203.in-addr.arpa");
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(whole_session(inquiry, "mx.good.test", path("a@good.test")));
+  scene.run(settle_all(inquiry));
+  CHECK(found(*inquiry, {Check::rdns}) == Finding::rdns_temporary);
+  CHECK(scene.thrown == "out of something");
+}
+
+TEST_CASE("inquiry: whoever has no end is given up, and nothing hangs") {
+  Scene scene({list("bl.test", Listed::client, 5)});
+  scene.settings->dns.budget.waiting = Duration(-std::chrono::seconds(5));  // the grace is over, too
+  scene.resolver.hold("A 1.113.0.203.bl.test");
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(connect(inquiry));
+  scene.run(settle_all(inquiry));
+  CHECK(found(*inquiry, kFirstList) == Finding::dnsbl_temporary);
+  scene.resolver.release("A 1.113.0.203.bl.test");
+}
+
+TEST_CASE("inquiry: a list that does not answer is not asked, and that is on record") {
+  Scene scene({list("bl.test", Listed::client, 5)});
+  scene.watch->heard(0, dns::ListAnswer::Result::temporary);
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(connect(inquiry));
+  CHECK(found(*inquiry, kFirstList) == Finding::dnsbl_silent);
+  CHECK_FALSE(scene.resolver.was_asked("A 1.113.0.203.bl.test"));
+}
+
+TEST_CASE("inquiry: a check that is off asks nothing") {
+  Scene scene({list("bl.test", Listed::client, 5)});
+  auto policy = std::make_shared<policy::Settings>(*scene.settings->policy);
+  policy->checks.modes.fill(policy::Mode::off);
+  scene.settings->policy = policy;
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(whole_session(inquiry, "mx.good.test", path("a@good.test")));
+  CHECK(scene.resolver.asked.empty());
+  CHECK(inquiry->evidence().known.empty());
+}
