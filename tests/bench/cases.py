@@ -76,11 +76,7 @@ class Bench:
 
     def send(self, peer, case, messages):
         before, cpu = self.hop.counts(), peer.setting.group.seconds()
-        result = subprocess.run(
-            self.command(peer, case, messages), capture_output=True, text=True, timeout=RUN_TIMEOUT
-        )
-        check(result.returncode == 0, f"{peer.name}: {result.stdout}{result.stderr}{peer.server.printed()[-500:]}")
-        answer = json.loads(result.stdout)
+        answer = self.run(peer, case, messages)
         time.sleep(SETTLED)
         arrived, connections, small = (now - then for now, then in zip(self.hop.counts(), before, strict=True))
         check((arrived, small) == (messages, 0), f"{peer.name}: {arrived} of {messages} arrived, {small} of them cut")
@@ -92,6 +88,14 @@ class Bench:
             "hop_connections": connections / messages,
             "messages": messages,
         }
+
+    def run(self, peer, case, messages):
+        """What the client says of it."""
+        result = subprocess.run(
+            self.command(peer, case, messages), capture_output=True, text=True, timeout=RUN_TIMEOUT
+        )
+        check(result.returncode == 0, f"{peer.name}: {result.stdout}{result.stderr}{peer.server.printed()[-500:]}")
+        return json.loads(result.stdout)
 
     def hold(self, peer, case):
         memory = self.settled_memory(peer)

@@ -1,7 +1,7 @@
 #pragma once
 // One session of the benchmark's load: a client that speaks SMTP in turn, without a pause, over a
 // non-blocking socket. Single-threaded; a session lives as long as its Shared. What it is told to say is
-// made once for all sessions.
+// made once for all sessions, but for callers.
 
 #include <openssl/ssl.h>
 
@@ -23,6 +23,9 @@ struct Plan {
   bool keep = false;      // many messages a session
   bool starttls = false;  // a full handshake each
   bool hold = false;      // no message: sessions that stay after EHLO
+  unsigned callers = 0;   // so many clients take turns, each named in a PROXY header, by HELO and sender
+  unsigned first_caller = 0;
+  bool until_rcpt = false;  // no message: sessions end with the answer to RCPT, and that is what is timed
 };
 
 // What all sessions have in common.
@@ -60,6 +63,7 @@ class Client {
   void on_reply(int code);
   void on_delivered();
   void begin_message();
+  void introduce();
   void say(std::string_view text, Step next);
   void write();
   long read_some(char* into, std::size_t size);
@@ -74,7 +78,8 @@ class Client {
   Step step_ = Step::connect;
   std::uint32_t awaited_ = 0;
   std::string input_;
-  std::string_view output_;  // of Shared, or a literal
+  std::string proxy_, ehlo_, mail_;  // its own words, if it is a caller
+  std::string_view output_;          // of Shared, of ours, or a literal
   Clock::time_point began_;
 };
 

@@ -15,7 +15,7 @@
 namespace sallyport::bench {
 namespace {
 
-constexpr unsigned kPendingAtMost = 200;  // fewer than any server's backlog
+constexpr unsigned kPendingAtMost = 200;  // fewer than any server's backlog; callers come all at once
 constexpr unsigned kFailedAtMost = 100;
 
 void prepare(Shared& shared) {
@@ -38,10 +38,11 @@ void prepare(Shared& shared) {
 
 // Begins sessions where there is something to do for them; false when all is done.
 bool begin(Shared& shared, std::deque<Client>& clients) {
+  const unsigned pending_at_most = shared.plan.callers > 0 ? shared.plan.sessions : kPendingAtMost;
   bool open = false;
   for (Client& client : clients) {
     bool more = shared.begun < shared.plan.messages && shared.failed < kFailedAtMost;
-    if (!client.open() && more && shared.pending < kPendingAtMost) {
+    if (!client.open() && more && shared.pending < pending_at_most) {
       ++shared.begun;
       client.connect();
     }
@@ -105,6 +106,9 @@ int run(int argc, char** argv) {
   options.add_flag("--keep", shared.plan.keep);
   options.add_flag("--starttls", shared.plan.starttls);
   options.add_flag("--hold", shared.plan.hold);
+  options.add_option("--callers", shared.plan.callers);
+  options.add_option("--first-caller", shared.plan.first_caller);
+  options.add_flag("--until-rcpt", shared.plan.until_rcpt);
   CLI11_PARSE(options, argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
   prepare(shared);

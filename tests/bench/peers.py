@@ -71,9 +71,13 @@ class Sallyport(Peer):
     def command(self, setting):
         conf = os.path.join(setting.directory, "conf.d")
         shutil.copytree("conf.d", conf)
+        os.makedirs(os.path.join(setting.directory, "state"))
+        setting.file("conf.d/90-bench.json", json.dumps(self.site(setting), indent=2))
+        return [self.binary, "serve", "-c", conf]
+
+    def site(self, setting):
         state = os.path.join(setting.directory, "state")
-        os.makedirs(state)
-        site = {
+        return {
             "hostname": "mx.example.com",
             "domains": {TARGET_DOMAIN: {"route": "groupware"}},
             "routes": {"groupware": {"hosts": [f"127.0.0.1:{setting.hop_port}"], "max_connections": 15}},
@@ -85,8 +89,6 @@ class Sallyport(Peer):
             "state": {"sqlite": os.path.join(state, "state.db")},
             "temp_directory": state,
         }
-        setting.file("conf.d/90-bench.json", json.dumps(site, indent=2))
-        return [self.binary, "serve", "-c", conf]
 
     @classmethod
     def version(cls):
@@ -172,21 +174,26 @@ class Postfix(Peer):
 
     name, starttls, sessions = "postfix", True, 100
 
-    def start(self, setting):
-        settings = {
+    def settings(self, setting):
+        return {
             "smtpd_tls_security_level": "may",
             "smtpd_tls_cert_file": setting.pair.certificate,
             "smtpd_tls_key_file": setting.pair.key,
             "message_size_limit": "52428800",
         }
+
+    def wrapper(self, setting):
+        return setting.group.wrapper
+
+    def start(self, setting):
         self.postfix = postfix.before_queue(
             os.path.join(setting.directory, "postfix"),
             setting.hop_port,
             domains=(TARGET_DOMAIN,),
-            settings=settings,
+            settings=self.settings(setting),
             port=setting.port,
             processes=self.sessions,
-            wrapper=setting.group.wrapper,
+            wrapper=self.wrapper(setting),
         )
         return self.postfix.server
 

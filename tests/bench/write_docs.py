@@ -3,21 +3,30 @@
 import json
 import re
 
+import callers
 import picture
 import report
 
-BEGIN, END = "<!-- figures: written by tests/bench/run -->", "<!-- end of figures -->"
+FIGURES = "<!-- figures: written by tests/bench/run -->", "<!-- end of figures -->"
+DNS = "<!-- figures of dns: written by tests/bench/run dns -->", "<!-- end of figures of dns -->"
 
 
-def section(measured):
-    machine, rows = measured["machine"], list(report.figure_rows(measured["results"]))
-    versions = ", ".join(measured["versions"].values())
-    described = (
+def described(measured):
+    machine, versions = measured["machine"], ", ".join(measured["versions"].values())
+    return (
         f"{measured['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, "
         f"kernel {machine['kernel']}. {versions}. Medians of {measured['rounds']} rounds."
     )
-    verdicts = report.markdown(report.VERDICT_HEADS, report.verdicts(measured["results"]))
-    return "\n\n".join([BEGIN, described, verdicts, report.markdown(report.HEADS, rows), END])
+
+
+def sections(measured):
+    """The marks and what stands between them, of what was measured."""
+    if "results" in measured:
+        verdicts = report.markdown(report.VERDICT_HEADS, report.verdicts(measured["results"]))
+        figures = report.markdown(report.HEADS, list(report.figure_rows(measured["results"])))
+        yield FIGURES, [described(measured), verdicts, figures]
+    if "dns" in measured:
+        yield DNS, [described(measured["dns"]), callers.tables(measured["dns"]["results"], report.markdown)]
 
 
 def rounded(value):
@@ -33,10 +42,15 @@ def write(measured, folder="docs"):
     path = f"{folder}/performance.md"
     with open(path) as file:
         page = file.read()
+    for (begin, end), parts in sections(measured):
+        text = "\n\n".join([begin, *parts, end])
+        page = re.sub(f"{begin}.*?{end}", lambda _, text=text: text, page, flags=re.DOTALL)
     with open(path, "w") as file:
-        file.write(re.sub(f"{BEGIN}.*?{END}", lambda _: section(measured), page, flags=re.DOTALL))
+        file.write(page)
+    with open(f"{folder}/performance.json") as file:
+        measured = {**json.load(file), **rounded(measured)}
+    with open(f"{folder}/performance.json", "w") as file:
+        json.dump(measured, file, indent=1)
+        file.write("\n")
     with open(f"{folder}/performance.svg", "w") as file:
         file.write(picture.svg(measured["results"]))
-    with open(f"{folder}/performance.json", "w") as file:
-        json.dump(rounded(measured), file, indent=1)
-        file.write("\n")
