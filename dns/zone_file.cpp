@@ -66,8 +66,7 @@ class Lexer {
 
   void take_word() {
     std::size_t length = 0;
-    while (length < rest_.size() && !ends_word(rest_[length])) length += rest_[length] == '\\' ? 2 : 1;
-    length = std::min(length, rest_.size());
+    while (length < rest_.size() && !ends_word(rest_[length])) length += escapes(length) ? 2 : 1;
     line_.tokens.push_back({std::string(rest_.substr(0, length)), false});
     rest_.remove_prefix(length);
   }
@@ -83,8 +82,17 @@ class Lexer {
     line_.tokens.push_back(std::move(token));
   }
 
+  // A line's end cannot be escaped (RFC 1035 5.1 has parentheses for that).
+  bool escapes(std::size_t place) {
+    if (rest_[place] != '\\') return false;
+    const std::string_view behind = rest_.substr(place + 1);
+    if (!behind.empty() && !behind.starts_with('\n') && !behind.starts_with("\r\n")) return true;
+    fault("a \\ with nothing behind it");
+    return false;
+  }
+
   char take_octet() {
-    const bool escaped = rest_.front() == '\\' && rest_.size() > 1;
+    const bool escaped = escapes(0);
     if (escaped) rest_.remove_prefix(1);
     const auto value = escaped && rest_.size() >= 3 && is_digit(rest_.front())
                            ? parse_unsigned(rest_.substr(0, 3))

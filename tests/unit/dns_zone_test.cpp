@@ -121,6 +121,17 @@ TEST_CASE("mistakes are named with their lines, all at once, and the rest is ser
   CHECK(faults_of("a. )\n").size() == 2);
 }
 
+TEST_CASE("a backslash escapes no line's end") {
+  constexpr const char* kNothing = "a \\ with nothing behind it";
+  CHECK(faults_of("a. TXT one\\\nb. TXT \"two\\\r\nc. FOO x\n") ==
+        std::vector<std::string>{"1: " + std::string(kNothing), "2: " + std::string(kNothing),
+                                 "2: a string without its closing quote", "3: FOO is no type of record"});
+  CHECK(faults_of("a. TXT end\\") == std::vector<std::string>{"1: " + std::string(kNothing)});
+  auto escaped = zone("a. TXT \"\\\\\"\nb\\;c. A 192.0.2.1\n");
+  CHECK(asked(escaped, "a", Type::txt) == "\"\\\"");
+  CHECK(asked(escaped, "b\\;c", Type::a) == "192.0.2.1");
+}
+
 TEST_CASE("any text ends in records or mistakes") {
   const std::string_view whole = kZone;
   for (std::size_t cut = 0; cut < whole.size(); ++cut) {
