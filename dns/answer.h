@@ -22,7 +22,7 @@ enum class Status : std::uint8_t {
   nx_domain,  // the name, or the end of its CNAME chain, does not exist (RFC 2308, RFC 6604)
   serv_fail,  // SERVFAIL, a CNAME loop, an answer cut off that TCP could not complete
   timeout,    // no answer in time, from any server
-  refused,    // REFUSED, NOTIMP, or no server could be reached
+  refused,    // REFUSED, NOTIMP, any other code, or no server could be reached
   malformed,  // FORMERR, or bytes that are no answer to our question
   exhausted,  // never asked: the session's budget of questions or of time was used up
 };

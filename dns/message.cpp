@@ -1,95 +1,25 @@
 #include "dns/message.h"
 
 #include <algorithm>
-#include <set>
+#include <optional>
 #include <utility>
+
+#include "dns/cursor.h"
 
 namespace sallyport::dns {
 namespace {
 
-using Bytes = std::span<const std::uint8_t>;
-
 constexpr std::uint16_t kInternet = 1;
 constexpr std::uint16_t kOpt = 41;
 constexpr std::uint16_t kUdpPayload = 1232;  // what passes everywhere unfragmented
-constexpr int kMaxPointers = 64;
 
 void put16(std::string& out, unsigned value) {
   out += static_cast<char>(value >> 8U & 0xffU);
   out += static_cast<char>(value & 0xffU);
 }
 
-// Reads forward through a message. After the first thing that is not there, everything is zero and
-// good() is false: a reader looks once, at the end.
-class Cursor {
- public:
-  explicit Cursor(Bytes message, std::size_t at = 0) : message_(message), at_(at) {}
-
-  bool good() const { return good_; }
-  std::size_t at() const { return at_; }
-
-  std::uint8_t octet() {
-    if (at_ >= message_.size()) good_ = false;
-    return good_ ? message_[at_++] : 0;
-  }
-  unsigned number16() {
-    const unsigned high = octet();
-    return high << 8U | octet();
-  }
-  std::uint32_t number32() {
-    const std::uint32_t high = number16();
-    return high << 16U | number16();
-  }
-  Bytes octets(std::size_t length) {
-    if (!good_ || message_.size() - at_ < length) good_ = false;
-    if (!good_) return {};
-    at_ += length;
-    return message_.subspan(at_ - length, length);
-  }
-
-  // A name, its compression resolved (RFC 1035 4.1.4). A pointer must lead backwards: so there is no loop.
-  Name name() {
-    std::vector<std::string> labels;
-    std::size_t read_at = at_, back_from = at_, wire = 1;
-    bool jumped = false;
-    for (int pointers = 0;;) {
-      if (read_at >= message_.size()) return broken();
-      const std::size_t length = message_[read_at++];
-      if (length == 0) break;
-      if (length >= 0xc0) {
-        if (read_at >= message_.size() || ++pointers > kMaxPointers) return broken();
-        const std::size_t target = (length & 0x3fU) << 8U | message_[read_at++];
-        if (!jumped) at_ = read_at;
-        jumped = true;
-        if (target >= back_from) return broken();
-        read_at = back_from = target;
-        continue;
-      }
-      wire += length + 1;
-      if (length > Name::kMaxLabel || wire > Name::kMaxWire || message_.size() - read_at < length)
-        return broken();
-      labels.emplace_back(message_.begin() + static_cast<std::ptrdiff_t>(read_at),
-                          message_.begin() + static_cast<std::ptrdiff_t>(read_at + length));
-      read_at += length;
-    }
-    if (!jumped) at_ = read_at;
-    auto name = Name::from_labels(labels);
-    return name ? std::move(*name) : broken();
-  }
-
- private:
-  Name broken() {
-    good_ = false;
-    return {};
-  }
-
-  Bytes message_;
-  std::size_t at_;
-  bool good_ = true;
-};
-
 struct Header {
-  unsigned id = 0, flags = 0, questions = 0, answers = 0, authorities = 0;
+  unsigned id = 0, flags = 0, questions = 0, answers = 0, authorities = 0, additional = 0;
 
   bool is_response() const { return (flags & 0x8000U) != 0; }
   bool is_query() const { return (flags & 0x7800U) == 0; }  // opcode 0
@@ -99,10 +29,11 @@ struct Header {
 };
 
 struct Resource {
-  Name owner;
+  std::size_t owner_at = 0;  // names are read where they matter
   unsigned type = 0, klass = 0;
   std::chrono::seconds ttl{0};
   std::size_t data_at = 0, data_length = 0;
+  unsigned extended_rcode = 0;  // of an OPT: the upper eight bits (RFC 6891 6.1.3)
 };
 
 Header read_header(Cursor& cursor) {
@@ -112,17 +43,19 @@ Header read_header(Cursor& cursor) {
   header.questions = cursor.number16();
   header.answers = cursor.number16();
   header.authorities = cursor.number16();
-  cursor.number16();  // additional records are never looked at
+  header.additional = cursor.number16();
   return header;
 }
 
 Resource read_resource(Cursor& cursor) {
   Resource resource;
-  resource.owner = cursor.name();
+  resource.owner_at = cursor.at();
+  cursor.pass_name();
   resource.type = cursor.number16();
   resource.klass = cursor.number16();
   const std::uint32_t ttl = cursor.number32();
   resource.ttl = std::chrono::seconds(ttl > 0x7fffffffU ? 0 : ttl);  // RFC 2181 8
+  resource.extended_rcode = ttl >> 24U;
   resource.data_length = cursor.number16();
   resource.data_at = cursor.at();
   cursor.octets(resource.data_length);
@@ -179,6 +112,12 @@ std::optional<Record> read_record(Bytes message, const Resource& resource, Type 
   }
 }
 
+std::size_t octets_of_name(const Record& record) {
+  if (const auto* mx = std::get_if<Mx>(&record)) return mx->exchange.text().size();
+  if (const auto* name = std::get_if<Name>(&record)) return name->text().size();
+  return 0;
+}
+
 Status status_of(unsigned rcode) {
   switch (rcode) {
     case 0:
@@ -197,8 +136,8 @@ Status status_of(unsigned rcode) {
 // How long "it is not there" holds: the lesser of the SOA's TTL and its MINIMUM (RFC 2308 5).
 std::optional<std::chrono::seconds> negative_ttl(Bytes message, const Resource& soa) {
   Cursor cursor(message, soa.data_at);
-  cursor.name();
-  cursor.name();
+  cursor.pass_name();
+  cursor.pass_name();
   for (int times = 0; times < 4; ++times) cursor.number32();
   const std::uint32_t minimum = cursor.number32();
   if (!cursor.good() || cursor.at() > soa.data_at + soa.data_length) return std::nullopt;
@@ -214,13 +153,15 @@ class Reading {
     const Header header = read_header(cursor_);
     if (!is_ours(header)) return failed(Status::malformed);
     if (header.truncated()) return failed(Status::serv_fail);
-    const Status status = status_of(header.rcode());
-    if (is_temporary(status)) return failed(status);
+    if (is_temporary(status_of(header.rcode()))) return failed(status_of(header.rcode()));
     if (!collect(header)) return failed(Status::malformed);
+    const Status status = status_of(extended_rcode_ << 4U | header.rcode());
+    if (is_temporary(status)) return failed(status);
     answer_.status = status;
     answer_.authentic = header.authentic();
     if (!follow_aliases()) return failed(Status::serv_fail);
-    if (status == Status::no_data && !take_records()) return failed(Status::malformed);
+    if (status == Status::no_data) take_records();
+    if (!well_formed_) return failed(Status::malformed);
     if (!answer_.found()) take_negative_ttl();
     return std::move(answer_);
   }
@@ -239,26 +180,42 @@ class Reading {
   }
 
   bool collect(const Header& header) {
-    if (header.answers + header.authorities > kMaxRecords) return false;
-    for (unsigned count = 0; count < header.answers; ++count) {
-      Resource resource = read_resource(cursor_);
-      if (!cursor_.good()) return false;
-      if (resource.klass == kInternet) answers_.push_back(std::move(resource));
+    if (header.answers + header.authorities + header.additional > kMaxRecords) return false;
+    for (unsigned count = 0; count < header.answers && cursor_.good(); ++count)
+      take_answer(read_resource(cursor_));
+    for (unsigned count = 0; count < header.authorities && cursor_.good(); ++count) {
+      const Resource resource = read_resource(cursor_);
+      if (!soa_ && is(resource, Type::soa)) soa_ = resource;
     }
-    for (unsigned count = 0; count < header.authorities; ++count) {
-      Resource resource = read_resource(cursor_);
-      if (!cursor_.good()) return false;
-      if (resource.klass == kInternet && resource.type == static_cast<unsigned>(Type::soa))
-        authority_.push_back(std::move(resource));
+    for (unsigned count = 0; count < header.additional && cursor_.good(); ++count) {
+      const Resource resource = read_resource(cursor_);
+      if (resource.type == kOpt) extended_rcode_ = resource.extended_rcode;
     }
-    return true;
+    return cursor_.good();
   }
 
-  const Resource* alias_of(const Name& name) const {
-    const auto found = std::ranges::find_if(answers_, [&](const Resource& resource) {
-      return resource.type == static_cast<unsigned>(Type::cname) && resource.owner == name;
-    });
-    return found == answers_.end() ? nullptr : &*found;
+  static bool is(const Resource& resource, Type type) {
+    return resource.klass == kInternet && resource.type == static_cast<unsigned>(type);
+  }
+
+  void take_answer(const Resource& resource) {
+    if (is(resource, question_.type))
+      answers_.push_back(resource);
+    else if (is(resource, Type::cname) && aliases_.size() <= kMaxCnames)  // one too many is seen to be that
+      aliases_.push_back(resource);
+  }
+
+  bool is_of(const std::string& wire, const Resource& resource) {
+    Cursor cursor(message_, resource.owner_at);
+    const bool is_owner = cursor.is_name(wire);
+    well_formed_ = well_formed_ && cursor.good();
+    return is_owner;
+  }
+
+  const Resource* alias_of(const Name& name) {
+    const auto found = std::ranges::find_if(
+        aliases_, [&, wire = name.wire()](const Resource& alias) { return is_of(wire, alias); });
+    return found == aliases_.end() ? nullptr : &*found;
   }
 
   void hold(std::chrono::seconds ttl) {
@@ -269,7 +226,6 @@ class Reading {
   // From the question's name along the CNAMEs; false: round in circles, or too far.
   bool follow_aliases() {
     answer_.owner = question_.name;
-    if (question_.type == Type::cname) return true;
     for (int aliases = 0; const Resource* alias = alias_of(answer_.owner); ++aliases) {
       auto target = read_record(message_, *alias, Type::cname);
       if (aliases == kMaxCnames || !target) return false;
@@ -279,34 +235,36 @@ class Reading {
     return true;
   }
 
-  bool take_records() {
+  void take_records() {
+    const std::string owner = answer_.owner.wire();
+    std::size_t octets = 0;
     for (const Resource& resource : answers_) {
-      if (resource.type != static_cast<unsigned>(question_.type) || resource.owner != answer_.owner)
-        continue;
+      if (!is_of(owner, resource)) continue;
       auto record = read_record(message_, resource, question_.type);
-      if (!record) return false;
+      octets += record ? octets_of_name(*record) : 0;
+      well_formed_ = well_formed_ && record && octets <= kMaxNameOctets;
+      if (!well_formed_) return;
       hold(resource.ttl);
       answer_.records.push_back(std::move(*record));
     }
     if (!answer_.records.empty()) answer_.status = Status::found;
-    return true;
   }
 
   void take_negative_ttl() {
-    for (const Resource& soa : authority_) {
-      if (!answer_.owner.is_below(soa.owner)) continue;
-      if (const auto ttl = negative_ttl(message_, soa)) return hold(*ttl);
-    }
-    hold(std::chrono::seconds(0));
+    const bool holds = soa_ && answer_.owner.is_below(Cursor(message_, soa_->owner_at).name());
+    hold(holds ? negative_ttl(message_, *soa_).value_or(std::chrono::seconds(0)) : std::chrono::seconds(0));
   }
 
   const Question& question_;
   Bytes message_;
   Cursor cursor_;
-  std::vector<Resource> answers_;
-  std::vector<Resource> authority_;  // SOA
+  std::vector<Resource> answers_;  // of the type asked for, whosesoever
+  std::vector<Resource> aliases_;
+  std::optional<Resource> soa_;
+  unsigned extended_rcode_ = 0;
   Answer answer_;
   bool has_ttl_ = false;
+  bool well_formed_ = true;
 };
 
 }  // namespace

@@ -2,9 +2,11 @@
 //
 // Pure. What a server sends is hostile input: compression pointers must go backwards and are counted,
 // counts and lengths are checked against the octets that are there, at most kMaxRecords records are looked
-// at, and only those are used whose owner is the question's name or a CNAME away from it.
+// at, and only those are used whose owner is the question's name or a CNAME away from it. No other names
+// are decompressed, and of those that are not more than kMaxNameOctets are kept.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -16,6 +18,7 @@ namespace sallyport::dns {
 
 constexpr int kMaxCnames = 10;
 constexpr int kMaxRecords = 4096;
+constexpr std::size_t kMaxNameOctets = 128 << 10;  // twice the longest message
 
 // Recursion desired, AD set (we want to hear of it: RFC 6840 5.7), EDNS0 with a 1232 octet payload.
 std::string query(const Question& question, std::uint16_t id);

@@ -135,6 +135,25 @@ TEST_CASE("D01: what each outcome of a question amounts to") {
   CHECK_FALSE(is_temporary(Status::found));
 }
 
+TEST_CASE("D01: an OPT record has the other half of the code (RFC 6891 6.1.3)") {
+  const auto opt = [](std::uint32_t ttl) {
+    return std::string(1, '\0') + number16(41) + number16(1232) + number32(ttl) + number16(0);
+  };
+  Message message;
+  message.answers = {record(kPointerToQuestion, Type::a, kAddress)};
+  message.additional = {opt(0x00008000)};  // DNSSEC OK
+  CHECK(read(message).found());
+  message.additional = {opt(0x01000000)};  // BADVERS, which alone would be NOERROR
+  CHECK(read(message).status == Status::refused);
+  message.answers.clear();
+  message.flags |= 3;
+  CHECK(read(message).status == Status::refused);  // 19, which alone would be NXDOMAIN
+  message.additional = {opt(0)};
+  CHECK(read(message).status == Status::nx_domain);
+  message.additional = {opt(0).substr(0, 8)};
+  CHECK(read(message).status == Status::malformed);
+}
+
 TEST_CASE("negative answers hold for the lesser of the SOA's TTL and its minimum") {
   Message message;
   message.flags |= 3;
@@ -267,6 +286,27 @@ TEST_CASE("D04: no more records than are looked at") {
   message.answers.assign(kMaxRecords - 1, record(kPointerToQuestion, Type::a, kAddress));
   message.authorities = {soa("com", 9, 9)};
   CHECK(read(message).records.size() == kMaxRecords - 1);
+  message.answers.push_back(message.answers.front());
+  CHECK(read(message).status == Status::malformed);
+}
+
+TEST_CASE("D04: names that are not wanted are passed over, and not too many kept") {
+  const std::string label = '\x3f' + std::string(63, 'd');
+  Message message;
+  message.question = {
+      name("x." + std::string(63, 'a') + '.' + std::string(63, 'b') + '.' + std::string(63, 'c')),
+      Type::mx};
+  const std::string too_long = label + kPointerToQuestion;
+  message.answers = {record(too_long, Type::txt, label),
+                     record(kPointerToQuestion, Type::mx, number16(1) + name("mx.x").wire())};
+  message.additional = {record(too_long, Type::mx, label)};
+  CHECK(summary(read(message)) == "1 mx.x");
+
+  const std::string target = number16(1) + '\x30' + std::string(48, 'e') + kPointerToQuestion;
+  const std::size_t size = message.question.name.text().size() + 49;
+  message.additional.clear();
+  message.answers.assign(kMaxNameOctets / size, record(kPointerToQuestion, Type::mx, target));
+  CHECK(read(message).records.size() == kMaxNameOctets / size);
   message.answers.push_back(message.answers.front());
   CHECK(read(message).status == Status::malformed);
 }
