@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/io/event_loop.h"
@@ -16,6 +17,7 @@
 #include "base/io/tls.h"
 #include "base/mail/reply.h"
 #include "base/text.h"
+#include "dns/zone_resolver.h"
 #include "proxy/demo_sessions.h"
 #include "proxy/gateway.h"
 #include "proxy/sink.h"
@@ -25,6 +27,8 @@ namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(20);
 constexpr std::size_t kShownLine = 100;
+constexpr std::size_t kShownReply = 500;  // a refusal is shown whole
+constexpr std::size_t kShownFact = 300;
 
 TimePoint soon() { return system_clock().now() + kPatience; }
 
@@ -38,15 +42,24 @@ class Stage {
     fmt::print("\n{}\n  {}\n\n", styled(fmt::format("{}  {}", number, session.title), fmt::emphasis::bold),
                session.story);
   }
-  void client(std::string_view text) const { lines("  C ", text, fmt::fg(fmt::terminal_color::cyan)); }
-  void server(std::string_view text) const { lines("  S ", text, fmt::fg(fmt::terminal_color::yellow)); }
+  void client(std::string_view text) const {
+    lines("  C ", text, fmt::fg(fmt::terminal_color::cyan), kShownLine);
+  }
+  void server(std::string_view text) const {
+    lines("  S ", text, fmt::fg(fmt::terminal_color::yellow), kShownReply);
+  }
   // What was shown before at full length, in one line.
   void server_again(std::string_view text) const {
     auto more = std::count(text.begin(), text.end(), '\n') - 1;
     server(text.substr(0, text.find("\r\n")));
     if (more > 0) aside(fmt::format("... and {} lines more, as above", more));
   }
-  void aside(std::string_view text) const { lines("    ", text, fmt::emphasis::faint); }
+  void aside(std::string_view text) const { lines("    ", text, fmt::emphasis::faint, kShownLine); }
+  void evidence(const std::vector<std::string>& facts) const {
+    fmt::print("\n    What was found out, from the event log:\n");
+    for (const std::string& fact : facts)
+      fmt::print("    {}\n", styled(printable(fact, kShownFact), fmt::emphasis::faint));
+  }
   void outcome(bool good, std::string_view text) const {
     auto style =
         fmt::fg(good ? fmt::terminal_color::green : fmt::terminal_color::red) | fmt::emphasis::bold;
@@ -58,10 +71,10 @@ class Stage {
   std::string styled(std::string_view text, fmt::text_style style) const {
     return colour_ ? fmt::format(style, "{}", text) : std::string(text);
   }
-  void lines(const char* mark, std::string_view text, fmt::text_style style) const {
+  void lines(const char* mark, std::string_view text, fmt::text_style style, std::size_t most) const {
     while (!text.empty()) {
       std::size_t end = std::min(text.find("\r\n"), text.size());
-      fmt::print("{}{}\n", mark, styled(printable(text.substr(0, end), kShownLine), style));
+      fmt::print("{}{}\n", mark, styled(printable(text.substr(0, end), most), style));
       text.remove_prefix(std::min(end + 2, text.size()));
     }
   }
@@ -82,7 +95,9 @@ class DemoClient {
     if (!connected) co_return "cannot connect: " + connected.error().detail;
     stream_ = std::move(*connected);
     received_.clear();
-    std::string wrong = co_await expect(220);
+    std::string wrong;
+    if (!session.client.empty()) wrong = co_await name_client(session.client);
+    if (wrong.empty()) wrong = co_await expect(220);
     for (const DemoStep& step : session.steps)
       if (wrong.empty()) wrong = co_await take(step);
     co_await stream_->close();
@@ -90,6 +105,14 @@ class DemoClient {
   }
 
  private:
+  // As a front end does (PROXY protocol, version 1).
+  io::Task<std::string> name_client(const std::string& address) {
+    const std::string line = fmt::format("PROXY TCP4 {} 127.0.0.1 40000 25", address);
+    stage_.client(line);
+    auto written = co_await stream_->write(line + "\r\n", soon());
+    co_return written ? std::string() : "the connection broke: " + written.error().detail;
+  }
+
   io::Task<std::string> take(const DemoStep& step) {
     stage_.client(step.send);
     std::string bytes = step.kind == DemoStep::Kind::content ? step.send : step.send + "\r\n";
@@ -148,10 +171,13 @@ std::string overlay(const std::string& folder, Endpoint sink, std::uint16_t port
           "role_mailbox": "anna@example.com",
           "listeners": {{"mx": {{"bind": ["127.0.0.1:{2}"], "tls": "starttls"}},
                          "submission": {{"bind": ["127.0.0.1:{3}"], "tls": "starttls", "auth": "required"}},
-                         "smtps": {{"bind": ["127.0.0.1:{4}"], "tls": "implicit", "auth": "required"}}}},
+                         "smtps": {{"bind": ["127.0.0.1:{4}"], "tls": "implicit", "auth": "required"}},
+                         "front": {{"bind": ["127.0.0.1:{5}"], "tls": "none", "proxy_protocol": ["127.0.0.1"]}}}},
+          "checks": {{"early_talker": {{"wait": "500ms"}},
+                     "dnsbl": {{"zones": {{"bl.example": {{"codes": {{"127.0.0.2": 5}}}}}}}}}},
           "tls": {{"certificate": "{1}/certificate.pem", "key": "{1}/key.pem"}},
           "state": {{"sqlite": "{1}/state.db"}}, "temp_directory": "{1}"}})",
-      sink.to_string(), folder, listen(0), listen(1), listen(2));
+      sink.to_string(), folder, listen(0), listen(1), listen(2), listen(3));
 }
 
 // The demo's folder: certificate, state and Maildir. Gone at the end of `--once`.
@@ -210,14 +236,61 @@ int complain(std::string_view what, int status) {
   return status;
 }
 
-io::Task<> play_all(const Stage& stage, std::shared_ptr<const io::ClientTls> tls, Endpoint gateway,
+// The events as they are written, to show what the gateway found out.
+class EventReader {
+ public:
+  explicit EventReader(const std::string& file) : file_(file) {}
+
+  // The evidence of the next message, an item each; nothing if there is none in time.
+  io::Task<std::vector<std::string>> next_evidence() {
+    constexpr std::string_view kBegins = " evidence=[{";
+    for (const TimePoint until = soon(); system_clock().now() < until;
+         co_await io::sleep_for(kBetweenLooks)) {
+      for (std::string line; std::getline(file_, line);)
+        if (const auto begins = line.find(kBegins); begins != std::string::npos)
+          co_return items(std::string_view(line).substr(begins + kBegins.size()));
+      file_.clear();  // at the end, for now
+    }
+    co_return std::vector<std::string>();
+  }
+
+ private:
+  static constexpr auto kBetweenLooks = std::chrono::milliseconds(10);
+
+  static std::vector<std::string> items(std::string_view list) {
+    std::vector<std::string> out;
+    list = list.substr(0, list.find("}]"));
+    while (!list.empty()) {
+      const auto end = std::min(list.find("} {"), list.size());
+      out.emplace_back(list.substr(0, end));
+      list.remove_prefix(std::min(end + 3, list.size()));
+    }
+    return out;
+  }
+
+  std::ifstream file_;
+};
+
+struct Scene {
+  Endpoint mx, front;
+  std::string events;  // the file
+};
+
+io::Task<> play_all(const Stage& stage, std::shared_ptr<const io::ClientTls> tls, const Scene& scene,
                     const Sink& sink, bool& good) {
+  EventReader events(scene.events);
   std::size_t number = 0;
   DemoClient client(stage, std::move(tls));
   for (const DemoSession& session : demo_sessions()) {
     stage.title(++number, session);
     int before = sink.messages();
-    std::string wrong = co_await client.play(session, gateway);
+    const bool stranger = !session.client.empty();
+    std::string wrong = co_await client.play(session, stranger ? scene.front : scene.mx);
+    if (stranger) {
+      const auto evidence = co_await events.next_evidence();
+      if (evidence.empty() && wrong.empty()) wrong = "no event with evidence";
+      stage.evidence(evidence);
+    }
     int stored = sink.messages() - before;
     if (wrong.empty() && stored != session.stored)
       wrong = fmt::format("{} messages reached the internal server, not {}", stored, session.stored);
@@ -248,9 +321,14 @@ void print_how_to_connect(const Gateway& gateway, const std::string& folder) {
   std::fflush(stdout);
 }
 
+dns::ZoneResolver open_zone() {
+  std::vector<dns::ZoneResolver::Fault> faults;
+  return dns::ZoneResolver::parse(demo_zone(), faults);
+}
+
 // On the usual ports, or, where they are taken, on any. 0, or an exit status after a complaint.
 int start_gateway(const DemoOptions& options, const std::string& folder, Endpoint sink,
-                  store::EventLog& events, std::unique_ptr<Gateway>& gateway) {
+                  store::EventLog& events, dns::Resolver& resolver, std::unique_ptr<Gateway>& gateway) {
   std::string refused;
   for (std::uint16_t port : {options.port, std::uint16_t{0}}) {
     LoadOptions load_options;
@@ -258,7 +336,7 @@ int start_gateway(const DemoOptions& options, const std::string& folder, Endpoin
     config::Diagnostics diagnostics;
     auto settings = load(options.directory, load_options, diagnostics);
     if (!settings) return complain(diagnostics.to_string(), EX_CONFIG);
-    gateway = std::make_unique<Gateway>(events, system_clock());
+    gateway = std::make_unique<Gateway>(events, system_clock(), &resolver);
     auto started = gateway->start(std::move(settings));
     if (started) return EX_OK;
     refused = started.error().detail;
@@ -289,8 +367,9 @@ int demo(const DemoOptions& options) {
 
   io::EventLoop loop;
   io::SignalSet signals(loop.executor(), {SIGTERM, SIGINT});
+  dns::ZoneResolver zone = open_zone();
   std::unique_ptr<Gateway> running;
-  if (int status = start_gateway(options, folder.path(), internal.sink().local(), events, running))
+  if (int status = start_gateway(options, folder.path(), internal.sink().local(), events, zone, running))
     return status;
   Gateway& gateway = *running;
 
@@ -301,7 +380,8 @@ int demo(const DemoOptions& options) {
     fmt::print("(Port {} is in use, so it took others.)\n", options.port);
   bool good = true;
   Stage stage(options.colour);
-  loop.run(play_all(stage, *client_tls, mx, internal.sink(), good));
+  const Scene scene{mx, listener_named(gateway, "front"), folder.path() + "/events.log"};
+  loop.run(play_all(stage, *client_tls, scene, internal.sink(), good));
   if (!options.once) {
     folder.keep();
     print_how_to_connect(gateway, folder.path());

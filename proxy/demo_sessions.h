@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sallyport::proxy {
@@ -15,12 +16,16 @@ struct DemoStep {
 
 struct DemoSession {
   std::string title;
-  std::string story;  // one sentence: what to look at
+  std::string story;   // one sentence: what to look at
+  std::string client;  // a stranger's address, which a front end names; "" = this machine
   std::vector<DemoStep> steps;
   int stored = 0;     // messages that the internal server must hold more afterwards
   std::string moral;  // what the outcome means
 };
 
 std::span<const DemoSession> demo_sessions();
+
+// What the DNS says in the demo, as a master file.
+std::string_view demo_zone();
 
 }  // namespace sallyport::proxy

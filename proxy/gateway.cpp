@@ -59,14 +59,15 @@ struct Gateway::OpenListener {
   std::unique_ptr<io::Listener> listener;
 };
 
-Gateway::Gateway(store::EventLog& events, const Clock& clock)
+Gateway::Gateway(store::EventLog& events, const Clock& clock, dns::Resolver* resolver)
     : clock_(clock),
       events_(events),
       tasks_([&events](std::string_view task, std::string_view what) {
         events.note("error", fmt::format("{} ended by an exception: {}", task, what));
       }),
       files_("files", kFileThreads, kMostFileWork),
-      passwords_("passwords", kPasswordThreads, kMostPasswordWork) {}
+      passwords_("passwords", kPasswordThreads, kMostPasswordWork),
+      asked_(resolver) {}
 
 Gateway::~Gateway() { stop(); }
 
@@ -80,8 +81,9 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
       clock_, tasks_, *state_,
       [this](const relay::Trouble& trouble) { events_.write(trouble_event(trouble)); }});
   resolver_ = std::make_unique<dns::LiveResolver>(settings->dns.live, clock_, tasks_);
+  if (!asked_) asked_ = resolver_.get();
   services_ = std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_,
-                                                  *resolver_, limits_, known_good_, *in_flight_});
+                                                  *asked_, limits_, known_good_, *in_flight_});
   start_cores(settings->workers);
   if (auto attached = attach_resolver(); !attached) return attached;
   auto listeners = open(*settings, passed);
@@ -164,7 +166,7 @@ std::shared_ptr<dns::ListWatch> Gateway::watched(const Settings& settings) {
   auto lists = std::make_shared<dns::ListWatch>(
       settings.lists, clock_,
       [this](std::string_view level, std::string_view text) { events_.note(level, text); });
-  if (!settings.lists.empty()) tasks_.spawn(first, "lists", keep_lists(lists, resolver_.get()));
+  if (!settings.lists.empty()) tasks_.spawn(first, "lists", keep_lists(lists, asked_));
   return lists;
 }
 

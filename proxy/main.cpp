@@ -161,7 +161,7 @@ int run(int argc, char** argv) {
   demo->add_flag("--once", arguments.demo.once,
                  "end after the sessions; status 0 if each went as intended");
   demo->add_option("--port", arguments.demo.port,
-                   "of the mx listener; the two above it are submission and smtps")
+                   "of the mx listener; those above it are submission, smtps and a front end's")
       ->capture_default_str();
   demo->callback([&] { command = [&] { return run_demo(arguments, directory->count() > 0); }; });
 
