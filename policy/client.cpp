@@ -179,12 +179,14 @@ class Judge {
 
 }  // namespace
 
-bool is_own_helo(std::string_view helo, const IpAddress& our_address, const Settings& settings) {
+HeloClaim claimed_by(std::string_view helo, const IpAddress& our_address, const Settings& settings) {
+  using enum HeloClaim;
   mail::DomainName name;
   if (helo.ends_with('.')) helo.remove_suffix(1);
-  if (helo.starts_with('[')) return iequals(helo, our_address.address_literal());
-  if (mail::parse_domain(helo, name) != mail::DomainFault::none) return false;
-  return name.ascii == settings.hostname || settings.domains.find(name.ascii) != nullptr;
+  if (helo.starts_with('[')) return iequals(helo, our_address.address_literal()) ? our_host : other;
+  if (mail::parse_domain(helo, name) != mail::DomainFault::none) return other;
+  if (name.ascii == settings.hostname) return our_host;
+  return settings.domains.find(name.ascii) ? our_domain : other;
 }
 
 std::variant<ClientDecision, Need> judge_client(const mail::Evidence& evidence,

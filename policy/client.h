@@ -44,8 +44,13 @@ enum class View : std::uint8_t {
 std::variant<ClientDecision, Need> judge_client(const mail::Evidence& evidence,
                                                 const CheckSettings& settings, View view = View::acting);
 
-// Our host name, a domain of ours, or the address that the client connected to: nobody else is called so.
-bool is_own_helo(std::string_view helo, const IpAddress& our_address, const Settings& settings);
+// Whose name a client claims in HELO.
+enum class HeloClaim : std::uint8_t {
+  other,
+  our_host,    // our host name, or the address that the client connected to: nobody else is called so
+  our_domain,  // true of a web server that has the domain's address
+};
+HeloClaim claimed_by(std::string_view helo, const IpAddress& our_address, const Settings& settings);
 
 // The refusal of a decision that is no accept: code, words, and the name for the event.
 Refuse refusal(const ClientDecision& decision, const mail::Evidence& evidence,

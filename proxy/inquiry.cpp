@@ -111,7 +111,7 @@ void Inquiry::said_helo(const std::string& helo) {
 }
 
 void Inquiry::begin_helo(const std::string& helo) {
-  if (policy::is_own_helo(helo, ours_, *settings_->policy))
+  if (policy::claimed_by(helo, ours_, *settings_->policy) == policy::HeloClaim::our_host)
     settle(found({Check::helo}, Finding::helo_own_name, helo));
   else
     begin({Check::helo}, ask_helo(helo));
@@ -228,13 +228,23 @@ void Inquiry::settle(Fact fact) {
       held_helo_ = std::move(fact);
       return;
     }
-    if (fact.finding != Finding::helo_own_name && is_reverse_name(fact.subject))
-      fact.finding = Finding::helo_confirmed;
+    fact.finding = judged_helo(fact);
   }
   std::erase(evidence_.pending, key);
   evidence_.known.push_back(std::move(fact));
   if (is_of(key, Check::rdns)) on_reverse_name();
   arrived_.notify();
+}
+
+// What the look-up of the name found, seen beside the reverse name and what is ours.
+Finding Inquiry::judged_helo(const Fact& fact) const {
+  if (fact.finding == Finding::helo_own_name) return fact.finding;
+  if (is_reverse_name(fact.subject)) return Finding::helo_confirmed;
+  const bool is_not_the_client =
+      fact.finding == Finding::helo_unresolvable || fact.finding == Finding::helo_mismatch;
+  const auto claim = policy::claimed_by(fact.subject, ours_, *settings_->policy);
+  return is_not_the_client && claim == policy::HeloClaim::our_domain ? Finding::helo_own_name
+                                                                     : fact.finding;
 }
 
 void Inquiry::forget(Stage stage) {

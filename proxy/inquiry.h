@@ -89,6 +89,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   void expect_reverse_name();
   void on_reverse_name();
   bool is_reverse_name(const std::string& helo) const;
+  mail::Finding judged_helo(const mail::Fact& fact) const;
   void begin_helo(const std::string& helo);
 
   std::vector<mail::FactKey> lists_of(mail::Listed of) const;

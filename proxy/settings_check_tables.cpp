@@ -50,7 +50,7 @@ const char* help_of_helo(Finding finding) {
     case Finding::helo_syntax:
       return "neither a domain nor an address literal";
     case Finding::helo_own_name:
-      return "our host name, a domain of ours or our address";
+      return "our host name or address, or a domain of ours that does not have the client's address";
     case Finding::helo_literal:
       return "an address literal of another address";
     case Finding::helo_not_fqdn:

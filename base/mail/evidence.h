@@ -34,7 +34,7 @@ enum class Finding : std::uint8_t {
   helo_confirmed,  // is the confirmed reverse name
   helo_plausible,  // resolves to the client's address, or is the literal of it
   helo_syntax,     // neither a domain nor an address literal
-  helo_own_name,   // our name, a domain of ours, or our address
+  helo_own_name,   // our host name or address; a domain of ours, and the client is not its host
   helo_literal,    // an address literal of another address
   helo_not_fqdn,
   helo_unresolvable,

@@ -25,7 +25,7 @@ ZONES = {
     'why IN TXT "%{c} is no server of ours"\nmx IN TXT "v=spf1 a -all"\n',
     "null.test": "@ IN MX 0 .\n",
     "inside.test": "@ IN MX 10 mx\nmx IN A 10.0.0.9\n",
-    "example.test": '@ IN MX 10 mx\nmx IN A 198.51.100.1\n@ IN TXT "v=spf1 mx -all"\n',
+    "example.test": f"www IN A {LONE}\n" '@ IN MX 10 mx\nmx IN A 198.51.100.1\n@ IN TXT "v=spf1 mx -all"\n',
     "broken.test": None,
     "bl.test": "2.0.0.127 IN A 127.0.0.2\n66.113.0.203 IN A 127.0.0.4\n"
     '66.113.0.203 IN TXT "see https://bl.test/203.0.113.66"\n',
@@ -135,9 +135,11 @@ def test_stranger_who_is_spared(case):
 
 
 def test_stranger_helo(case):
-    site = site_of(case)
+    site = site_of(case, {"domains": {"www.example.test": {"route": "groupware"}}})
     for helo in ("mx.example.test", "EXAMPLE.test", "[127.0.0.1]"):
         reply, event = refused(site, GOOD, f"550 5.7.1 Mail from [{GOOD}] refused: HELO {helo} is our own name", helo=helo)
+    event = accepted(site, LONE, "www.example.test", sender="")
+    check(facts(event)[("helo", "", "")]["found"] == "plausible", f"a web server of ours: {event}")
     for helo, found in (
         ("mx.good.test", "confirmed"),
         (f"[{GOOD}]", "plausible"),
