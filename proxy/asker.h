@@ -65,9 +65,9 @@ class Asker {
   }
 
   io::TaskGroup tasks_;
-  std::unique_ptr<dns::Resolver> resolver_;
+  io::EventLoop loop_;
+  std::unique_ptr<dns::Resolver> resolver_;  // dies first: what is in flight waits on the loop
   dns::LiveResolver* live_ = nullptr;
-  io::EventLoop loop_;  // last: it destroys tasks that use all the rest
 };
 
 }  // namespace sallyport::proxy
