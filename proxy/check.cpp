@@ -11,6 +11,8 @@
 
 #include "base/store/message_buffer.h"
 #include "base/text.h"
+#include "proxy/asker.h"
+#include "proxy/own_names.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -67,6 +69,18 @@ void look_at_machine(const Settings& settings, config::Diagnostics& diagnostics)
   look_at_state_folder(settings, diagnostics);
 }
 
+constexpr auto kNamesTime = std::chrono::seconds(5);  // for all of them
+
+// What the DNS tells others of us. A DNS that does not answer is no reason to doubt a configuration.
+void look_at_names(const Settings& settings, config::Diagnostics& diagnostics) {
+  const auto asker = Asker::open("check", {}, settings.dns.live);
+  if (!asker) return diagnostics.warning({}, "DNS: " + asker.error().why);
+  const TimePoint deadline = system_clock().now() + kNamesTime;
+  const auto faults =
+      (*asker)->run(look_at(own_names(settings), (*asker)->resolver(), system_clock(), deadline));
+  for (const NameFault& fault : faults) diagnostics.warning({}, fault.what, fault.publish);
+}
+
 void tell_verdict(const std::string& directory) {
   fmt::print("{}: the configuration is good\n", directory);
   if (geteuid() != 0) return;
@@ -83,10 +97,12 @@ Result<> usable(const Settings& settings) {
   return result ? result : fail(result.error().code, "temp_directory: " + result.error().detail);
 }
 
-int check(const std::string& directory, bool json) {
+int check(const CheckOptions& options) {
+  const auto& [directory, json, ask_dns] = options;
   config::Diagnostics diagnostics;
   auto settings = load(directory, {}, diagnostics);
   if (settings) look_at_machine(*settings, diagnostics);
+  if (settings && ask_dns) look_at_names(*settings, diagnostics);
   if (json)
     fmt::print("{}", to_json(diagnostics));
   else if (!diagnostics.all().empty())

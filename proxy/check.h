@@ -12,7 +12,13 @@ namespace sallyport::proxy {
 // reload to go over to, and `check` warns of.
 Result<> usable(const Settings& settings);
 
+struct CheckOptions {
+  std::string directory;
+  bool json = false;
+  bool ask_dns = true;  // what others learn of our own names, for five seconds at most
+};
+
 // Prints errors and warnings (with `json`: an array of them, on stdout). 0, or 78 (EX_CONFIG) with errors.
-int check(const std::string& directory, bool json);
+int check(const CheckOptions& options);
 
 }  // namespace sallyport::proxy

@@ -23,6 +23,7 @@ using namespace sallyport;
 struct Arguments {
   std::string directory = "/etc/sallyport/conf.d";
   bool json = false;
+  bool no_dns = false;
   bool changed = false;
   std::string log_format = "json";
   proxy::DemoOptions demo;
@@ -143,7 +144,10 @@ int run(int argc, char** argv) {
   });
   auto* check = app.add_subcommand("check", "say what is wrong with the configuration");
   check->add_flag("--json", arguments.json, "as JSON");
-  check->callback([&] { command = [&] { return proxy::check(arguments.directory, arguments.json); }; });
+  check->add_flag("--no-dns", arguments.no_dns, "do not ask the DNS about our own names");
+  check->callback([&] {
+    command = [&] { return proxy::check({arguments.directory, arguments.json, !arguments.no_dns}); };
+  });
 
   auto* config = app.add_subcommand("config", "show the configuration, or describe it");
   config->require_subcommand(1);

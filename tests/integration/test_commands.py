@@ -42,7 +42,7 @@ def test_process_config_show_and_schema(case):
     os.makedirs(again)
     with open(os.path.join(again, "10-shown.json"), "w") as file:
         file.write(whole.stdout)
-    result = run(case, "check", "-c", again)
+    result = run(case, "check", "--no-dns", "-c", again)
     check(result.returncode == 0, f"{result.stdout}{result.stderr}")
 
 
@@ -76,7 +76,7 @@ def test_process_check_warns(case):
     }
     for name, (changes, wanted) in scenes.items():
         site.gateway.write_config(merged(site.config, changes))
-        result = run(case, "check", "-c", site.gateway.conf)
+        result = run(case, "check", "--no-dns", "-c", site.gateway.conf)
         text = result.stdout + result.stderr
         check(
             result.returncode == 0 and re.search("warning.*(" + wanted + ")", text, re.DOTALL),
@@ -87,7 +87,7 @@ def test_process_check_warns(case):
 def test_process_check_as_json(case):
     site = case.site(start=False)
     site.gateway.write_config(dict(site.config, limits={"errors": 0}))
-    result = run(case, "check", "--json", "-c", site.gateway.conf)
+    result = run(case, "check", "--no-dns", "--json", "-c", site.gateway.conf)
     (found,) = json.loads(result.stdout)
     check(
         result.returncode == 78
@@ -101,7 +101,7 @@ def test_process_check_as_json(case):
 def test_process_role_mailbox_is_required(case):
     site = case.site(start=False)
     site.gateway.write_config({key: value for key, value in site.config.items() if key != "role_mailbox"})
-    result = run(case, "check", "-c", site.gateway.conf)
+    result = run(case, "check", "--no-dns", "-c", site.gateway.conf)
     check(result.returncode == 78 and "role_mailbox" in result.stdout + result.stderr, f"{result}")
 
 

@@ -108,7 +108,7 @@ def test_X17_missing_places(case):
     check(result.returncode == 78 and "/nowhere/conf.d" in result.stderr + result.stdout, f"{result}")
     empty = case.path("empty")
     os.makedirs(empty)
-    result = site.gateway.run("check", "-c", empty)
+    result = site.gateway.run("check", "--no-dns", "-c", empty)
     check(result.returncode in (0, 78), f"{result}")
     site.gateway.write_config(dict(site.config, state={"sqlite": "/nowhere/state.db"}))
     site.gateway.start()  # a store that cannot be opened is a logged degradation, never lost mail
@@ -130,6 +130,7 @@ def test_X17_unreadable_configuration(case):
             "--clear-groups",
             case.binary,
             "check",
+            "--no-dns",
             "-c",
             site.gateway.conf,
         ],

@@ -85,13 +85,13 @@ def test_R16_system_trust_store_is_refused(case):
     config["tls"]["client_ca"] = "/etc/ssl/certs/ca-certificates.crt"
     config["tls"]["client_names"] = ["partner.example.net"]
     site = case.site(config, start=False)
-    result = site.gateway.run("check", "-c", site.gateway.conf)
+    result = site.gateway.run("check", "--no-dns", "-c", site.gateway.conf)
     check(result.returncode == 78, f"{result.returncode} {result.stdout}{result.stderr}")
 
 
 def run_check(site, config):
     site.gateway.write_config(config)
-    return site.gateway.run("check", "-c", site.gateway.conf)
+    return site.gateway.run("check", "--no-dns", "-c", site.gateway.conf)
 
 
 def test_R17_fail_closed_configurations(case):
@@ -116,7 +116,7 @@ def test_R17_fail_closed_configurations(case):
         )
     site.gateway.write_config(empty)
     site.config = empty
-    result = site.gateway.run("check", "-c", site.gateway.conf)
+    result = site.gateway.run("check", "--no-dns", "-c", site.gateway.conf)
     if result.returncode == 0:
         site.gateway.start()
         site.control = False
@@ -130,7 +130,7 @@ def test_R17_half_written_file(case):
     path = os.path.join(site.gateway.conf, "20-domains.json")
     with open(path, "w") as file:
         file.write('{ "domains": { "example.com": { "route": "groupw')
-    result = site.gateway.run("check", "-c", site.gateway.conf)
+    result = site.gateway.run("check", "--no-dns", "-c", site.gateway.conf)
     text = result.stdout + result.stderr
     check(
         result.returncode == 78 and re.search(r"20-domains\.json:1:\d+: error", text),

@@ -1,0 +1,284 @@
+#include "proxy/own_names.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
+
+#include "dns/lookup.h"
+#include "dns/sender_domain.h"
+#include "dns/spf_record.h"
+#include "policy/recipient.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using dns::Answer;
+using dns::AnswerPtr;
+using dns::Mx;
+using dns::Name;
+using dns::Question;
+using dns::Type;
+
+constexpr std::size_t kMaxDomains = 50;
+constexpr std::size_t kMaxAddresses = 8;
+constexpr std::size_t kMaxExchanges = 10;
+constexpr std::size_t kMaxNamed = 5;  // in one sentence
+constexpr const char* kServers =
+    "see \"dns\".\"servers\", and /etc/resolv.conf where there are none; --no-dns asks nothing";
+
+std::string listed(const std::vector<Name>& names) {
+  std::string out;
+  for (std::size_t place = 0; place < names.size(); ++place) {
+    if (place == kMaxNamed) return out + ", ...";
+    out += (out.empty() ? "" : ", ") + names[place].text();
+  }
+  return out;
+}
+
+// What was found of one name: the sum is in the order of the names.
+struct Looked {
+  std::vector<NameFault> faults;
+  bool unanswered = false;  // the DNS said nothing on some of it
+
+  void add(std::string what, std::string publish) {
+    faults.push_back({std::move(what), "publish: " + std::move(publish)});
+  }
+};
+
+// Asks in two rounds, the second for what the first named; then all is judged from the answers.
+class Look {
+ public:
+  Look(const OwnNames& names, dns::Resolver& resolver, const Clock& clock, TimePoint deadline)
+      : names_(names), resolver_(resolver), clock_(clock), asking_{deadline, false} {}
+
+  io::Task<std::vector<NameFault>> all() {
+    co_await ask(first_questions());
+    leads_in_ = names_.leads_in;
+    ours_ = addresses_of(names_.hostname);
+    for (const IpAddress& address : ours_) leads_in_.emplace_back(address, 128);
+    co_await ask(second_questions());
+    std::vector<Looked> looked{judge_hostname()};
+    for (const Name& domain : names_.domains) looked.push_back(judge_domain(domain));
+    co_return put_together(looked);
+  }
+
+ private:
+  // -- questions and answers ------------------------------------------------------------------------------
+
+  std::vector<Question> first_questions() const {
+    std::vector<Question> questions{{names_.hostname, Type::a}, {names_.hostname, Type::aaaa}};
+    for (const Name& domain : names_.domains) {
+      questions.push_back({domain, Type::mx});
+      questions.push_back({domain, Type::txt});
+    }
+    return questions;
+  }
+
+  std::vector<Question> second_questions() const {
+    std::vector<Question> questions;
+    for (const IpAddress& address : ours_)
+      if (!dns::is_private(address)) questions.push_back({Name::reverse(address), Type::ptr});
+    for (const Name& domain : names_.domains)
+      for (const Name& host : hosts_of(domain)) {
+        if (host.is_root()) continue;
+        questions.push_back({host, Type::a});
+        questions.push_back({host, Type::aaaa});
+      }
+    return questions;
+  }
+
+  io::Task<> ask(std::vector<Question> questions) {
+    std::erase_if(questions, [&](const Question& question) { return answers_.contains(question); });
+    std::vector<dns::Lookup> lookups;
+    const auto answers = co_await dns::ask_all(resolver_, clock_, lookups, questions, asking_);
+    for (std::size_t place = 0; place < questions.size(); ++place)
+      answers_[questions[place]] = answers[place];
+  }
+
+  const Answer& answer(const Name& name, Type type) const { return *answers_.at({name, type}); }
+  bool is_unanswered(const Name& name, Type type) const { return is_temporary(answer(name, type).status); }
+
+  std::vector<IpAddress> addresses_of(const Name& host) const {
+    auto addresses = dns::all<IpAddress>(answer(host, Type::a));
+    std::ranges::copy(dns::all<IpAddress>(answer(host, Type::aaaa)), std::back_inserter(addresses));
+    if (addresses.size() > kMaxAddresses) addresses.resize(kMaxAddresses);
+    return addresses;
+  }
+
+  // Who takes the domain's mail, the most wanted first; the root: nobody. Without MX it is the domain's
+  // own address (RFC 5321 5.1).
+  std::vector<Name> hosts_of(const Name& domain) const {
+    if (is_unanswered(domain, Type::mx)) return {};
+    auto exchanges = dns::all<Mx>(answer(domain, Type::mx));
+    std::ranges::sort(exchanges);
+    if (exchanges.size() > kMaxExchanges) exchanges.resize(kMaxExchanges);
+    std::vector<Name> hosts;
+    for (const Mx& mx : exchanges) hosts.push_back(mx.exchange);
+    return hosts.empty() ? std::vector{domain} : hosts;
+  }
+
+  // -- the host name --------------------------------------------------------------------------------------
+
+  Looked judge_hostname() const {
+    Looked looked;
+    looked.unanswered =
+        is_unanswered(names_.hostname, Type::a) || is_unanswered(names_.hostname, Type::aaaa);
+    const std::string& name = names_.hostname.text();
+    if (ours_.empty() && !looked.unanswered)
+      looked.add(fmt::format("hostname: {} has no address, and it is what others hear in our HELO", name),
+                 wanted_address());
+    for (const IpAddress& address : ours_)
+      if (dns::is_private(address))
+        looked.add(fmt::format("hostname: {} has the address {} here, which nobody outside can reach", name,
+                               address.to_string()),
+                   wanted_address());
+      else
+        judge_reverse_name(address, looked);
+    return looked;
+  }
+
+  std::string wanted_address() const {
+    return fmt::format("{}. A (or AAAA), the address that others see", names_.hostname.text());
+  }
+
+  void judge_reverse_name(const IpAddress& address, Looked& looked) const {
+    const Name reverse = Name::reverse(address);
+    const auto names = dns::all<Name>(answer(reverse, Type::ptr));
+    if (std::ranges::find(names, names_.hostname) != names.end()) return;
+    const std::string text = address.to_string(), &ours = names_.hostname.text();
+    const std::string publish =
+        fmt::format("{}. PTR {}. (whoever gave you the address can)", reverse.text(), ours);
+    if (is_unanswered(reverse, Type::ptr))
+      looked.unanswered = true;
+    else if (names.empty())
+      looked.add(fmt::format("hostname: {}, the address of {}, has no reverse name: many servers take no "
+                             "mail from such an address",
+                             text, ours),
+                 publish);
+    else
+      looked.add(fmt::format("hostname: the reverse name of {} is {}, not {}", text, listed(names), ours),
+                 publish);
+  }
+
+  // -- a domain -------------------------------------------------------------------------------------------
+
+  Looked judge_domain(const Name& domain) const {
+    Looked looked;
+    judge_exchanges(domain, looked);
+    judge_spf(domain, looked);
+    return looked;
+  }
+
+  void judge_exchanges(const Name& domain, Looked& looked) const {
+    const auto add = [&](const std::string& what) {
+      looked.add(fmt::format("domains: {} {}", domain.text(), what),
+                 fmt::format("{}. MX 10 {}.", domain.text(), names_.hostname.text()));
+    };
+    const auto hosts = hosts_of(domain);
+    if (hosts.empty()) {
+      looked.unanswered = true;
+      return;
+    }
+    if (std::ranges::any_of(hosts, &Name::is_root))
+      return add("says that it takes no mail (null MX, RFC 7505)");
+    if (std::ranges::any_of(hosts, [&](const Name& host) { return leads_to_us(host); })) return;
+    const bool unanswered = std::ranges::any_of(hosts, [&](const Name& host) {
+      return is_unanswered(host, Type::a) || is_unanswered(host, Type::aaaa);
+    });
+    if (unanswered)
+      looked.unanswered = true;
+    else if (!answer(domain, Type::mx).found())
+      add("has no MX record");
+    else
+      add(fmt::format("has the MX {}, which leads neither to {} nor to anybody in \"upstream\"",
+                      listed(hosts), names_.hostname.text()));
+  }
+
+  bool leads_to_us(const Name& host) const {
+    return host == names_.hostname ||
+           std::ranges::any_of(addresses_of(host), [&](const IpAddress& address) {
+             return policy::contains(leads_in_, address);
+           });
+  }
+
+  void judge_spf(const Name& domain, Looked& looked) const {
+    auto records = dns::all<std::string>(answer(domain, Type::txt));
+    std::erase_if(records, [](const std::string& text) { return !dns::is_spf_record(text); });
+    if (is_unanswered(domain, Type::txt))
+      looked.unanswered = true;
+    else if (const auto what = fault_of(records); !what.empty())
+      looked.add(fmt::format("domains: {} {}", domain.text(), what),
+                 fmt::format("{}. TXT \"v=spf1 mx -all\", with all who send for it named before -all",
+                             domain.text()));
+  }
+
+  static std::string fault_of(const std::vector<std::string>& records) {
+    if (records.empty()) return "has no SPF record: anybody may send in its name";
+    if (records.size() > 1)
+      return fmt::format("has {} SPF records: others take that as none", records.size());
+    const auto record = dns::parse_spf_record(records.front());
+    if (!record) return "has a broken SPF record: " + record.error().detail;
+    const bool everybody = std::ranges::any_of(record->terms, [](const dns::SpfTerm& term) {
+      return term.kind == dns::SpfTerm::Kind::all && term.result == dns::SpfResult::pass;
+    });
+    return everybody ? "lets everybody send in its name (+all)" : "";
+  }
+
+  // -- the sum --------------------------------------------------------------------------------------------
+
+  std::vector<NameFault> put_together(const std::vector<Looked>& looked) const {
+    std::vector<NameFault> out;
+    std::vector<Name> unanswered;
+    for (std::size_t place = 0; place < looked.size(); ++place) {
+      std::ranges::copy(looked[place].faults, std::back_inserter(out));
+      if (looked[place].unanswered)
+        unanswered.push_back(place == 0 ? names_.hostname : names_.domains[place - 1]);
+    }
+    if (unanswered.size() == looked.size() && out.empty())
+      return {{"DNS does not answer: our own names were not looked at", kServers}};
+    if (!unanswered.empty()) out.push_back({"DNS does not answer for " + listed(unanswered), kServers});
+    if (names_.left_out > 0)
+      out.push_back({fmt::format("domains: {} more were not looked up in DNS", names_.left_out), {}});
+    return out;
+  }
+
+  const OwnNames& names_;
+  dns::Resolver& resolver_;
+  const Clock& clock_;
+  dns::Asking asking_;
+  std::map<Question, AnswerPtr> answers_;
+  std::vector<IpAddress> ours_;
+  std::vector<Network> leads_in_;
+};
+
+}  // namespace
+
+OwnNames own_names(const Settings& settings) {
+  OwnNames names;
+  names.hostname = Name::parse(settings.policy->hostname).value_or(Name());
+  for (const auto& [domain, route] : settings.policy->domains.exact()) {
+    const auto name = Name::parse(domain);
+    if (name && names.domains.size() < kMaxDomains)
+      names.domains.push_back(*name);
+    else if (name)
+      ++names.left_out;
+  }
+  names.leads_in = settings.policy->upstream;
+  for (const ListenerSettings& listener : settings.listeners) {
+    std::ranges::copy(listener.proxy_protocol, std::back_inserter(names.leads_in));
+    for (const Endpoint& bind : listener.bind)
+      if (!bind.address.is_unspecified()) names.leads_in.emplace_back(bind.address, 128);
+  }
+  return names;
+}
+
+io::Task<std::vector<NameFault>> look_at(OwnNames names, dns::Resolver& resolver, const Clock& clock,
+                                         TimePoint deadline) {
+  Look look(names, resolver, clock, deadline);
+  co_return co_await look.all();
+}
+
+}  // namespace sallyport::proxy
