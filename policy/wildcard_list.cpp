@@ -34,19 +34,6 @@ bool takes(const Element& element, char c) {
   }
 }
 
-bool is_blank_or_comment(std::string_view line) {
-  line = trim(line);
-  return line.empty() || line.front() == '#';
-}
-
-std::string_view take_line(std::string_view& text) {
-  std::size_t end = std::min(text.find('\n'), text.size());
-  std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
-
 // What is wrong with a pattern, or nullptr; `column` counts from 1 within it.
 const char* fault_of(std::string_view pattern, int& column) {
   column = 1;
@@ -65,19 +52,16 @@ const char* fault_of(std::string_view pattern, int& column) {
 WildcardList WildcardList::parse(std::string_view text, std::string file, std::vector<Fault>& faults) {
   WildcardList list;
   list.file_ = std::move(file);
-  for (int number = 1; !text.empty(); ++number) {
-    std::string_view line = take_line(text);
-    if (is_blank_or_comment(line)) continue;
-    std::string_view pattern = trim(line);
-    bool clears = pattern.starts_with('~');
+  for (const ListEntry& entry : list_entries(text)) {
+    std::string_view pattern = entry.text;
+    const bool clears = pattern.starts_with('~');
     if (clears) pattern.remove_prefix(1);
+    const int before = clears ? entry.column : entry.column - 1;
     int column = 0;
-    if (const char* fault = fault_of(pattern, column)) {
-      int offset = static_cast<int>(pattern.data() - line.data());
-      faults.push_back({number, offset + column, fault});
-      continue;
-    }
-    list.lines_.push_back({std::string(pattern), clears, number});
+    if (const char* fault = fault_of(pattern, column))
+      faults.push_back({entry.line, before + column, fault});
+    else
+      list.lines_.push_back({std::string(pattern), clears, entry.line});
   }
   return list;
 }

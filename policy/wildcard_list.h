@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
+#include "policy/list_file.h"
 
 namespace sallyport::policy {
 
@@ -21,11 +21,7 @@ class WildcardList {
     bool clears = false;
     int number = 0;  // in its file, from 1
   };
-  struct Fault {
-    int line = 0;
-    int column = 0;
-    std::string message;
-  };
+  using Fault = ListFault;
 
   WildcardList() = default;
   // Reads a list; what is wrong with it goes to `faults` (all of it at once).

@@ -1,0 +1,26 @@
+// The lists that people write under conf.d/lists: an entry a line. Blank lines, and lines that begin with
+// `#`, are comments.
+//
+// Pure. Places count from 1; views point into the text.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sallyport::policy {
+
+struct ListEntry {
+  std::string_view text;  // without blanks around it; never empty
+  int line = 0;
+  int column = 0;
+};
+std::vector<ListEntry> list_entries(std::string_view file);
+
+struct ListFault {
+  int line = 0;
+  int column = 0;
+  std::string message;
+};
+
+}  // namespace sallyport::policy
