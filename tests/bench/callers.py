@@ -150,10 +150,15 @@ class Strangers:
         check(self.next + count <= CALLERS, "no caller is left")
         case = Calls("", sessions, count, self.next, until_rcpt=True)
         self.next += count
-        others, lost = accounting.Others(self.bench.accounts), datagrams_lost()
+        others, lost, cpu = accounting.Others(self.bench.accounts), datagrams_lost(), peer.setting.group.seconds()
         answer = self.bench.run(peer, case, count)
-        return {"p50_ms": answer["p50"], "p99_ms": answer["p99"], "lost": (datagrams_lost() - lost) / count,
-                "others": round(others.share(), 3)}
+        return {
+            "p50_ms": answer["p50"],
+            "p99_ms": answer["p99"],
+            "cpu_ms": 1000 * (peer.setting.group.seconds() - cpu) / count,
+            "lost": (datagrams_lost() - lost) / count,
+            "others": round(others.share(), 3),
+        }
 
 
 CASES = {"dns1": (1, 20), "dns500": (500, 500)}
@@ -224,7 +229,7 @@ def measure(options, bench, place, running):
 
 # -- the tables ----------------------------------------------------------------------------------------
 
-HEADS = ("case", "server", "median ms", "range", "p99 ms", "answers lost, each", "others' CPU")
+HEADS = ("case", "server", "median ms", "range", "p99 ms", "CPU ms a session", "answers lost, each", "others' CPU")
 CPU_HEADS = ("case", "server", "CPU ms a session", "range", "others' CPU")
 VERDICT_HEADS = ("case", "target", "measured", "")
 
@@ -238,7 +243,7 @@ def rows(results):
         for peer, figures in results[case].items():
             low, high = figures["range"]
             times = f"{figures['p50_ms']:.1f}", f"{low:.1f}–{high:.1f}", f"{figures['p99_ms']:.1f}"
-            yield case, peer, *times, f"{figures['lost']:.2f}", others_of(figures)
+            yield case, peer, *times, f"{figures['cpu_ms']:.3f}", f"{figures['lost']:.2f}", others_of(figures)
 
 
 def cpu_rows(results):
