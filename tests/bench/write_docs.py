@@ -1,4 +1,6 @@
-"""The figures in docs/: what stands between the marks in performance.md is replaced, the rest is hand-written."""
+"""The figures in docs/: what stands between the marks in performance.md is replaced, the rest is hand-written.
+
+What was not measured this time stays."""
 
 import json
 import re
@@ -48,9 +50,10 @@ def write(measured, folder="docs"):
     with open(path, "w") as file:
         file.write(page)
     with open(f"{folder}/performance.json") as file:
-        measured = {**json.load(file), **rounded(measured)}
+        known = json.load(file)
     with open(f"{folder}/performance.json", "w") as file:
-        json.dump(measured, file, indent=1)
+        json.dump({**known, **rounded(measured)}, file, indent=1)
         file.write("\n")
-    with open(f"{folder}/performance.svg", "w") as file:
-        file.write(picture.svg(measured["results"]))
+    if "results" in measured:
+        with open(f"{folder}/performance.svg", "w") as file:
+            file.write(picture.svg(measured["results"]))
