@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "base/needed_memory.h"
+#include "dns/message.h"
 
 namespace sallyport::dns {
 namespace {
 
-constexpr int kUdpPayload = 1232;  // as our queries say
 constexpr std::chrono::milliseconds kGrain(1);
 
 // Once a process, and before any thread asks.
@@ -67,77 +67,97 @@ struct Channel::Watch {
   bool waits[2] = {false, false};
 };
 
-struct Channel::Pending {
-  explicit Pending(const io::Executor& executor) : answered(executor) {}
+struct Channel::Pending : Datagrams::Awaited {
+  Pending(Channel& over, const Try& once)
+      : Awaited{dns::query(once.question, once.id, once.edns), once.id, once.question, 0, {}, false},
+        channel(over),
+        answered(over.executor_) {}
 
   // May run inside ares_send().
   static void finish(void* argument, int status, int, unsigned char* message, int size) {
     const NeededMemory needed;  // C calls us
     const std::unique_ptr<std::shared_ptr<Pending>> owner(static_cast<std::shared_ptr<Pending>*>(argument));
     Pending& pending = **owner;
-    if (status == ARES_SUCCESS) {
-      pending.reply.status = Status::found;
-      pending.reply.message.assign(reinterpret_cast<const char*>(message), static_cast<std::size_t>(size));
-    } else {
-      pending.reply.status = without_answer(status);
-    }
+    const bool by_tcp = pending.channel.by_ == By::tcp;
+    if (!by_tcp) pending.channel.datagrams_.forget(pending, status == ARES_ETIMEOUT);
+    if (by_tcp && message)
+      pending.answer.assign(reinterpret_cast<const char*>(message), static_cast<std::size_t>(size));
+    pending.status = status == ARES_SUCCESS ? Status::found : without_answer(status);
     pending.answered.notify();
   }
 
+  Channel& channel;
   io::Signal answered;
-  Reply reply;
+  Status status = Status::timeout;
 };
 
 Result<std::shared_ptr<Channel>> Channel::open(const io::Executor& executor, const Endpoint& server,
-                                               Duration timeout) {
-  auto channel = std::make_shared<Channel>(Private(), executor);
-  auto started = channel->start(server, timeout);
+                                               Duration timeout, By by) {
+  auto channel = std::make_shared<Channel>(Private(), executor, server, timeout, by);
+  auto started = channel->start();
   if (!started) return std::move(started.error());
   return channel;
 }
 
-Channel::Channel(Private, const io::Executor& executor) : executor_(executor), timer_(executor) {}
+Channel::Channel(Private, const io::Executor& executor, const Endpoint& server, Duration timeout, By by)
+    : executor_(executor), server_(server), timeout_(timeout), by_(by), timer_(executor) {}
 
 Channel::~Channel() {
   if (channel_) ares_destroy(channel_);
 }
 
-Result<> Channel::start(const Endpoint& server, Duration timeout) {
+Result<> Channel::start() {
   if (const int status = library(); status != ARES_SUCCESS) return failed("library", status);
   char lookups[] = "b";
   ares_options options{};
   // Every answer comes to us as it is, and the second try is ours to make.
-  options.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH;
-  options.ednspsz = kUdpPayload;
+  options.flags = ARES_FLAG_NOCHECKRESP | (by_ == By::tcp ? ARES_FLAG_USEVC : 0);
   options.timeout = static_cast<int>(
-      std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::milliseconds>(timeout).count()));
+      std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::milliseconds>(timeout_).count()));
   options.tries = 1;
   options.lookups = lookups;
   options.sock_state_cb = [](void* self, ares_socket_t socket, int readable, int writable) {
     static_cast<Channel*>(self)->on_socket(socket, readable != 0, writable != 0);
   };
   options.sock_state_cb_data = this;
-  const int status = ares_init_options(&channel_, &options,
-                                       ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS |
-                                           ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+  const int status = ares_init_options(
+      &channel_, &options,
+      ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
   if (status != ARES_SUCCESS) return failed("channel", status);
-  ares_addr_port_node node = node_of(server);
+  ares_addr_port_node node = node_of(server_);
   const int set = ares_set_servers_ports(channel_, &node);
   if (set != ARES_SUCCESS) return failed("server", set);
+  if (by_ == By::udp) datagrams_.read_through(channel_);
   return {};
 }
 
-io::Task<Reply> Channel::send(std::string message) {
-  const auto pending = std::make_shared<Pending>(executor_);
+io::Task<Reply> Channel::send(Try once) {
+  const auto pending = std::make_shared<Pending>(*this, once);
   auto argument = std::make_unique<std::shared_ptr<Pending>>(pending);
-  ares_send(channel_, reinterpret_cast<const unsigned char*>(message.data()),
-            static_cast<int>(message.size()), Pending::finish, argument.release());
+  if (by_ == By::udp) datagrams_.expect(*pending);
+  ares_send(channel_, reinterpret_cast<const unsigned char*>(pending->query.data()),
+            static_cast<int>(pending->query.size()), Pending::finish, argument.release());
   arm();
   co_await pending->answered.wait(TimePoint::max());
-  co_return std::move(pending->reply);
+  if (pending->by_tcp && !abandoned_)
+    co_return co_await send_by_tcp(std::move(once), pending->forged >= Datagrams::kMostForged);
+  co_return Reply{pending->status, std::move(pending->answer)};
 }
 
-void Channel::abandon() { ares_cancel(channel_); }
+io::Task<Reply> Channel::send_by_tcp(Try once, bool forged) {
+  Reply reply;
+  if (!stream_)
+    if (auto opened = open(executor_, server_, timeout_, By::tcp)) stream_ = std::move(*opened);
+  if (stream_) reply = co_await stream_->send(std::move(once));
+  reply.forged = forged;
+  co_return reply;
+}
+
+void Channel::abandon() {
+  abandoned_ = true;
+  ares_cancel(channel_);
+  if (stream_) stream_->abandon();
+}
 
 void Channel::on_socket(ares_socket_t socket, bool readable, bool writable) {
   const NeededMemory needed;  // C calls us
@@ -175,6 +195,7 @@ void Channel::await(const std::shared_ptr<Watch>& watch, ares_socket_t socket, b
 }
 
 void Channel::process(ares_socket_t readable, ares_socket_t writable) {
+  datagrams_.begin();
   ares_process_fd(channel_, readable, writable);
   arm();
 }

@@ -11,16 +11,15 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/io/task.h"
 #include "dns/list.h"
+#include "dns/news.h"
 #include "dns/resolver.h"
 
 namespace sallyport::dns {
@@ -48,9 +47,6 @@ class ListWatch {
  public:
   static constexpr auto kBetweenTests = std::chrono::hours(4);
   static constexpr auto kBetweenProbes = std::chrono::seconds(30);
-
-  // For the admin; `level` is "error", "warning" or "info".
-  using OnNews = std::function<void(std::string_view level, std::string_view text)>;
 
   ListWatch(std::vector<WatchedList> lists, const Clock& clock, OnNews on_news);
   ~ListWatch();

@@ -1,5 +1,7 @@
 #include "dns/live_resolver.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/post.hpp>
@@ -9,12 +11,14 @@
 #include <utility>
 
 #include "base/needed_memory.h"
+#include "dns/datagrams.h"
 #include "dns/resolv_conf.h"
 #include "dns/upstream.h"
 
 namespace sallyport::dns {
 namespace {
 
+constexpr auto kBetweenWarnings = std::chrono::minutes(1);
 const Endpoint kLocal{IpAddress::v4(0x7f000001), 53};  // resolv.conf(5): if no server is named
 
 AnswerPtr failure(const Question& question, Status status) {
@@ -48,11 +52,12 @@ struct Core {
 }  // namespace
 
 struct LiveResolver::Impl {
-  Impl(LiveSettings given, const Clock& time, io::TaskGroup& group)
+  Impl(LiveSettings given, const Clock& time, io::TaskGroup& group, OnNews news)
       : settings(std::move(given)),
         resolv_conf(settings.resolv_conf),
         clock(time),
         tasks(group),
+        on_news(std::move(news)),
         cache(settings.cache_bytes, time) {
     servers = settings.servers;
     refresh_servers();
@@ -67,6 +72,7 @@ struct LiveResolver::Impl {
   Result<> connect(Core& core);
   std::shared_ptr<Upstream> upstream(const io::Executor& executor);
   io::Task<> fly(Question question);
+  void warn_of_forger(const Question& question, const Endpoint& server);
   void land(const Question& question, const AnswerPtr& answer);
 
   std::mutex mutex;  // of the following; held for moments, never while a cache shard's is wanted twice
@@ -76,9 +82,11 @@ struct LiveResolver::Impl {
   unsigned generation = 1;
   std::vector<std::shared_ptr<Core>> cores;
   std::unordered_map<Question, std::vector<WaiterPtr>> flights;
+  TimePoint next_warning = TimePoint::min();
 
   const Clock& clock;
   io::TaskGroup& tasks;
+  OnNews on_news;
   Cache cache;
   std::atomic<std::uint64_t> asked = 0, hits = 0, shared = 0, failed = 0;
 };
@@ -97,7 +105,9 @@ Result<> LiveResolver::Impl::connect(Core& core) {
     tries = settings.tries;
     made_for = generation;
   }
-  auto opened = Upstream::open(core.executor, now, timeout, tries);
+  auto opened = Upstream::open(
+      core.executor, now, timeout, tries,
+      [this](const Question& question, const Endpoint& server) { warn_of_forger(question, server); });
   if (!opened) return std::move(opened.error());
   core.upstream = std::move(*opened);
   core.generation = made_for;
@@ -139,6 +149,18 @@ io::Task<> LiveResolver::Impl::fly(Question question) {
   if (thrown) std::rethrow_exception(thrown);
 }
 
+void LiveResolver::Impl::warn_of_forger(const Question& question, const Endpoint& server) {
+  {
+    const std::lock_guard lock(mutex);
+    if (clock.now() < next_warning) return;
+    next_warning = clock.now() + kBetweenWarnings;
+  }
+  on_news("warning",
+          fmt::format("somebody forges DNS answers of {}: {} with wrong ids came for {}, which was then "
+                      "asked by TCP. Is that server reached by ways that others can write to?",
+                      server.to_string(), Datagrams::kMostForged, to_string(question)));
+}
+
 void LiveResolver::Impl::land(const Question& question, const AnswerPtr& answer) {
   if (is_temporary(answer->status)) failed.fetch_add(1, std::memory_order_relaxed);
   std::vector<WaiterPtr> waiters;
@@ -150,8 +172,8 @@ void LiveResolver::Impl::land(const Question& question, const AnswerPtr& answer)
   for (WaiterPtr& waiter : waiters) wake(std::move(waiter), answer);
 }
 
-LiveResolver::LiveResolver(LiveSettings settings, const Clock& clock, io::TaskGroup& tasks)
-    : impl_(std::make_unique<Impl>(std::move(settings), clock, tasks)) {}
+LiveResolver::LiveResolver(LiveSettings settings, const Clock& clock, io::TaskGroup& tasks, OnNews on_news)
+    : impl_(std::make_unique<Impl>(std::move(settings), clock, tasks, std::move(on_news))) {}
 LiveResolver::~LiveResolver() = default;
 
 Result<> LiveResolver::attach(const io::Executor& core) {

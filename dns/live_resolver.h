@@ -5,6 +5,9 @@
 // server of two costs one timeout, not one for each question. SERVFAIL and REFUSED are asked of the next
 // server too, and are the answer when nobody knows better.
 //
+// A question for which forged answers come is asked by TCP (datagrams.h), and `on_news` hears a warning,
+// once a minute at most.
+//
 // Equal questions in flight are asked once, whichever core they come from. Cached answers are given in
 // place, on the asker's core, without a suspension. Every function may be called from every core.
 // Destroyed after the loops have stopped and before their executors die: detach() each core first.
@@ -20,6 +23,7 @@
 #include "base/ip_address.h"
 #include "base/result.h"
 #include "dns/cache.h"
+#include "dns/news.h"
 #include "dns/resolver.h"
 
 namespace sallyport::dns {
@@ -36,7 +40,7 @@ struct LiveSettings {
 
 class LiveResolver : public Resolver {
  public:
-  LiveResolver(LiveSettings settings, const Clock& clock, io::TaskGroup& tasks);
+  LiveResolver(LiveSettings settings, const Clock& clock, io::TaskGroup& tasks, OnNews on_news);
   ~LiveResolver() override;
 
   // On the core's own thread: makes its channels, and takes them away (whoever waits for them hears

@@ -47,6 +47,12 @@ Header read_header(Cursor& cursor) {
   return header;
 }
 
+std::optional<Question> read_question(Cursor& cursor) {
+  Question question{cursor.name(), static_cast<Type>(cursor.number16())};
+  const bool good = cursor.number16() == kInternet && cursor.good();
+  return good ? std::optional(std::move(question)) : std::nullopt;
+}
+
 Resource read_resource(Cursor& cursor) {
   Resource resource;
   resource.owner_at = cursor.at();
@@ -173,10 +179,7 @@ class Reading {
     if (!cursor_.good() || !header.is_response() || !header.is_query()) return false;
     // A server that understood nothing may leave the question out.
     if (header.questions == 0) return header.rcode() != 0 && header.rcode() != 3 && header.answers == 0;
-    const Name name = cursor_.name();
-    const unsigned type = cursor_.number16(), klass = cursor_.number16();
-    return header.questions == 1 && cursor_.good() && name == question_.name &&
-           type == static_cast<unsigned>(question_.type) && klass == kInternet;
+    return header.questions == 1 && read_question(cursor_) == question_;
   }
 
   bool collect(const Header& header) {
@@ -269,19 +272,29 @@ class Reading {
 
 }  // namespace
 
-std::string query(const Question& question, std::uint16_t id) {
+std::string query(const Question& question, std::uint16_t id, bool edns) {
   std::string out;
   put16(out, id);
   put16(out, 0x0120);  // recursion desired, AD
-  for (const unsigned count : {1, 0, 0, 1}) put16(out, count);
+  for (const unsigned count : {1U, 0U, 0U, edns ? 1U : 0U}) put16(out, count);
   out += question.name.wire();
   put16(out, static_cast<unsigned>(question.type));
   put16(out, kInternet);
+  if (!edns) return out;
   out += '\0';  // OPT of the root (RFC 6891 6.1.2)
   put16(out, kOpt);
   put16(out, kUdpPayload);
   for (int times = 0; times < 3; ++times) put16(out, 0);
   return out;
+}
+
+std::optional<Heading> read_heading(std::span<const std::uint8_t> message) {
+  Cursor cursor(message);
+  const Header header = read_header(cursor);
+  if (!header.is_response() || !header.is_query() || header.questions != 1) return std::nullopt;
+  auto question = read_question(cursor);
+  if (!question) return std::nullopt;
+  return Heading{static_cast<std::uint16_t>(header.id), header.truncated(), std::move(*question)};
 }
 
 Answer read_answer(const Question& question, std::span<const std::uint8_t> message) {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -20,8 +21,17 @@ constexpr int kMaxCnames = 10;
 constexpr int kMaxRecords = 4096;
 constexpr std::size_t kMaxNameOctets = 128 << 10;  // twice the longest message
 
-// Recursion desired, AD set (we want to hear of it: RFC 6840 5.7), EDNS0 with a 1232 octet payload.
-std::string query(const Question& question, std::uint16_t id);
+// Recursion desired, AD set (we want to hear of it: RFC 6840 5.7); with EDNS0, and a 1232 octet payload, or
+// for servers that do not know it without.
+std::string query(const Question& question, std::uint16_t id, bool edns = true);
+
+// What a response says it answers; nullopt: it is none, or has not one question of class IN.
+struct Heading {
+  std::uint16_t id = 0;
+  bool truncated = false;
+  Question question;
+};
+std::optional<Heading> read_heading(std::span<const std::uint8_t> message);
 
 // Status and records as described in answer.h. TTLs are as received (a TTL over 2^31-1 is 0: RFC 2181 8);
 // clamping is the cache's. An answer whose question is not ours is `malformed`. Truncation (TC) is for the

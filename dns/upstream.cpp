@@ -31,13 +31,14 @@ Answer answer_of(const Question& question, const Reply& reply) {
 
 Result<std::shared_ptr<Upstream>> Upstream::open(const io::Executor& executor,
                                                  const std::vector<Endpoint>& servers, Duration timeout,
-                                                 int tries) {
+                                                 int tries, OnForged on_forged) {
   auto upstream = std::make_shared<Upstream>();
   upstream->tries_ = tries;
+  upstream->on_forged_ = std::move(on_forged);
   for (const Endpoint& server : servers) {
     auto channel = Channel::open(executor, server, timeout);
     if (!channel) return std::move(channel.error());
-    upstream->servers_.push_back({std::move(*channel), false, {}});
+    upstream->servers_.push_back({server, std::move(*channel), false, true, {}});
   }
   return upstream;
 }
@@ -57,16 +58,29 @@ Upstream::Server* Upstream::choose(std::vector<Past>& past, TimePoint now) {
   return &servers_[best];
 }
 
+// One try. A server that does not know EDNS says FORMERR to it, at best (RFC 6891 7): where a second
+// question without it is answered, so are all the next.
+io::Task<Answer> Upstream::ask(Server& server, Question question, bool& answered) {
+  for (bool edns = server.edns;; edns = false) {
+    const Reply reply = co_await server.channel->send({question, random_id(), edns});
+    if (reply.forged) on_forged_(question, server.endpoint);
+    answered = reply.status == Status::found;
+    Answer answer = answer_of(question, reply);
+    const bool misunderstood = answered && answer.status == Status::malformed;
+    if (!is_temporary(answer.status)) server.edns = edns;
+    if (!misunderstood || !edns || abandoned_) co_return answer;
+  }
+}
+
 io::Task<Answer> Upstream::ask(Question question, const Clock& clock) {
   std::vector<Past> past(servers_.size());
   Answer last = answer_without_records(Status::timeout, question.name);
   for (int tried = 0; tried < tries_ && !abandoned_; ++tried) {
     Server* server = choose(past, clock.now());
     if (!server) break;
-    const Reply reply = co_await server->channel->send(query(question, random_id()));
-    const bool answered = reply.status == Status::found;
+    bool answered = false;
+    Answer answer = co_await ask(*server, question, answered);
     if (abandoned_) break;
-    Answer answer = answer_of(question, reply);
     server->failing = !answered || answer.status == Status::refused;
     if (!is_temporary(answer.status)) co_return answer;
     past[static_cast<std::size_t>(server - servers_.data())].answered = answered;

@@ -80,7 +80,7 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
   relay_ = std::make_unique<relay::Relay>(relay::RelayServices{
       clock_, tasks_, *state_,
       [this](const relay::Trouble& trouble) { events_.write(trouble_event(trouble)); }});
-  resolver_ = std::make_unique<dns::LiveResolver>(settings->dns.live, clock_, tasks_);
+  resolver_ = std::make_unique<dns::LiveResolver>(settings->dns.live, clock_, tasks_, dns_news());
   if (!asked_) asked_ = resolver_.get();
   services_ = std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_,
                                                   *asked_, limits_, known_good_, *in_flight_});
@@ -157,15 +157,17 @@ Result<> Gateway::attach_resolver() {
   return Result<>{};
 }
 
+dns::OnNews Gateway::dns_news() {
+  return [this](std::string_view level, std::string_view text) { events_.note(level, text); };
+}
+
 // The lists that stay the same stay watched; what was learnt of others is forgotten.
 std::shared_ptr<dns::ListWatch> Gateway::watched(const Settings& settings) {
   const auto before = running().lists;
   if (before && before->lists() == settings.lists) return before;
   const io::Executor first = cores_.front()->loop.executor();
   if (before) tasks_.spawn(first, "stop lists", stop_lists(before));
-  auto lists = std::make_shared<dns::ListWatch>(
-      settings.lists, clock_,
-      [this](std::string_view level, std::string_view text) { events_.note(level, text); });
+  auto lists = std::make_shared<dns::ListWatch>(settings.lists, clock_, dns_news());
   if (!settings.lists.empty()) tasks_.spawn(first, "lists", keep_lists(lists, asked_));
   return lists;
 }

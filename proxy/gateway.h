@@ -71,6 +71,7 @@ class Gateway {
   void start_cores(int count);
   Result<> attach_resolver();
   void adopt(std::shared_ptr<const Settings> settings);
+  dns::OnNews dns_news();
   std::shared_ptr<dns::ListWatch> watched(const Settings& settings);
   void learn(Duration at_most);
   void announce() const;

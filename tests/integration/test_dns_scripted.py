@@ -7,6 +7,7 @@ from harness.dns_checks import found, found_at_once
 from harness.dns_server import DnsServer, closing, dripping, failing, half, late, only_by_tcp, silent, truthful
 from harness.dns_wire import HEADER, Record, wire_name
 from harness.outcome import check
+from harness.strangers import stranger, strangers_site
 
 RECORDS = {
     "1.2.0.192.in-addr.arpa": {"PTR": ["mx.site.test"]},
@@ -182,6 +183,30 @@ def test_D07_flood_of_ids(case):
         dns.on("", flood)
         result = found(case, [dns.port], "dnsbl", *CHECKS["dnsbl"])
         check(result["codes"] == "127.0.0.2" and result["words"] == "listed", f"{result}")
+
+
+def test_D07_guessed_ids(case):
+    """In the server's own name, and the right one at last: by then the question is asked by TCP, and a note says so."""
+
+    def guessed(asked):
+        if asked.by_tcp:
+            return truthful(asked)
+        for offset in range(1, 20):
+            asked.send(asked.reply(rcode="NXDOMAIN", id=(asked.id + offset) % 65536))
+        asked.send(asked.reply(rcode="NXDOMAIN"))
+
+    with DnsServer(RECORDS) as dns:
+        dns.on("", guessed)
+        site = strangers_site(case, [dns.port])
+        client = stranger(site, "192.0.2.1", "mx.site.test")
+        client.mail("a@site.test")
+        client.rcpt("anna@example.test", "250")
+        client.quit()
+        forger = f"forges DNS answers of 127.0.0.1:{dns.port}"
+        site.gateway.await_event("note", lambda event: forger in event["text"])
+        notes = [event["text"] for event in site.gateway.of_type("note")]
+        check(sum(forger in text for text in notes) == 1, f"{notes}")
+        check(any(asked.by_tcp for asked in dns.heard), "nothing was asked by TCP")
 
 
 def test_D07_source_ports_and_ids_change(case):

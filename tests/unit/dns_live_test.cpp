@@ -5,6 +5,7 @@
 #include <optional>
 #include <thread>
 
+#include "dns/datagrams.h"
 #include "dns/live_resolver.h"
 #include "dns/resolv_conf.h"
 #include "dns_fake_server.h"
@@ -42,6 +43,8 @@ LiveSettings settings(std::vector<Endpoint> servers, Duration timeout = kPatienc
   return made;
 }
 
+void no_news(std::string_view level, std::string_view text) { FAIL_CHECK(level << ": " << text); }
+
 struct Asked {
   explicit Asked(const io::Executor& executor) : done(executor) {}
   AnswerPtr answer;
@@ -59,7 +62,7 @@ void on_server(FakeServer::Rule rule, Test test, Duration timeout = kPatience) {
   FakeServer server(std::move(rule));
   TestClock clock;
   io::EventLoop loop;
-  LiveResolver resolver(settings({server.endpoint()}, timeout), clock, tasks());
+  LiveResolver resolver(settings({server.endpoint()}, timeout), clock, tasks(), no_news);
   REQUIRE(resolver.attach(loop.executor()));
   loop.run(test(resolver, server, clock));
   resolver.detach(loop.executor());
@@ -132,6 +135,53 @@ void spoof_then_answer(const Query& query) {
 io::Task<> believes_none(LiveResolver& resolver, FakeServer&, TestClock&) {
   const AnswerPtr answer = co_await resolver.ask(question(), {});
   CHECK(all<IpAddress>(*answer) == std::vector{IpAddress::v4(0xc0000201)});
+}
+
+void guess(const Query& query) {
+  if (query.over_tcp()) return answer_address(query);
+  const std::string forged("\xcb\x00\x71\x06", 4);
+  std::string guessed = query.answer(0, forged);
+  for (int guesses = 0; guesses < Datagrams::kMostForged; ++guesses) {
+    guessed[1] = static_cast<char>(guessed[1] + 1);
+    query.send(guessed);
+  }
+  query.send(query.answer(0, forged));  // the right one comes too late for him
+}
+
+io::Task<> turns_from_forger(Resolver& resolver, FakeServer& server, TestClock& clock, int& warnings) {
+  for (const char* name : {"a.example", "b.example"}) {
+    const AnswerPtr answer = co_await resolver.ask(question(name), {});
+    CHECK(all<IpAddress>(*answer) == std::vector{IpAddress::v4(0xc0000201)});
+  }
+  CHECK(server.over_tcp() == 2);
+  CHECK(warnings == 1);
+  clock.ahead = 60s;
+  CHECK(co_await status(resolver, question("c.example")) == Status::found);
+  CHECK(warnings == 2);
+}
+
+bool has_edns(const Query& query) { return query.message()[11] != 0; }
+
+void know_no_edns(const Query& query) {
+  if (has_edns(query)) return query.send(query.answer(1));
+  answer_address(query);
+}
+
+io::Task<> does_without_edns(LiveResolver& resolver, FakeServer& server, TestClock&) {
+  CHECK(co_await status(resolver, question("a.example")) == Status::found);
+  CHECK(server.queries() == 2);
+  CHECK(co_await status(resolver, question("b.example")) == Status::found);
+  CHECK(server.queries() == 3);
+}
+
+void misunderstand_one(const Query& query) {
+  if (query.message()[13] == 'a' || !has_edns(query)) return query.send(query.answer(1));
+  answer_address(query);
+}
+
+io::Task<> keeps_edns(LiveResolver& resolver, FakeServer&, TestClock&) {
+  CHECK(co_await status(resolver, question("a.example")) == Status::malformed);
+  CHECK(co_await status(resolver, question("b.example")) == Status::found);
 }
 
 void cut_off(const Query& query) {
@@ -218,6 +268,27 @@ TEST_CASE("dns: an answer of another id, question or address is none (attack D07
   on_server(spoof_then_answer, believes_none);
 }
 
+TEST_CASE("dns: who guesses ids drives the question to TCP, and is spoken of once a minute (attack D07)") {
+  FakeServer server(guess);
+  TestClock clock;
+  int warnings = 0;
+  io::EventLoop loop;
+  LiveResolver resolver(settings({server.endpoint()}), clock, tasks(),
+                        [&](std::string_view level, std::string_view text) {
+                          CHECK(level == "warning");
+                          CHECK(text.find(server.endpoint().to_string()) != std::string_view::npos);
+                          ++warnings;
+                        });
+  REQUIRE(resolver.attach(loop.executor()));
+  loop.run(turns_from_forger(resolver, server, clock, warnings));
+  resolver.detach(loop.executor());
+}
+
+TEST_CASE("dns: a server that knows no EDNS is asked without it, from its first FORMERR on") {
+  on_server(know_no_edns, does_without_edns);
+  on_server(misunderstand_one, keeps_edns);
+}
+
 TEST_CASE("dns: an answer that was cut off is fetched over TCP") { on_server(cut_off, turns_to_tcp); }
 
 TEST_CASE("dns: an answer that drips over TCP is a timeout (attack D06)") {
@@ -268,7 +339,7 @@ void on_two(FakeServer::Rule rule, Duration timeout,
   FakeServer first(std::move(rule)), second(answer_address);
   TestClock clock;
   io::EventLoop loop;
-  LiveResolver resolver(settings({first.endpoint(), second.endpoint()}, timeout), clock, tasks());
+  LiveResolver resolver(settings({first.endpoint(), second.endpoint()}, timeout), clock, tasks(), no_news);
   REQUIRE(resolver.attach(loop.executor()));
   loop.run(test(resolver, first, second, clock));
   resolver.detach(loop.executor());
@@ -297,7 +368,7 @@ TEST_CASE("dns: where nobody listens the answer is at once that") {
     nobody = gone.endpoint();
   }
   io::EventLoop loop;
-  LiveResolver resolver(settings({nobody}), system_clock(), tasks());
+  LiveResolver resolver(settings({nobody}), system_clock(), tasks(), no_news);
   REQUIRE(resolver.attach(loop.executor()));
   loop.run(ask_none(resolver));
   resolver.detach(loop.executor());
@@ -307,7 +378,7 @@ TEST_CASE("dns: cores share one question and its answer") {
   FakeServer server(answer_address);
   server.hold();
   io::EventLoop one, other;
-  LiveResolver resolver(settings({server.endpoint()}), system_clock(), tasks());
+  LiveResolver resolver(settings({server.endpoint()}), system_clock(), tasks(), no_news);
   AnswerPtr first, second;
   const auto core = [&resolver](io::EventLoop& loop, AnswerPtr& answer) {
     REQUIRE(resolver.attach(loop.executor()));
