@@ -3,8 +3,9 @@
 import json
 import subprocess
 
+from harness.nsd import start_nsd
 from harness.outcome import check
-from harness.strangers import merge
+from harness.strangers import merge, stranger, strangers_site
 
 HONEST, LISTED = "203.0.113.1", "203.0.113.66"
 ZONE = """\
@@ -175,3 +176,41 @@ def test_try_mistakes(case):
     check("missing" in tried.ask(HONEST, source=("--zone", case.path("missing")), status=66).err, "no zone")
     tried.site.gateway.write_config(dict(tried.site.config, hostname="-"))
     check("error: hostname" in tried.ask(HONEST, status=78).err, "the configuration")
+
+
+def test_try_says_what_a_session_hears(case):
+    """Of the same server, for clients that are refused, deferred and accepted: the verdict, its one reason, the facts."""
+    zones = {
+        "good.test": '@ IN MX 10 mx\n@ IN TXT "v=spf1 mx -all"\nmx IN A 203.0.113.1\nmx IN A 203.0.113.66\n',
+        "113.0.203.in-addr.arpa": "1 IN PTR mx.good.test.\n66 IN PTR mx.good.test.\n",
+        "bl.test": '66.113.0.203 IN A 127.0.0.4\n66.113.0.203 IN TXT "see https://bl.test"\n2.0.0.127 IN A 127.0.0.2\n',
+        "broken.test": None,
+    }
+    server = case.peer(start_nsd(case.path("nsd"), zones))
+    site = strangers_site(case, [server.port], {"checks": CHECKS})
+    for address, helo, sender, one_reason in (
+        (HONEST, "mx.good.test", "anna@good.test", True),
+        (LISTED, "mx.good.test", "anna@good.test", True),
+        (HONEST, "mx.example.test", "anna@good.test", True),
+        (HONEST, "mx.good.test", "anna@broken.test", True),
+        ("203.0.113.9", "none.good.test", "anna@good.test", False),
+    ):
+        client = stranger(site, address, helo)
+        client.mail(sender)
+        reply = client.rcpt("anna@example.test", "2", "4", "5")
+        since = site.gateway.mark()
+        client.command("RSET", "250")
+        client.quit()
+        event = site.gateway.await_event("message", since=since)
+        arguments = ["--ip", address, "--helo", helo, "--from", sender, "--rcpt", "anna@example.test", "--json"]
+        found = json.loads(site.gateway.run("try", "-c", site.gateway.conf, *arguments).stdout)
+        where = f"{address} {helo} {sender}: {event} {found}"
+        check(found["verdict"] == {2: "accepted", 4: "deferred", 5: "refused"}[reply.code // 100], where)
+        said = event["to"][0].get("reply", "")
+        if one_reason:  # of several, a session names those that it waited for
+            check(found.get("reply", "").endswith(f"{said}; id try" if said else ""), where)
+        check(weighed(found).items() >= weighed(event).items(), where)  # a session waits for what it needs
+
+
+def weighed(event):
+    return {(fact["check"], fact.get("of")): (fact["found"], fact.get("counts")) for fact in event["evidence"]}
