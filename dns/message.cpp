@@ -152,10 +152,11 @@ std::optional<std::chrono::seconds> negative_ttl(Bytes message, const Resource& 
 
 class Reading {
  public:
-  Reading(const Question& question, Bytes message)
-      : question_(question), message_(message), cursor_(message) {}
+  Reading(const Question& question, Bytes message, Aliases& aliases)
+      : question_(question), message_(message), cursor_(message), followed_(aliases) {}
 
   Answer answer() {
+    followed_.open = false;
     const Header header = read_header(cursor_);
     if (!is_ours(header)) return failed(Status::malformed);
     if (header.truncated()) return failed(Status::serv_fail);
@@ -168,7 +169,8 @@ class Reading {
     if (!follow_aliases()) return failed(Status::serv_fail);
     if (status == Status::no_data) take_records();
     if (!well_formed_) return failed(Status::malformed);
-    if (!answer_.found()) take_negative_ttl();
+    followed_.open = answer_.status == Status::no_data && answer_.owner != question_.name && !soa_;
+    if (!answer_.found() && !followed_.open) take_negative_ttl();
     return std::move(answer_);
   }
 
@@ -232,6 +234,7 @@ class Reading {
     for (int aliases = 0; const Resource* alias = alias_of(answer_.owner); ++aliases) {
       auto target = read_record(message_, *alias, Type::cname);
       if (aliases == kMaxCnames || !target) return false;
+      ++followed_.followed;
       hold(alias->ttl);
       answer_.owner = std::get<Name>(std::move(*target));
     }
@@ -261,6 +264,7 @@ class Reading {
   const Question& question_;
   Bytes message_;
   Cursor cursor_;
+  Aliases& followed_;
   std::vector<Resource> answers_;  // of the type asked for, whosesoever
   std::vector<Resource> aliases_;
   std::optional<Resource> soa_;
@@ -297,8 +301,13 @@ std::optional<Heading> read_heading(std::span<const std::uint8_t> message) {
   return Heading{static_cast<std::uint16_t>(header.id), header.truncated(), std::move(*question)};
 }
 
+Answer read_answer(const Question& question, std::span<const std::uint8_t> message, Aliases& aliases) {
+  return Reading(question, message, aliases).answer();
+}
+
 Answer read_answer(const Question& question, std::span<const std::uint8_t> message) {
-  return Reading(question, message).answer();
+  Aliases aliases;
+  return read_answer(question, message, aliases);
 }
 
 }  // namespace sallyport::dns

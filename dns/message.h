@@ -33,9 +33,17 @@ struct Heading {
 };
 std::optional<Heading> read_heading(std::span<const std::uint8_t> message);
 
+// What messages had of CNAMEs, one after the other.
+struct Aliases {
+  int followed = 0;
+  bool open =
+      false;  // the last message ended with one, and told nothing of its target: no data, and no SOA
+};
+
 // Status and records as described in answer.h. TTLs are as received (a TTL over 2^31-1 is 0: RFC 2181 8);
 // clamping is the cache's. An answer whose question is not ours is `malformed`. Truncation (TC) is for the
 // transport to act on: here it is serv_fail.
+Answer read_answer(const Question& question, std::span<const std::uint8_t> message, Aliases& aliases);
 Answer read_answer(const Question& question, std::span<const std::uint8_t> message);
 
 }  // namespace sallyport::dns

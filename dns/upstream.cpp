@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <span>
 #include <tuple>
 #include <utility>
@@ -20,10 +21,11 @@ std::uint16_t random_id() {
   return id;
 }
 
-Answer answer_of(const Question& question, const Reply& reply) {
+Answer answer_of(const Question& question, const Reply& reply, Aliases& aliases) {
   if (reply.status == Status::found)
     return read_answer(question,
-                       {reinterpret_cast<const std::uint8_t*>(reply.message.data()), reply.message.size()});
+                       {reinterpret_cast<const std::uint8_t*>(reply.message.data()), reply.message.size()},
+                       aliases);
   return answer_without_records(reply.status, question.name);
 }
 
@@ -60,12 +62,12 @@ Upstream::Server* Upstream::choose(std::vector<Past>& past, TimePoint now) {
 
 // One try. A server that does not know EDNS says FORMERR to it, at best (RFC 6891 7): where a second
 // question without it is answered, so are all the next.
-io::Task<Answer> Upstream::ask(Server& server, Question question, bool& answered) {
+io::Task<Answer> Upstream::ask(Server& server, Question question, Aliases& aliases, bool& answered) {
   for (bool edns = server.edns;; edns = false) {
     const Reply reply = co_await server.channel->send({question, random_id(), edns});
     if (reply.forged) on_forged_(question, server.endpoint);
     answered = reply.status == Status::found;
-    Answer answer = answer_of(question, reply);
+    Answer answer = answer_of(question, reply, aliases);
     const bool misunderstood = answered && answer.status == Status::malformed;
     if (!is_temporary(answer.status)) server.edns = edns;
     if (!misunderstood || !edns || abandoned_) co_return answer;
@@ -73,13 +75,27 @@ io::Task<Answer> Upstream::ask(Server& server, Question question, bool& answered
 }
 
 io::Task<Answer> Upstream::ask(Question question, const Clock& clock) {
+  Aliases aliases;
+  Answer answer = co_await ask_servers(question, clock, aliases);
+  while (aliases.open) {  // each time one alias more, at least
+    Answer rest = co_await ask_servers({answer.owner, question.type}, clock, aliases);
+    if (aliases.followed > kMaxCnames) co_return answer_without_records(Status::serv_fail, question.name);
+    rest.ttl = std::min(rest.ttl, answer.ttl);
+    rest.authentic = rest.authentic && answer.authentic;
+    answer = std::move(rest);
+    if (is_temporary(answer.status)) break;
+  }
+  co_return answer;
+}
+
+io::Task<Answer> Upstream::ask_servers(Question question, const Clock& clock, Aliases& aliases) {
   std::vector<Past> past(servers_.size());
   Answer last = answer_without_records(Status::timeout, question.name);
   for (int tried = 0; tried < tries_ && !abandoned_; ++tried) {
     Server* server = choose(past, clock.now());
     if (!server) break;
     bool answered = false;
-    Answer answer = co_await ask(*server, question, answered);
+    Answer answer = co_await ask(*server, question, aliases, answered);
     if (abandoned_) break;
     server->failing = !answered || answer.status == Status::refused;
     if (!is_temporary(answer.status)) co_return answer;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/io/task.h"
 #include "dns/channel.h"
+#include "dns/message.h"
 #include "dns/question.h"
 
 namespace sallyport::dns {
@@ -22,8 +23,8 @@ class Upstream {
                                                 const std::vector<Endpoint>& servers, Duration timeout,
                                                 int tries, OnForged on_forged);
 
-  // Asks one server after the other. A server that has answered is not asked the same again. Whoever asks
-  // holds us.
+  // Asks one server after the other. A server that has answered is not asked the same again. Where all that
+  // comes is an alias, as some forwarders send it, its target is asked. Whoever asks holds us.
   io::Task<Answer> ask(Question question, const Clock& clock);
 
   void abandon();
@@ -41,7 +42,8 @@ class Upstream {
     bool answered = false;
   };
 
-  io::Task<Answer> ask(Server& server, Question question, bool& answered);
+  io::Task<Answer> ask_servers(Question question, const Clock& clock, Aliases& aliases);
+  io::Task<Answer> ask(Server& server, Question question, Aliases& aliases, bool& answered);
   Server* choose(std::vector<Past>& past, TimePoint now);
 
   std::vector<Server> servers_;

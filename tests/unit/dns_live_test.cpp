@@ -184,6 +184,25 @@ io::Task<> keeps_edns(LiveResolver& resolver, FakeServer&, TestClock&) {
   CHECK(co_await status(resolver, question("b.example")) == Status::found);
 }
 
+// a is an alias of b, b of c, and so on; y has an address, z is an alias of z.
+void forward_halves(const Query& query) {
+  char target = static_cast<char>(query.message()[13] + 1);
+  if (target == 'z') return answer_address(query);
+  if (target > 'z') target = 'z';
+  query.send(query.of_type(Type::cname, std::string("\x01") + target + query.message().substr(14, 9)));
+}
+
+io::Task<> asks_for_the_rest(LiveResolver& resolver, FakeServer& server, TestClock&) {
+  const AnswerPtr answer = co_await resolver.ask(question("o.example"), {});
+  CHECK(all<IpAddress>(*answer) == std::vector{IpAddress::v4(0xc0000201)});
+  CHECK(answer->owner == Name::parse("y.example"));
+  CHECK(answer->ttl == 300s);
+  CHECK(server.queries() == 11);
+  CHECK(co_await status(resolver, question("n.example")) == Status::serv_fail);
+  CHECK(server.queries() == 22);
+  CHECK(co_await status(resolver, question("z.example")) == Status::serv_fail);
+}
+
 void cut_off(const Query& query) {
   std::string text;
   for (int piece = 0; piece < 200; ++piece) text += '\xff' + std::string(255, 't');
@@ -287,6 +306,10 @@ TEST_CASE("dns: who guesses ids drives the question to TCP, and is spoken of onc
 TEST_CASE("dns: a server that knows no EDNS is asked without it, from its first FORMERR on") {
   on_server(know_no_edns, does_without_edns);
   on_server(misunderstand_one, keeps_edns);
+}
+
+TEST_CASE("dns: where only an alias comes its target is asked, ten times (attack D02)") {
+  on_server(forward_halves, asks_for_the_rest);
 }
 
 TEST_CASE("dns: an answer that was cut off is fetched over TCP") { on_server(cut_off, turns_to_tcp); }

@@ -195,6 +195,26 @@ TEST_CASE("D02: aliases, ten of them and no circles") {
   CHECK(read(dead).owner.text() == "c2.x");
 }
 
+TEST_CASE("D02: an alias without a word about its target is no answer yet") {
+  const auto is_open = [](const Message& message) {
+    const std::string bytes = message.bytes();
+    Aliases aliases;
+    (void)read_answer(message.question, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                      aliases);
+    CHECK(aliases.followed == static_cast<int>(!message.answers.empty()));
+    return aliases.open;
+  };
+  Message message;
+  CHECK_FALSE(is_open(message));
+  message.answers = {record(kPointerToQuestion, Type::cname, name("b.x").wire())};
+  CHECK(is_open(message));
+  message.authorities = {soa("x", 9, 9)};
+  CHECK_FALSE(is_open(message));
+  message.authorities.clear();
+  message.flags |= 3;
+  CHECK_FALSE(is_open(message));
+}
+
 TEST_CASE("D12: only what belongs to the question is used, and mad TTLs are zero") {
   Message message;
   message.answers = {record(name("evil.example").wire(), Type::a, kAddress),
