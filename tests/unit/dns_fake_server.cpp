@@ -39,11 +39,11 @@ std::string record(Type type, const std::string& data) {
          number16(300) + number16(data.size()) + data;
 }
 
-io::Descriptor bound(int type, std::uint16_t port) {
-  io::Descriptor socket(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
+io::Descriptor bound(int type, const Endpoint& endpoint) {
+  const auto address = io::to_socket_address(endpoint);
+  io::Descriptor socket(::socket(address.family(), type | SOCK_CLOEXEC, 0));
   const int on = 1;
   setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const auto address = io::to_socket_address({IpAddress::v4(0x7f000001), port});
   return ::bind(socket.get(), address.get(), address.length) == 0 ? std::move(socket) : io::Descriptor();
 }
 
@@ -66,22 +66,21 @@ void Query::send_raw(const std::string& octets) const {
   if (over_tcp())
     ::send(tcp_, octets.data(), octets.size(), MSG_NOSIGNAL);
   else
-    ::sendto(udp_, octets.data(), octets.size(), 0, reinterpret_cast<const sockaddr*>(&client_),
-             sizeof client_);
+    ::sendto(udp_, octets.data(), octets.size(), 0, client_.get(), client_.length);
 }
 
 void Query::send_from_elsewhere(const std::string& message) const {
-  const io::Descriptor other = bound(SOCK_DGRAM, 0);
-  ::sendto(other.get(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&client_),
-           sizeof client_);
+  const io::Descriptor other = bound(SOCK_DGRAM, {io::local_endpoint(udp_).address, 0});
+  ::sendto(other.get(), message.data(), message.size(), 0, client_.get(), client_.length);
 }
 
-FakeServer::FakeServer(Rule rule) : rule_(std::move(rule)), stop_(eventfd(0, EFD_CLOEXEC)) {
+FakeServer::FakeServer(Rule rule, const IpAddress& address)
+    : rule_(std::move(rule)), stop_(eventfd(0, EFD_CLOEXEC)) {
   // The same port for both; another's listener may have one of them.
   for (int tries = 0; tries < 100 && !tcp_; ++tries) {
-    udp_ = bound(SOCK_DGRAM, 0);
+    udp_ = bound(SOCK_DGRAM, {address, 0});
     endpoint_ = io::local_endpoint(udp_.get());
-    tcp_ = bound(SOCK_STREAM, endpoint_.port);
+    tcp_ = bound(SOCK_STREAM, endpoint_);
   }
   REQUIRE(tcp_);
   REQUIRE(::listen(tcp_.get(), 10) == 0);
@@ -113,9 +112,8 @@ void FakeServer::take_datagram() {
   Query query;
   query.udp_ = udp_.get();
   std::array<char, 4096> buffer;
-  socklen_t length = sizeof query.client_;
-  const auto size = ::recvfrom(udp_.get(), buffer.data(), buffer.size(), 0,
-                               reinterpret_cast<sockaddr*>(&query.client_), &length);
+  const auto size =
+      ::recvfrom(udp_.get(), buffer.data(), buffer.size(), 0, query.client_.get(), &query.client_.length);
   if (size < static_cast<ssize_t>(kHeader)) return;
   query.message_.assign(buffer.data(), static_cast<std::size_t>(size));
   take(std::move(query));

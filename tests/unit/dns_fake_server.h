@@ -2,8 +2,6 @@
 // with a query is its rule's affair; no rule waits.
 #pragma once
 
-#include <netinet/in.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "base/io/descriptor.h"
+#include "base/io/socket_address.h"
 #include "base/ip_address.h"
 #include "dns/question.h"
 
@@ -39,14 +38,14 @@ class Query {
   std::string message_;
   int udp_ = -1;
   int tcp_ = -1;
-  sockaddr_in client_{};
+  io::SocketAddress client_;
 };
 
 class FakeServer {
  public:
   using Rule = std::function<void(const Query&)>;
 
-  explicit FakeServer(Rule rule);
+  explicit FakeServer(Rule rule, const IpAddress& address = IpAddress::v4(0x7f000001));
   ~FakeServer();
   FakeServer(const FakeServer&) = delete;
   FakeServer& operator=(const FakeServer&) = delete;

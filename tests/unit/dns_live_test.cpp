@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <boost/asio/post.hpp>
 #include <cstdio>
 #include <fstream>
 #include <optional>
@@ -418,6 +419,36 @@ TEST_CASE("dns: cores share one question and its answer") {
   CHECK(first->found());
   CHECK(first == second);
   CHECK(server.queries() == 1);
+}
+
+TEST_CASE("dns: who waits for another core's question hears a timeout when that core is detached") {
+  FakeServer server(answer_address);
+  server.hold();
+  io::EventLoop asks, joins;
+  LiveResolver resolver(settings({server.endpoint()}), system_clock(), tasks(), no_news);
+  REQUIRE(resolver.attach(asks.executor()));
+  REQUIRE(resolver.attach(joins.executor()));
+  AnswerPtr first, second;
+  std::thread asking([&] { asks.run(ask_one(resolver, first)); });
+  server.await_held(1);
+  std::thread joining([&] { joins.run(ask_one(resolver, second)); });
+  while (resolver.counts().shared == 0) std::this_thread::yield();
+  boost::asio::post(asks.executor(), [&] { resolver.detach(asks.executor()); });
+  asking.join();
+  joining.join();
+  CHECK(first->status == Status::timeout);
+  CHECK(second->status == Status::timeout);
+  resolver.detach(joins.executor());
+}
+
+TEST_CASE("dns: a server with an IPv6 address is asked by UDP and by TCP") {
+  FakeServer server(cut_off, *IpAddress::parse("::1"));
+  TestClock clock;
+  io::EventLoop loop;
+  LiveResolver resolver(settings({server.endpoint()}), clock, tasks(), no_news);
+  REQUIRE(resolver.attach(loop.executor()));
+  loop.run(turns_to_tcp(resolver, server, clock));
+  resolver.detach(loop.executor());
 }
 
 TEST_CASE("dns: servers of a resolv.conf") {
