@@ -74,6 +74,10 @@ void Query::send_from_elsewhere(const std::string& message) const {
   ::sendto(other.get(), message.data(), message.size(), 0, client_.get(), client_.length);
 }
 
+bool FakeServer::can_be_at(const IpAddress& address) {
+  return static_cast<bool>(bound(SOCK_DGRAM, {address, 0}));
+}
+
 FakeServer::FakeServer(Rule rule, const IpAddress& address)
     : rule_(std::move(rule)), stop_(eventfd(0, EFD_CLOEXEC)) {
   // The same port for both; another's listener may have one of them.

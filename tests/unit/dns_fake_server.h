@@ -45,6 +45,7 @@ class FakeServer {
  public:
   using Rule = std::function<void(const Query&)>;
 
+  static bool can_be_at(const IpAddress& address);
   explicit FakeServer(Rule rule, const IpAddress& address = IpAddress::v4(0x7f000001));
   ~FakeServer();
   FakeServer(const FakeServer&) = delete;

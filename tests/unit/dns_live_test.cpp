@@ -442,7 +442,12 @@ TEST_CASE("dns: who waits for another core's question hears a timeout when that 
 }
 
 TEST_CASE("dns: a server with an IPv6 address is asked by UDP and by TCP") {
-  FakeServer server(cut_off, *IpAddress::parse("::1"));
+  const IpAddress local = *IpAddress::parse("::1");
+  if (!FakeServer::can_be_at(local)) {
+    MESSAGE("no IPv6 on this machine");
+    return;
+  }
+  FakeServer server(cut_off, local);
   TestClock clock;
   io::EventLoop loop;
   LiveResolver resolver(settings({server.endpoint()}), clock, tasks(), no_news);
