@@ -24,6 +24,20 @@ Result judge(const std::vector<IpAddress>& codes) {
   return std::ranges::all_of(codes, speaks_to_us) ? Result::listed : Result::silent;
 }
 
+void take_codes(ListAnswer& found, const Answer& answer) {
+  if (!answer.found()) {
+    found.result = is_void(answer.status) ? Result::clear : Result::temporary;
+    return;
+  }
+  found.codes = all<IpAddress>(answer);
+  found.result = judge(found.codes);
+}
+
+void take_words(ListAnswer& found, const Answer& answer) {
+  auto texts = all<std::string>(answer);
+  if (!texts.empty()) found.words = std::move(texts.front());
+}
+
 }  // namespace
 
 io::Task<ListAnswer> ask_list(Resolver& resolver, const Clock& clock, Name zone, Subject subject,
@@ -34,18 +48,28 @@ io::Task<ListAnswer> ask_list(Resolver& resolver, const Clock& clock, Name zone,
     found.result = Result::clear;
     co_return found;
   }
-  const auto answer = co_await ask(resolver, clock, found.lookups, {*name, Type::a}, asking);
-  if (!answer->found()) {
-    found.result = is_void(answer->status) ? Result::clear : Result::temporary;
-    co_return found;
-  }
-  found.codes = all<IpAddress>(*answer);
-  found.result = judge(found.codes);
+  take_codes(found, *co_await ask(resolver, clock, found.lookups, {*name, Type::a}, asking));
   if (found.result != Result::listed) co_return found;
-  const auto words = co_await ask(resolver, clock, found.lookups, {*name, Type::txt}, asking);
-  const auto texts = all<std::string>(*words);
-  if (!texts.empty()) found.words = texts.front();
+  take_words(found, *co_await ask(resolver, clock, found.lookups, {*name, Type::txt}, asking));
   co_return found;
+}
+
+std::optional<ListAnswer> list_at_hand(Resolver& resolver, const Name& zone, const Subject& subject) {
+  ListAnswer found;
+  const auto name = question_name(subject, zone);
+  if (!name) {
+    found.result = Result::clear;
+    return found;
+  }
+  for (const Type type : {Type::a, Type::txt}) {
+    Question question{*name, type};
+    AnswerPtr answer = resolver.at_hand(question);
+    if (!answer) return std::nullopt;
+    type == Type::a ? take_codes(found, *answer) : take_words(found, *answer);
+    found.lookups.push_back({std::move(question), std::move(answer), {}, true});
+    if (found.result != Result::listed) break;
+  }
+  return found;
 }
 
 }  // namespace sallyport::dns

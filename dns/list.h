@@ -1,6 +1,7 @@
 // DNS lists (RFC 5782): DNSBL, DNSWL, RHSBL. What one list says of one address or name.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -32,5 +33,8 @@ using Subject = std::variant<IpAddress, Name>;
 // there is a listing, in what time is left. A subject that is too long for the zone is clear.
 io::Task<ListAnswer> ask_list(Resolver& resolver, const Clock& clock, Name zone, Subject subject,
                               Asking asking);
+
+// The same if all of it is at hand; nullopt: something must be waited for, and nothing was asked.
+std::optional<ListAnswer> list_at_hand(Resolver& resolver, const Name& zone, const Subject& subject);
 
 }  // namespace sallyport::dns

@@ -46,7 +46,10 @@ class Judge {
   Judge(const mail::Evidence& evidence, const CheckSettings& settings, View view)
       : evidence_(evidence), settings_(settings), view_(view) {
     for (std::size_t place = 0; place < evidence.known.size(); ++place) add(place);
-    for (const FactKey& key : evidence.pending)
+  }
+
+  void expect_pending() {
+    for (const FactKey& key : evidence_.pending)
       if (counts(key)) pending_.push_back({key, range(key)});
   }
 
@@ -191,7 +194,13 @@ HeloClaim claimed_by(std::string_view helo, const IpAddress& our_address, const 
 
 std::variant<ClientDecision, Need> judge_client(const mail::Evidence& evidence,
                                                 const CheckSettings& settings, View view) {
-  return Judge(evidence, settings, view).judge();
+  Judge judge(evidence, settings, view);
+  judge.expect_pending();
+  return judge.judge();
+}
+
+ClientDecision judge_known(const mail::Evidence& evidence, const CheckSettings& settings, View view) {
+  return std::get<ClientDecision>(Judge(evidence, settings, view).judge());
 }
 
 }  // namespace sallyport::policy

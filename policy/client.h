@@ -44,6 +44,10 @@ enum class View : std::uint8_t {
 std::variant<ClientDecision, Need> judge_client(const mail::Evidence& evidence,
                                                 const CheckSettings& settings, View view = View::acting);
 
+// What is known by now decides: nothing more is waited for.
+ClientDecision judge_known(const mail::Evidence& evidence, const CheckSettings& settings,
+                           View view = View::acting);
+
 // Whose name a client claims in HELO.
 enum class HeloClaim : std::uint8_t {
   other,

@@ -61,17 +61,11 @@ const char* word_for(ClientDecision::Action action) {
   return "accept";
 }
 
-policy::ClientDecision decided(mail::Evidence evidence, const policy::CheckSettings& checks,
-                               policy::View view) {
-  evidence.pending.clear();
-  return std::get<ClientDecision>(policy::judge_client(evidence, checks, view));
-}
-
 void record_evidence(store::Event& event, const mail::Evidence& evidence,
                      const policy::CheckSettings& checks) {
   if (evidence.known.empty()) return;
-  const ClientDecision acting = decided(evidence, checks, policy::View::acting);
-  const ClientDecision would_be = decided(evidence, checks, policy::View::would_be);
+  const ClientDecision acting = policy::judge_known(evidence, checks, policy::View::acting);
+  const ClientDecision would_be = policy::judge_known(evidence, checks, policy::View::would_be);
   event.number("score", acting.score);
   if (would_be.action != acting.action) event.text("would_be", word_for(would_be.action));
   event.begin_list("evidence");

@@ -15,8 +15,4 @@ void record_evidence(store::Event& event, const mail::Evidence& evidence,
 std::string word_for(const policy::Outcome& outcome);
 const char* word_for(policy::ClientDecision::Action action);  // "accept", "defer", "reject"
 
-// By what is known: what is pending stays out of it.
-policy::ClientDecision decided(mail::Evidence evidence, const policy::CheckSettings& checks,
-                               policy::View view);
-
 }  // namespace sallyport::proxy

@@ -304,6 +304,8 @@ void Inquiry::ask_lists(Listed of, const dns::Subject& subject) {
       std::erase(evidence_.pending, key);
     else if (services_.lists && !services_.lists->may_ask(place, family))
       settle(found(key, Finding::dnsbl_silent, checks().lists[place].name, "not asked: see the log"));
+    else if (const auto answer = dns::list_at_hand(resolver_, settings_->lists[place].zone, subject))
+      settle(fact_of(*answer, key, checks().lists[place]));
     else
       begin(key, ask_list(key, subject));
   }

@@ -83,8 +83,8 @@ std::string facts_as_text(std::vector<mail::Fact> facts, const policy::CheckSett
 }
 
 std::string score_as_text(const mail::Evidence& evidence, const policy::CheckSettings& checks) {
-  const auto acting = decided(evidence, checks, policy::View::acting);
-  const auto would_be = decided(evidence, checks, policy::View::would_be);
+  const auto acting = policy::judge_known(evidence, checks, policy::View::acting);
+  const auto would_be = policy::judge_known(evidence, checks, policy::View::would_be);
   std::string out = fmt::format("score: {} (refused from {} on)\n", acting.score, checks.reject_at);
   const bool own_sender = std::ranges::any_of(acting.contributions, &policy::Contribution::own_sender);
   if (own_sender)
