@@ -9,6 +9,7 @@
 
 #include "base/ip_address.h"
 #include "policy/checks.h"
+#include "policy/generic_names.h"
 #include "policy/wildcard_list.h"
 
 namespace sallyport::policy {
@@ -54,6 +55,7 @@ struct Settings {
   std::string role_mailbox;  // "" = none
   Barring barring;
   CheckSettings checks;
+  GenericNames generic_names;
   int max_received = 50;
   int max_received_by_us = 3;
 };

@@ -333,7 +333,11 @@ void Inquiry::tell_watch(std::size_t list, const dns::ListAnswer& answer, TimePo
 
 io::Task<Fact> Inquiry::ask_reverse_name() {
   const auto name = co_await dns::reverse_name(resolver_, services_.clock, evidence_.client, {});
-  co_return fact_of(name, evidence_.client);
+  Fact fact = fact_of(name, evidence_.client);
+  const bool confirmed = fact.finding == Finding::rdns_confirmed;
+  if (confirmed && settings_->policy->generic_names.matches(fact.detail, evidence_.client))
+    fact.finding = Finding::rdns_generic;
+  co_return fact;
 }
 
 io::Task<Fact> Inquiry::ask_helo(std::string helo) {

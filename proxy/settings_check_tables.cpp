@@ -137,11 +137,17 @@ Checks check_table(Check check, Stage stage, const char* help) {
 }
 
 const Checks& rdns_table() {
-  static const auto table = check_table(
-      Check::rdns, Stage::connect,
-      "The client's reverse name (PTR), and whether that name has the client's address. Each key says what "
-      "follows: `\"ignore\"`, `\"defer\"` (451), `\"reject\"` (550) or `{\"score\": N}`, points that are "
-      "added up and held against `thresholds`.");
+  static const auto table =
+      check_table(Check::rdns, Stage::connect,
+                  "The client's reverse name (PTR), and whether that name has the client's address. Each "
+                  "key says what "
+                  "follows: `\"ignore\"`, `\"defer\"` (451), `\"reject\"` (550) or `{\"score\": N}`, "
+                  "points that are "
+                  "added up and held against `thresholds`.")
+          .field("generic_names", &ChecksSection::generic_names, located(config::file_name()),
+                 Stage::connect,
+                 "list of words and patterns (RE2) of reverse names that are `generic`, besides those that "
+                 "hold the client's address");
   return table;
 }
 

@@ -73,16 +73,34 @@ UserLine split_user(std::string_view line) {
 
 }  // namespace
 
-policy::WildcardList read_wildcard_list(const Located<std::string>& file, const Loading& loading) {
+namespace {
+
+// A file of which `parse(text, faults)` makes a List; every fault is told with its place in the file.
+template <class List, class Parse>
+List read_list(const Located<std::string>& file, const Loading& loading, Parse parse) {
   if (file.value.empty() || !loading.options.open_files) return {};
   auto text = config::read_file(file.value, file.position, loading.diagnostics);
   if (!text) return {};
-  std::vector<policy::WildcardList::Fault> faults;
-  auto list = policy::WildcardList::parse(*text, file.value, faults);
+  std::vector<policy::ListFault> faults;
+  List list = parse(*text, faults);
   loading.diagnostics.remember_source(file.value, std::move(*text));
   for (const auto& fault : faults)
     loading.diagnostics.error({file.value, fault.line, fault.column}, fault.message);
   return list;
+}
+
+}  // namespace
+
+policy::WildcardList read_wildcard_list(const Located<std::string>& file, const Loading& loading) {
+  return read_list<policy::WildcardList>(file, loading, [&](const std::string& text, auto& faults) {
+    return policy::WildcardList::parse(text, file.value, faults);
+  });
+}
+
+policy::GenericNames read_generic_names(const Located<std::string>& file, const Loading& loading) {
+  return read_list<policy::GenericNames>(file, loading, [](const std::string& text, auto& faults) {
+    return policy::GenericNames::parse(text, faults);
+  });
 }
 
 std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,

@@ -39,6 +39,7 @@ void check_next_hops(const Loading& loading);    // none may be a listener of ou
 void check_route_names(const Loading& loading);  // known, and used
 
 // Files that the configuration names; {} and an error if they cannot be read.
+policy::GenericNames read_generic_names(const Located<std::string>& file, const Loading& loading);
 policy::WildcardList read_wildcard_list(const Located<std::string>& file, const Loading& loading);
 std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,
                                              const Loading& loading);

@@ -160,6 +160,7 @@ std::shared_ptr<const policy::Settings> compose_policy(const Loading& loading) {
   settings->role_mailbox = written.role_mailbox.value;
   settings->barring = compose_barring(loading);
   settings->checks = compose_checks(loading);
+  settings->generic_names = read_generic_names(written.checks.generic_names, loading);
   settings->max_received = written.limits.received;
   settings->max_received_by_us = written.limits.received_by_us;
   check_role_mailbox(loading, settings->domains);

@@ -98,6 +98,7 @@ struct ChecksSection : policy::CheckSettings {
   ChecksSection() : CheckSettings(policy::shipped_checks()) {}
   EarlyTalkerSection early_talker;
   ListsSection dnsbl;
+  Located<std::string> generic_names;
   bool malformed_header_refused = true;
 };
 

@@ -187,6 +187,25 @@ def test_stranger_own_domain(case):
     check(event["score"] == 5, f"fail and a domain of ours: {event}")
 
 
+def test_stranger_generic_name(case):
+    """A confirmed name that is made of the address, or that the list has; not one of a mail server."""
+    names = case.path("generic-names")
+    with open(names, "w") as file:
+        file.write("# of providers\ncustomers\nodd[0-9]+[.].*\n")
+    hosts = {1: "mx", 11: "203-0-113-11.net", 12: "c12.customers", 13: "odd7", 14: "mail-203-0-113-14"}
+    zones = {
+        "113.0.203.in-addr.arpa": "".join(f"{last} IN PTR {name}.good.test.\n" for last, name in hosts.items()),
+        "good.test": ZONES["good.test"]
+        + "".join(f"{name} IN A 203.0.113.{last}\n" for last, name in hosts.items() if last != 1),
+    }
+    site = site_of(case, {"checks": {"rdns": {"generic_names": names}, "spf": {"mode": "off"}}}, zones=zones)
+    for last, name in hosts.items():
+        event = accepted(site, f"203.0.113.{last}", helo=f"{name}.good.test", sender="")
+        wanted = "confirmed" if name.startswith("m") else "generic"
+        check(facts(event)[("rdns", "", "")]["found"] == wanted, f"{name}: {event}")
+        check(facts(event)[("helo", "", "")]["found"] == "confirmed", f"{name}: {event}")
+
+
 def test_stranger_mismatch_alone_never_refuses(case):
     site = site_of(case)
     event = accepted(site, POOR, helo="poor.elsewhere.test", sender="")
