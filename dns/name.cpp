@@ -109,11 +109,15 @@ std::optional<Name> Name::parse(std::string_view text) {
 }
 
 Name Name::reverse(const IpAddress& address) {
-  return *parse(reversed(address) + (address.is_v4() ? ".in-addr.arpa" : ".ip6.arpa"));
+  Name name;
+  name.text_ = reversed(address) + (address.is_v4() ? ".in-addr.arpa" : ".ip6.arpa");
+  return name;
 }
 
 std::optional<Name> Name::reverse_below(const IpAddress& address, const Name& zone) {
-  return parse(reversed(address))->below(zone);
+  Name subject;
+  subject.text_ = reversed(address);  // in comparing form already
+  return subject.below(zone);
 }
 
 int Name::labels() const {
@@ -143,8 +147,9 @@ Name Name::parent() const {
 std::optional<Name> Name::below(const Name& zone) const {
   Name whole;
   whole.text_ = is_root() || zone.is_root() ? text_ + zone.text_ : text_ + '.' + zone.text_;
-  if (wire_octets(whole.text_) > kMaxWire) return std::nullopt;
-  return whole;
+  // The first length, and the final zero; what is escaped takes less than its text.
+  const bool fits = whole.text_.size() + 2 <= kMaxWire || wire_octets(whole.text_) <= kMaxWire;
+  return fits ? std::optional(std::move(whole)) : std::nullopt;
 }
 
 std::string Name::wire() const {

@@ -11,8 +11,10 @@ using policy::Mode;
 // Longer ones are those of SPF records that send for many; the text of an event is cut at 2 KiB anyway.
 std::string asked_in_words(const mail::Fact& fact) {
   std::string out;
-  for (const mail::Asked& asked : fact.asked)
-    out += fmt::format("{}{} -> {}", out.empty() ? "" : "; ", asked.question, asked.answer);
+  for (const mail::Asked& asked : fact.asked) {
+    if (!out.empty()) out += "; ";
+    out.append(asked.question).append(" -> ").append(asked.answer);
+  }
   return out;
 }
 

@@ -39,6 +39,10 @@ bool needs_quotes(std::string_view inside) {
 }  // namespace
 
 void append_escaped(std::string& out, std::string_view untrusted) {
+  // Nearly all is ASCII, in which nothing deceives that is not escaped anyway.
+  unsigned char any = 0;
+  for (const char c : untrusted) any |= static_cast<unsigned char>(c);
+  if (any < 0x80) return append_json_escaped(out, untrusted);
   std::size_t plain = 0;
   for (std::size_t at = 0; at < untrusted.size();) {
     const Deceptive found = is_ascii(untrusted[at]) ? Deceptive{} : deceptive(untrusted.substr(at));
