@@ -54,6 +54,17 @@ ares_addr_port_node node_of(const Endpoint& server) {
   return node;
 }
 
+class InFlight {
+ public:
+  explicit InFlight(int& count) : count_(count) { ++count_; }
+  ~InFlight() { --count_; }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  int& count_;
+};
+
 }  // namespace
 
 struct Channel::Watch {
@@ -132,6 +143,7 @@ Result<> Channel::start() {
 }
 
 io::Task<Reply> Channel::send(Try once) {
+  const InFlight counted(in_flight_);
   const auto pending = std::make_shared<Pending>(*this, once);
   auto argument = std::make_unique<std::shared_ptr<Pending>>(pending);
   if (by_ == By::udp) datagrams_.expect(*pending);

@@ -53,6 +53,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   // At most `timeout` over UDP, and once more over TCP.
   io::Task<Reply> send(Try once);
 
+  int in_flight() const { return in_flight_; }
+
   void abandon();  // whoever waits hears `timeout`
 
  private:
@@ -71,6 +73,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Duration timeout_;
   By by_;
   bool abandoned_ = false;
+  int in_flight_ = 0;
   std::shared_ptr<Channel> stream_;  // by TCP, once it is needed
   Datagrams datagrams_;
   boost::asio::steady_timer::rebind_executor<io::Executor>::other timer_;

@@ -34,15 +34,37 @@ Answer answer_of(const Question& question, const Reply& reply, Aliases& aliases)
 Result<std::shared_ptr<Upstream>> Upstream::open(const io::Executor& executor,
                                                  const std::vector<Endpoint>& servers, Duration timeout,
                                                  int tries, OnForged on_forged) {
-  auto upstream = std::make_shared<Upstream>();
-  upstream->tries_ = tries;
-  upstream->on_forged_ = std::move(on_forged);
+  auto upstream = std::make_shared<Upstream>(executor, timeout, tries, std::move(on_forged));
   for (const Endpoint& server : servers) {
     auto channel = Channel::open(executor, server, timeout);
     if (!channel) return std::move(channel.error());
-    upstream->servers_.push_back({server, std::move(*channel), false, true, {}});
+    upstream->servers_.push_back({server, {std::move(*channel)}, false, true, {}});
   }
   return upstream;
+}
+
+// The first that has room: the others come to rest.
+std::shared_ptr<Channel> Upstream::channel_of(Server& server) {
+  auto& channels = server.channels;
+  const auto room =
+      std::ranges::find_if(channels, [](const auto& one) { return one->in_flight() < kAtOnce; });
+  if (room != channels.end()) return *room;
+  if (channels.size() < kMostChannels)
+    if (auto more = Channel::open(executor_, server.endpoint, timeout_))
+      return channels.emplace_back(std::move(*more));
+  return *std::ranges::min_element(channels, {}, [](const auto& one) { return one->in_flight(); });
+}
+
+void Upstream::give_back(Server& server) {
+  std::size_t idle = 0;
+  std::erase_if(server.channels,
+                [&](const auto& channel) { return channel->in_flight() == 0 && ++idle > kIdleChannels; });
+}
+
+std::size_t Upstream::channels() const {
+  std::size_t count = 0;
+  for (const Server& server : servers_) count += server.channels.size();
+  return count;
 }
 
 // The least tried, of these the well ones first, in the order of the settings.
@@ -64,7 +86,9 @@ Upstream::Server* Upstream::choose(std::vector<Past>& past, TimePoint now) {
 // question without it is answered, so are all the next.
 io::Task<Answer> Upstream::ask(Server& server, Question question, Aliases& aliases, bool& answered) {
   for (bool edns = server.edns;; edns = false) {
-    const Reply reply = co_await server.channel->send({question, random_id(), edns});
+    const auto channel = channel_of(server);
+    const Reply reply = co_await channel->send({question, random_id(), edns});
+    if (channel->in_flight() == 0) give_back(server);
     if (reply.forged) on_forged_(question, server.endpoint);
     answered = reply.status == Status::found;
     Answer answer = answer_of(question, reply, aliases);
@@ -108,7 +132,8 @@ io::Task<Answer> Upstream::ask_servers(Question question, const Clock& clock, Al
 
 void Upstream::abandon() {
   abandoned_ = true;
-  for (const Server& server : servers_) server.channel->abandon();
+  for (const Server& server : servers_)
+    for (const auto& channel : server.channels) channel->abandon();
 }
 
 }  // namespace sallyport::dns

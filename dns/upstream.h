@@ -1,4 +1,10 @@
-// The servers as one core knows them: a channel to each, who is well, and whom to ask next. For dns/ alone.
+// The servers as one core knows them: the channels to each, who is well, and whom to ask next. For dns/
+// alone.
+//
+// A channel has kAtOnce questions in flight at most: what answers them, all at once if it must, fits into
+// its socket's buffer (208 KiB where nobody has changed it, of which 1232 octets take 2.3). A burst takes
+// more channels, up to kMostChannels a server; beyond that they have more questions each. Of the idle ones
+// kIdleChannels are kept.
 #pragma once
 
 #include <functional>
@@ -19,6 +25,12 @@ class Upstream {
   // Somebody forges answers to a question, in a server's name.
   using OnForged = std::function<void(const Question& question, const Endpoint& server)>;
 
+  static constexpr int kAtOnce = 64;
+  static constexpr std::size_t kMostChannels = 128;
+  static constexpr std::size_t kIdleChannels = 2;
+
+  Upstream(const io::Executor& executor, Duration timeout, int tries, OnForged on_forged)
+      : executor_(executor), timeout_(timeout), tries_(tries), on_forged_(std::move(on_forged)) {}
   static Result<std::shared_ptr<Upstream>> open(const io::Executor& executor,
                                                 const std::vector<Endpoint>& servers, Duration timeout,
                                                 int tries, OnForged on_forged);
@@ -29,10 +41,12 @@ class Upstream {
 
   void abandon();
 
+  std::size_t channels() const;
+
  private:
   struct Server {
     Endpoint endpoint;
-    std::shared_ptr<Channel> channel;
+    std::vector<std::shared_ptr<Channel>> channels;  // one at least
     bool failing = false;
     bool edns = true;  // until it has shown that it knows none
     TimePoint again;   // when one question may try it, if it is failing
@@ -44,10 +58,14 @@ class Upstream {
 
   io::Task<Answer> ask_servers(Question question, const Clock& clock, Aliases& aliases);
   io::Task<Answer> ask(Server& server, Question question, Aliases& aliases, bool& answered);
+  std::shared_ptr<Channel> channel_of(Server& server);
+  static void give_back(Server& server);
   Server* choose(std::vector<Past>& past, TimePoint now);
 
+  io::Executor executor_;
+  Duration timeout_;
   std::vector<Server> servers_;
-  int tries_ = 1;
+  int tries_;
   OnForged on_forged_;
   bool abandoned_ = false;
 };

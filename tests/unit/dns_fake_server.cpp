@@ -168,9 +168,10 @@ void FakeServer::release() {
   for (const Query& query : held) rule_(query);
 }
 
-void FakeServer::await_held(std::size_t count) {
+std::vector<Query> FakeServer::await_held(std::size_t count) {
   std::unique_lock lock(mutex_);
   REQUIRE(came_.wait_for(lock, 30s, [&] { return held_.size() >= count; }));
+  return held_;
 }
 
 void answer_address(const Query& query) { query.send(query.answer(0, std::string("\xc0\x00\x02\x01", 4))); }

@@ -31,6 +31,7 @@ class Query {
   void send_from_elsewhere(const std::string& message) const;  // UDP: from another port
 
   bool over_tcp() const { return tcp_ >= 0; }
+  Endpoint client() const { return io::from_socket_address(client_); }  // UDP
   const std::string& message() const { return message_; }
 
  private:
@@ -58,7 +59,7 @@ class FakeServer {
   // Keeps queries instead of following the rule, and follows it for the kept ones.
   void hold();
   void release();
-  void await_held(std::size_t count);  // blocks; fails the test if they never come
+  std::vector<Query> await_held(std::size_t count);  // blocks; fails the test if they never come
 
  private:
   void serve();
