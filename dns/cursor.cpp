@@ -1,11 +1,6 @@
 #include "dns/cursor.h"
 
-#include <algorithm>
-#include <string>
 #include <utility>
-#include <vector>
-
-#include "base/text.h"
 
 namespace sallyport::dns {
 namespace {
@@ -66,11 +61,9 @@ void Cursor::labels(Take take) {
 }
 
 Name Cursor::name() {
-  std::vector<std::string> found;
-  labels([&](std::string_view label) { found.emplace_back(label); });
-  auto name = good_ ? Name::from_labels(found) : std::nullopt;
-  good_ = name.has_value();
-  return good_ ? std::move(*name) : Name();
+  Name name;
+  labels([&](std::string_view label) { good_ = name.append(label) && good_; });
+  return good_ ? std::move(name) : Name();
 }
 
 void Cursor::pass_name() {
@@ -83,14 +76,11 @@ void Cursor::pass_name() {
   }
 }
 
-bool Cursor::is_name(std::string_view wire) {
+bool Cursor::is_name(const Name& name) {
   bool same = true;
-  labels([&](std::string_view label) {
-    same = same && static_cast<unsigned char>(wire.front()) == label.size() &&
-           std::ranges::equal(label, wire.substr(1, label.size()), {}, lower);
-    if (same) wire.remove_prefix(label.size() + 1);
-  });
-  return good_ && same && wire.size() == 1;
+  std::string_view left = name.text();
+  labels([&](std::string_view label) { same = same && Name::take_label(left, label); });
+  return good_ && same && left.empty();
 }
 
 }  // namespace sallyport::dns

@@ -30,8 +30,7 @@ class Cursor {
   Name name();
   // Passes over a name, without a look at where a pointer leads: nobody pays for names that are not wanted.
   void pass_name();
-  // Whether the name here is `wire`, which is in lower case.
-  bool is_name(std::string_view wire);
+  bool is_name(const Name& name);  // whether it is the one here
 
  private:
   template <class Take>

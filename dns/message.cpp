@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint16_t kInternet = 1;
 constexpr std::uint16_t kOpt = 41;
 constexpr std::uint16_t kUdpPayload = 1232;  // what passes everywhere unfragmented
+constexpr std::size_t kQueryBesidesName = 12 + 2 + 4 + 11;
 
 void put16(std::string& out, unsigned value) {
   out += static_cast<char>(value >> 8U & 0xffU);
@@ -181,7 +182,9 @@ class Reading {
     if (!cursor_.good() || !header.is_response() || !header.is_query()) return false;
     // A server that understood nothing may leave the question out.
     if (header.questions == 0) return header.rcode() != 0 && header.rcode() != 3 && header.answers == 0;
-    return header.questions == 1 && read_question(cursor_) == question_;
+    return header.questions == 1 && cursor_.is_name(question_.name) &&
+           cursor_.number16() == static_cast<unsigned>(question_.type) && cursor_.number16() == kInternet &&
+           cursor_.good();
   }
 
   bool collect(const Header& header) {
@@ -210,16 +213,16 @@ class Reading {
       aliases_.push_back(resource);
   }
 
-  bool is_of(const std::string& wire, const Resource& resource) {
+  bool is_of(const Name& name, const Resource& resource) {
     Cursor cursor(message_, resource.owner_at);
-    const bool is_owner = cursor.is_name(wire);
+    const bool is_owner = cursor.is_name(name);
     well_formed_ = well_formed_ && cursor.good();
     return is_owner;
   }
 
   const Resource* alias_of(const Name& name) {
-    const auto found = std::ranges::find_if(
-        aliases_, [&, wire = name.wire()](const Resource& alias) { return is_of(wire, alias); });
+    const auto found =
+        std::ranges::find_if(aliases_, [&](const Resource& alias) { return is_of(name, alias); });
     return found == aliases_.end() ? nullptr : &*found;
   }
 
@@ -242,10 +245,9 @@ class Reading {
   }
 
   void take_records() {
-    const std::string owner = answer_.owner.wire();
     std::size_t octets = 0;
     for (const Resource& resource : answers_) {
-      if (!is_of(owner, resource)) continue;
+      if (!is_of(answer_.owner, resource)) continue;
       auto record = read_record(message_, resource, question_.type);
       octets += record ? octets_of_name(*record) : 0;
       well_formed_ = well_formed_ && record && octets <= kMaxNameOctets;
@@ -278,10 +280,11 @@ class Reading {
 
 std::string query(const Question& question, std::uint16_t id, bool edns) {
   std::string out;
+  out.reserve(kQueryBesidesName + question.name.text().size());
   put16(out, id);
   put16(out, 0x0120);  // recursion desired, AD
   for (const unsigned count : {1U, 0U, 0U, edns ? 1U : 0U}) put16(out, count);
-  out += question.name.wire();
+  question.name.append_wire(out);
   put16(out, static_cast<unsigned>(question.type));
   put16(out, kInternet);
   if (!edns) return out;

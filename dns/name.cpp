@@ -1,7 +1,7 @@
 #include "dns/name.h"
 
 #include <algorithm>
-#include <vector>
+#include <utility>
 
 #include "base/text.h"
 
@@ -79,33 +79,52 @@ std::string reversed(const IpAddress& address) {
 
 }  // namespace
 
-std::optional<Name> Name::from_labels(const std::vector<std::string>& labels) {
-  Name name;
-  for (const std::string& label : labels) {
-    if (label.empty() || label.size() > kMaxLabel) return std::nullopt;
-    if (!name.text_.empty()) name.text_ += '.';
-    for (const char octet : label) append_octet(name.text_, octet);
+bool Name::append(std::string_view label) {
+  if (label.empty() || label.size() > kMaxLabel) return false;
+  if (!text_.empty()) text_ += '.';
+  const std::size_t before = text_.size();
+  if (std::ranges::all_of(label, is_plain)) {
+    text_ += label;
+    std::transform(text_.begin() + static_cast<std::ptrdiff_t>(before), text_.end(),
+                   text_.begin() + static_cast<std::ptrdiff_t>(before), lower);
+  } else {
+    for (const char octet : label) append_octet(text_, octet);
   }
-  if (wire_octets(name.text_) > kMaxWire) return std::nullopt;
-  return name;
+  return text_.size() + 2 <= kMaxWire || wire_octets(text_) <= kMaxWire;
+}
+
+bool Name::take_label(std::string_view& text, std::string_view label) {
+  for (const char octet : label) {
+    if (text.empty()) return false;
+    const std::string_view before = text;
+    const char written = *take_octet(text);
+    if (is_plain(octet) ? before.front() != lower(octet) : before.front() != '\\' || written != octet)
+      return false;
+  }
+  if (text.empty()) return true;
+  if (text.front() != '.') return false;
+  text.remove_prefix(1);
+  return true;
 }
 
 std::optional<Name> Name::parse(std::string_view text) {
   if (text == ".") return Name();
   if (text.size() > 4 * kMaxWire) return std::nullopt;
-  std::vector<std::string> labels(1);
+  Name name;
+  std::string label;
   while (!text.empty()) {
     if (text.front() == '.') {
       text.remove_prefix(1);
-      if (text.empty()) return from_labels(labels);
-      labels.emplace_back();
+      if (text.empty()) break;
+      if (!name.append(label)) return std::nullopt;
+      label.clear();
       continue;
     }
     const auto octet = take_octet(text);
     if (!octet) return std::nullopt;
-    labels.back() += *octet;
+    label += *octet;
   }
-  return from_labels(labels);
+  return name.append(label) ? std::optional(std::move(name)) : std::nullopt;
 }
 
 Name Name::reverse(const IpAddress& address) {
@@ -152,18 +171,22 @@ std::optional<Name> Name::below(const Name& zone) const {
   return fits ? std::optional(std::move(whole)) : std::nullopt;
 }
 
-std::string Name::wire() const {
-  std::string wire;
+void Name::append_wire(std::string& out) const {
   std::string_view rest = text_;
   while (!rest.empty()) {
     std::string_view label = rest.substr(0, label_end(rest));
     rest.remove_prefix(std::min(label.size() + 1, rest.size()));
-    const std::size_t length_at = wire.size();
-    wire += '\0';
-    while (!label.empty()) wire += *take_octet(label);
-    wire[length_at] = static_cast<char>(wire.size() - length_at - 1);
+    const std::size_t length_at = out.size();
+    out += '\0';
+    while (!label.empty()) out += *take_octet(label);
+    out[length_at] = static_cast<char>(out.size() - length_at - 1);
   }
-  wire += '\0';
+  out += '\0';
+}
+
+std::string Name::wire() const {
+  std::string wire;
+  append_wire(wire);
   return wire;
 }
 

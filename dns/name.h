@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/ip_address.h"
 
@@ -26,12 +25,16 @@ class Name {
   // One final dot is allowed; "." is the root. nullopt: no text, an empty or over-long label, a name over
   // 255 octets, a bad escape.
   static std::optional<Name> parse(std::string_view text);
-  // Raw labels, as they stand on the wire.
-  static std::optional<Name> from_labels(const std::vector<std::string>& labels);
   // 1.2.0.192.in-addr.arpa, or the nibbles under ip6.arpa (RFC 3596 2.5).
   static Name reverse(const IpAddress& address);
   // 1.2.0.192.zone, or the nibbles under zone (RFC 5782 2.1, 2.4); nullopt: over 255 octets.
   static std::optional<Name> reverse_below(const IpAddress& address, const Name& zone);
+
+  // A raw label, as it stands on the wire, behind those that are there. False: an empty or over-long one,
+  // or a name over 255 octets.
+  bool append(std::string_view label);
+  // Whether `text`, what is left of a name's, begins with this raw label; then that is taken away.
+  static bool take_label(std::string_view& text, std::string_view label);
 
   const std::string& text() const { return text_; }
   bool is_root() const { return text_.empty(); }
@@ -41,6 +44,7 @@ class Name {
   Name parent() const;
   // this + "." + zone; nullopt: over 255 octets.
   std::optional<Name> below(const Name& zone) const;
+  void append_wire(std::string& out) const;
   std::string wire() const;  // length-prefixed labels and the final zero
 
   auto operator<=>(const Name&) const = default;

@@ -39,6 +39,6 @@ std::string to_string(const Question& question) {
 }  // namespace sallyport::dns
 
 std::size_t std::hash<sallyport::dns::Question>::operator()(
-    const sallyport::dns::Question& question) const noexcept {
+    const sallyport::dns::Question& question) const {
   return std::hash<sallyport::dns::Name>{}(question.name) * 31 + static_cast<std::size_t>(question.type);
 }

@@ -14,13 +14,6 @@ namespace {
 
 constexpr auto kPause = std::chrono::seconds(10);
 
-std::uint16_t random_id() {
-  std::uint16_t id = 0;
-  while (getrandom(&id, sizeof id, 0) != sizeof id) {
-  }
-  return id;
-}
-
 Answer answer_of(const Question& question, const Reply& reply, Aliases& aliases) {
   if (reply.status == Status::found)
     return read_answer(question,
@@ -65,6 +58,16 @@ std::size_t Upstream::channels() const {
   std::size_t count = 0;
   for (const Server& server : servers_) count += server.channels.size();
   return count;
+}
+
+// Drawn 128 at a time: 256 octets, which getrandom(2) never cuts short.
+std::uint16_t Upstream::random_id() {
+  if (ids_left_ == 0) {
+    while (getrandom(ids_.data(), sizeof ids_, 0) != sizeof ids_) {
+    }
+    ids_left_ = ids_.size();
+  }
+  return ids_.at(--ids_left_);
 }
 
 // The least tried, of these the well ones first, in the order of the settings.

@@ -7,6 +7,8 @@
 // kIdleChannels are kept.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -60,6 +62,7 @@ class Upstream {
   io::Task<Answer> ask(Server& server, Question question, Aliases& aliases, bool& answered);
   std::shared_ptr<Channel> channel_of(Server& server);
   static void give_back(Server& server);
+  std::uint16_t random_id();
   Server* choose(std::vector<Past>& past, TimePoint now);
 
   io::Executor executor_;
@@ -68,6 +71,8 @@ class Upstream {
   int tries_;
   OnForged on_forged_;
   bool abandoned_ = false;
+  std::array<std::uint16_t, 128> ids_{};  // unused ones, known to nobody
+  std::size_t ids_left_ = 0;
 };
 
 }  // namespace sallyport::dns

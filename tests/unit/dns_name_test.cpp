@@ -48,13 +48,31 @@ TEST_CASE("any octet may stand in a label, and text and wire form are one to one
                                               "\0",
                                               7));
   CHECK(name("a\\.b.c").labels() == 2);
-  CHECK(Name::from_labels({"a.b", "C"}) == name("a\\046b.c"));
-  CHECK_FALSE(Name::from_labels({""}).has_value());
+  Name built;
+  CHECK(built.append("a.b"));
+  CHECK(built.append("C"));
+  CHECK(built == name("a\\046b.c"));
+  CHECK_FALSE(built.append(""));
   std::string all;
   for (int octet = 0; octet < 63; ++octet) all += static_cast<char>(octet * 4 + 1);
-  const auto wild = Name::from_labels({all});
-  REQUIRE(wild);
-  CHECK(Name::parse(wild->text()) == wild);
+  Name wild;
+  REQUIRE(wild.append(all));
+  CHECK(Name::parse(wild.text()) == wild);
+}
+
+TEST_CASE("raw labels are compared with a name as it is written") {
+  const auto takes = [](std::string_view text, std::string_view label) {
+    return Name::take_label(text, label) ? std::string(text) : "no";
+  };
+  CHECK(takes("a.b", "A") == "b");
+  CHECK(takes("b", "b").empty());
+  CHECK(takes("a\\046b.c", "a.b") == "c");
+  CHECK(takes("\\092x", "\\X").empty());
+  CHECK(takes("ab.c", "a") == "no");
+  CHECK(takes("a.c", "ab") == "no");
+  CHECK(takes("a.b", "a.b") == "no");
+  CHECK(takes("\\046", "\\046") == "no");
+  CHECK(takes("", "a") == "no");
 }
 
 TEST_CASE("above and below") {
