@@ -3,10 +3,10 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "base/needed_memory.h"
-#include "dns/message.h"
 
 namespace sallyport::dns {
 namespace {
@@ -54,17 +54,6 @@ ares_addr_port_node node_of(const Endpoint& server) {
   return node;
 }
 
-class InFlight {
- public:
-  explicit InFlight(int& count) : count_(count) { ++count_; }
-  ~InFlight() { --count_; }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-
- private:
-  int& count_;
-};
-
 }  // namespace
 
 struct Channel::Watch {
@@ -76,30 +65,6 @@ struct Channel::Watch {
   boost::asio::posix::basic_stream_descriptor<io::Executor> descriptor;
   bool wanted[2] = {false, false};  // to read, to write
   bool waits[2] = {false, false};
-};
-
-struct Channel::Pending : Datagrams::Awaited {
-  Pending(Channel& over, const Try& once)
-      : Awaited{dns::query(once.question, once.id, once.edns), once.id, once.question, 0, {}, false},
-        channel(over),
-        answered(over.executor_) {}
-
-  // May run inside ares_send().
-  static void finish(void* argument, int status, int, unsigned char* message, int size) {
-    const NeededMemory needed;  // C calls us
-    const std::unique_ptr<std::shared_ptr<Pending>> owner(static_cast<std::shared_ptr<Pending>*>(argument));
-    Pending& pending = **owner;
-    const bool by_tcp = pending.channel.by_ == By::tcp;
-    if (!by_tcp) pending.channel.datagrams_.forget(pending, status == ARES_ETIMEOUT);
-    if (by_tcp && message)
-      pending.answer.assign(reinterpret_cast<const char*>(message), static_cast<std::size_t>(size));
-    pending.status = status == ARES_SUCCESS ? Status::found : without_answer(status);
-    pending.answered.notify();
-  }
-
-  Channel& channel;
-  io::Signal answered;
-  Status status = Status::timeout;
 };
 
 Result<std::shared_ptr<Channel>> Channel::open(const io::Executor& executor, const Endpoint& server,
@@ -142,34 +107,42 @@ Result<> Channel::start() {
   return {};
 }
 
-io::Task<Reply> Channel::send(Try once) {
-  const InFlight counted(in_flight_);
-  const auto pending = std::make_shared<Pending>(*this, once);
-  auto argument = std::make_unique<std::shared_ptr<Pending>>(pending);
-  if (by_ == By::udp) datagrams_.expect(*pending);
-  ares_send(channel_, reinterpret_cast<const unsigned char*>(pending->query.data()),
-            static_cast<int>(pending->query.size()), Pending::finish, argument.release());
+void Channel::send(Sending& sending) {
+  sending.answer.clear();
+  sending.by_tcp = false;
+  sending.self_ = sending.shared_from_this();
+  sending.over_ = shared_from_this();
+  ++in_flight_;
+  if (by_ == By::udp) datagrams_.expect(sending);
+  const auto ended = [](void* argument, int status, int, unsigned char* message, int size) {
+    auto& ended = *static_cast<Sending*>(argument);
+    ended.over_->end(ended, status,
+                     {reinterpret_cast<const char*>(message), static_cast<std::size_t>(size)});
+  };
+  ares_send(channel_, reinterpret_cast<const unsigned char*>(sending.query.data()),
+            static_cast<int>(sending.query.size()), ended, &sending);
   arm();
-  co_await pending->answered.wait(TimePoint::max());
-  if (pending->by_tcp && !abandoned_)
-    co_return co_await send_by_tcp(std::move(once), pending->forged >= Datagrams::kMostForged);
-  co_return Reply{pending->status, std::move(pending->answer)};
 }
 
-io::Task<Reply> Channel::send_by_tcp(Try once, bool forged) {
-  Reply reply;
-  if (!stream_)
-    if (auto opened = open(executor_, server_, timeout_, By::tcp)) stream_ = std::move(*opened);
-  if (stream_) reply = co_await stream_->send(std::move(once));
-  reply.forged = forged;
-  co_return reply;
+// May run inside ares_send(), and inside whatever c-ares does: so the reply is for the loop to deliver.
+void Channel::end(Sending& sending, int status, std::string_view message) {
+  const NeededMemory needed;  // C calls us
+  if (by_ == By::udp)
+    datagrams_.forget(sending, status == ARES_ETIMEOUT);
+  else
+    sending.answer = message;
+  sending.status = status == ARES_SUCCESS ? Status::found : without_answer(status);
+  boost::asio::post(executor_, [self = std::move(sending.self_)] { deliver(*self); });
 }
 
-void Channel::abandon() {
-  abandoned_ = true;
-  ares_cancel(channel_);
-  if (stream_) stream_->abandon();
+void Channel::deliver(Sending& sending) {
+  const NeededMemory needed;  // nobody else can tell those who wait
+  const std::shared_ptr<Channel> over = std::move(sending.over_);
+  --over->in_flight_;
+  sending.replied(*over);
 }
+
+void Channel::abandon() { ares_cancel(channel_); }
 
 void Channel::on_socket(ares_socket_t socket, bool readable, bool writable) {
   const NeededMemory needed;  // C calls us

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/post.hpp>
-#include <exception>
+#include <boost/asio/this_coro.hpp>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -45,18 +45,24 @@ void wake(WaiterPtr waiter, AnswerPtr answer) {
 
 struct Core {
   io::Executor executor;
-  std::shared_ptr<Upstream> upstream;  // touched on the core's own thread
-  unsigned generation = 0;             // of the servers it was made for
+  std::shared_ptr<Upstream> upstream;           // touched on the core's own thread
+  unsigned generation = 0;                      // of the servers it was made for
+  std::vector<std::weak_ptr<Upstream>> former;  // with questions in flight
+
+  void abandon() {
+    upstream->abandon();
+    for (const auto& one : former)
+      if (const auto held = one.lock()) held->abandon();
+  }
 };
 
 }  // namespace
 
 struct LiveResolver::Impl {
-  Impl(LiveSettings given, const Clock& time, io::TaskGroup& group, OnNews news)
+  Impl(LiveSettings given, const Clock& time, OnNews news)
       : settings(std::move(given)),
         resolv_conf(settings.resolv_conf),
         clock(time),
-        tasks(group),
         on_news(std::move(news)),
         cache(settings.cache_bytes, time) {
     servers = settings.servers;
@@ -71,7 +77,9 @@ struct LiveResolver::Impl {
 
   Result<> connect(Core& core);
   std::shared_ptr<Upstream> upstream(const io::Executor& executor);
-  io::Task<> fly(Question question);
+  struct Flight;
+  void start(const Question& question, const io::Executor& executor);
+  void finish(const Question& question, const AnswerPtr& answer);
   void warn_of_forger(const Question& question, const Endpoint& server);
   void land(const Question& question, const AnswerPtr& answer);
 
@@ -85,10 +93,17 @@ struct LiveResolver::Impl {
   TimePoint next_warning = TimePoint::min();
 
   const Clock& clock;
-  io::TaskGroup& tasks;
   OnNews on_news;
   Cache cache;
   std::atomic<std::uint64_t> asked = 0, hits = 0, shared = 0, failed = 0;
+};
+
+// Goes on when all that wanted it have given up: the next ones find it in the cache.
+struct LiveResolver::Impl::Flight : Upstream::Flight {
+  Flight(Impl& by, const Question& question) : Upstream::Flight(question), impl(by) {}
+  void landed(Answer answer) override { impl.finish(asked, std::make_shared<Answer>(std::move(answer))); }
+
+  Impl& impl;
 };
 
 Result<> LiveResolver::Impl::connect(Core& core) {
@@ -106,9 +121,11 @@ Result<> LiveResolver::Impl::connect(Core& core) {
     made_for = generation;
   }
   auto opened = Upstream::open(
-      core.executor, now, timeout, tries,
+      core.executor, clock, now, timeout, tries,
       [this](const Question& question, const Endpoint& server) { warn_of_forger(question, server); });
   if (!opened) return std::move(opened.error());
+  std::erase_if(core.former, [](const auto& one) { return one.expired(); });
+  if (core.upstream) core.former.push_back(core.upstream);
   core.upstream = std::move(*opened);
   core.generation = made_for;
   return {};
@@ -127,26 +144,18 @@ std::shared_ptr<Upstream> LiveResolver::Impl::upstream(const io::Executor& execu
   return core->upstream;
 }
 
-// Goes on when all that wanted it have given up: the next ones find it in the cache.
-io::Task<> LiveResolver::Impl::fly(Question question) {
-  AnswerPtr answer;
-  std::exception_ptr thrown;
-  try {
-    const auto servers_here = upstream(co_await io::this_executor());
-    if (servers_here) {
-      asked.fetch_add(1, std::memory_order_relaxed);
-      answer = std::make_shared<Answer>(co_await servers_here->ask(question, clock));
-    }
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  const NeededMemory needed;
-  if (!answer)
-    answer = failure(question, Status::timeout);
-  else if (!is_temporary(answer->status) || !cache.find(question))  // a failure outdates no knowledge
-    cache.put(question, answer);
+void LiveResolver::Impl::start(const Question& question, const io::Executor& executor) {
+  const NeededMemory needed;  // whoever has a flight in the table starts it
+  const auto servers_here = upstream(executor);
+  if (!servers_here) return land(question, failure(question, Status::timeout));
+  asked.fetch_add(1, std::memory_order_relaxed);
+  servers_here->ask(std::make_shared<Flight>(*this, question));
+}
+
+void LiveResolver::Impl::finish(const Question& question, const AnswerPtr& answer) {
+  // A failure outdates no knowledge.
+  if (!is_temporary(answer->status) || !cache.find(question)) cache.put(question, answer);
   land(question, answer);
-  if (thrown) std::rethrow_exception(thrown);
 }
 
 void LiveResolver::Impl::warn_of_forger(const Question& question, const Endpoint& server) {
@@ -172,12 +181,12 @@ void LiveResolver::Impl::land(const Question& question, const AnswerPtr& answer)
   for (WaiterPtr& waiter : waiters) wake(std::move(waiter), answer);
 }
 
-LiveResolver::LiveResolver(LiveSettings settings, const Clock& clock, io::TaskGroup& tasks, OnNews on_news)
-    : impl_(std::make_unique<Impl>(std::move(settings), clock, tasks, std::move(on_news))) {}
+LiveResolver::LiveResolver(LiveSettings settings, const Clock& clock, OnNews on_news)
+    : impl_(std::make_unique<Impl>(std::move(settings), clock, std::move(on_news))) {}
 LiveResolver::~LiveResolver() = default;
 
 Result<> LiveResolver::attach(const io::Executor& core) {
-  auto made = std::make_shared<Core>(Core{core, nullptr, 0});
+  auto made = std::make_shared<Core>(Core{core, nullptr, 0, {}});
   auto connected = impl_->connect(*made);
   if (!connected) return connected;
   const std::lock_guard lock(impl_->mutex);
@@ -195,7 +204,7 @@ void LiveResolver::detach(const io::Executor& core) {
     gone = std::move(*found);
     impl_->cores.erase(found);
   }
-  gone->upstream->abandon();
+  gone->abandon();
 }
 
 void LiveResolver::reload(LiveSettings settings) {
@@ -223,11 +232,11 @@ AnswerPtr LiveResolver::at_hand(const Question& question) {
 }
 
 io::Task<AnswerPtr> LiveResolver::ask(Question question, Asking asking) {
-  const io::Executor executor = co_await io::this_executor();
+  const io::Executor executor = co_await boost::asio::this_coro::executor;  // not a task of its own
   const auto waiter = std::make_shared<Waiter>(executor);
   bool first = false;
   {
-    const NeededMemory needed;  // whoever has a flight in the table starts it
+    const NeededMemory needed;  // until the flight is started
     const std::lock_guard lock(impl_->mutex);
     // Under the lock: a flight that has just landed is not in the table, but in the cache.
     if (!asking.fresh)
@@ -240,12 +249,10 @@ io::Task<AnswerPtr> LiveResolver::ask(Question question, Asking asking) {
     if (first) flight = impl_->flights.try_emplace(question).first;
     flight->second.push_back(waiter);
   }
-  if (first) {
-    const NeededMemory needed;
-    impl_->tasks.spawn(executor, "DNS question", impl_->fly(question));
-  } else {
+  if (first)
+    impl_->start(question, executor);
+  else
     impl_->shared.fetch_add(1, std::memory_order_relaxed);
-  }
   co_await waiter->answered.wait(asking.deadline);
   co_return waiter->answer ? waiter->answer : failure(question, Status::timeout);
 }

@@ -40,7 +40,7 @@ struct LiveSettings {
 
 class LiveResolver : public Resolver {
  public:
-  LiveResolver(LiveSettings settings, const Clock& clock, io::TaskGroup& tasks, OnNews on_news);
+  LiveResolver(LiveSettings settings, const Clock& clock, OnNews on_news);
   ~LiveResolver() override;
 
   // On the core's own thread: makes its channels, and takes them away (whoever waits for them hears

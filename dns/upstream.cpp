@@ -3,7 +3,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
-#include <span>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -14,24 +14,23 @@ namespace {
 
 constexpr auto kPause = std::chrono::seconds(10);
 
-Answer answer_of(const Question& question, const Reply& reply, Aliases& aliases) {
-  if (reply.status == Status::found)
-    return read_answer(question,
-                       {reinterpret_cast<const std::uint8_t*>(reply.message.data()), reply.message.size()},
+Answer answer_of(const Question& question, Status status, const std::string& message, Aliases& aliases) {
+  if (status == Status::found)
+    return read_answer(question, {reinterpret_cast<const std::uint8_t*>(message.data()), message.size()},
                        aliases);
-  return answer_without_records(reply.status, question.name);
+  return answer_without_records(status, question.name);
 }
 
 }  // namespace
 
-Result<std::shared_ptr<Upstream>> Upstream::open(const io::Executor& executor,
+Result<std::shared_ptr<Upstream>> Upstream::open(const io::Executor& executor, const Clock& clock,
                                                  const std::vector<Endpoint>& servers, Duration timeout,
                                                  int tries, OnForged on_forged) {
-  auto upstream = std::make_shared<Upstream>(executor, timeout, tries, std::move(on_forged));
+  auto upstream = std::make_shared<Upstream>(executor, clock, timeout, tries, std::move(on_forged));
   for (const Endpoint& server : servers) {
     auto channel = Channel::open(executor, server, timeout);
     if (!channel) return std::move(channel.error());
-    upstream->servers_.push_back({server, {std::move(*channel)}, false, true, {}});
+    upstream->servers_.push_back({server, {std::move(*channel)}, nullptr, false, true, {}});
   }
   return upstream;
 }
@@ -85,58 +84,87 @@ Upstream::Server* Upstream::choose(std::vector<Past>& past, TimePoint now) {
   return &servers_[best];
 }
 
-// One try. A server that does not know EDNS says FORMERR to it, at best (RFC 6891 7): where a second
-// question without it is answered, so are all the next.
-io::Task<Answer> Upstream::ask(Server& server, Question question, Aliases& aliases, bool& answered) {
-  for (bool edns = server.edns;; edns = false) {
-    const auto channel = channel_of(server);
-    const Reply reply = co_await channel->send({question, random_id(), edns});
-    if (channel->in_flight() == 0) give_back(server);
-    if (reply.forged) on_forged_(question, server.endpoint);
-    answered = reply.status == Status::found;
-    Answer answer = answer_of(question, reply, aliases);
-    const bool misunderstood = answered && answer.status == Status::malformed;
-    if (!is_temporary(answer.status)) server.edns = edns;
-    if (!misunderstood || !edns || abandoned_) co_return answer;
-  }
+void Upstream::ask(const std::shared_ptr<Flight>& flight) {
+  flight->upstream_ = shared_from_this();
+  flight->question = flight->asked;
+  begin(*flight);
 }
 
-io::Task<Answer> Upstream::ask(Question question, const Clock& clock) {
-  Aliases aliases;
-  Answer answer = co_await ask_servers(question, clock, aliases);
-  while (aliases.open) {  // each time one alias more, at least
-    Answer rest = co_await ask_servers({answer.owner, question.type}, clock, aliases);
-    if (aliases.followed > kMaxCnames) co_return answer_without_records(Status::serv_fail, question.name);
-    rest.ttl = std::min(rest.ttl, answer.ttl);
-    rest.authentic = rest.authentic && answer.authentic;
-    answer = std::move(rest);
-    if (is_temporary(answer.status)) break;
-  }
-  co_return answer;
+void Upstream::begin(Flight& flight) {
+  flight.past_.assign(servers_.size(), {});
+  flight.tries_ = tries_;
+  flight.last_ = answer_without_records(Status::timeout, flight.question.name);
+  try_next(flight);
 }
 
-io::Task<Answer> Upstream::ask_servers(Question question, const Clock& clock, Aliases& aliases) {
-  std::vector<Past> past(servers_.size());
-  Answer last = answer_without_records(Status::timeout, question.name);
-  for (int tried = 0; tried < tries_ && !abandoned_; ++tried) {
-    Server* server = choose(past, clock.now());
-    if (!server) break;
-    bool answered = false;
-    Answer answer = co_await ask(*server, question, aliases, answered);
-    if (abandoned_) break;
-    server->failing = !answered || answer.status == Status::refused;
-    if (!is_temporary(answer.status)) co_return answer;
-    past[static_cast<std::size_t>(server - servers_.data())].answered = answered;
-    // What a server has said tells more than that another was silent.
-    if (answered || last.status == Status::timeout) last = std::move(answer);
+void Upstream::try_next(Flight& flight) {
+  flight.server_ = flight.tries_-- > 0 && !abandoned_ ? choose(flight.past_, clock_.now()) : nullptr;
+  if (!flight.server_) return conclude(flight, std::move(flight.last_));
+  send(flight, flight.server_->edns);
+}
+
+void Upstream::send(Flight& flight, bool edns) {
+  flight.edns_ = edns;
+  flight.over_tcp_ = false;
+  flight.forged = 0;
+  flight.id = random_id();
+  flight.query = query(flight.question, flight.id, edns);
+  channel_of(*flight.server_)->send(flight);
+}
+
+bool Upstream::turn_to_tcp(Flight& flight) {
+  Server& server = *flight.server_;
+  if (flight.forged >= Datagrams::kMostForged) on_forged_(flight.question, server.endpoint);
+  if (!server.stream)
+    if (auto opened = Channel::open(executor_, server.endpoint, timeout_, Channel::By::tcp))
+      server.stream = std::move(*opened);
+  if (!server.stream) return false;
+  flight.over_tcp_ = true;
+  server.stream->send(flight);
+  return true;
+}
+
+// A server that does not know EDNS says FORMERR to it, at best (RFC 6891 7): where a second question
+// without it is answered, so are all the next.
+void Upstream::take_reply(Flight& flight, const Channel& over) {
+  Server& server = *flight.server_;
+  if (over.in_flight() == 0) give_back(server);
+  if (abandoned_) return conclude(flight, std::move(flight.last_));
+  if (flight.by_tcp && !flight.over_tcp_) {
+    if (turn_to_tcp(flight)) return;
+    flight.status = Status::timeout;
   }
-  co_return last;
+  const bool answered = flight.status == Status::found;
+  Answer answer = answer_of(flight.question, flight.status, flight.answer, flight.aliases_);
+  if (!is_temporary(answer.status)) server.edns = flight.edns_;
+  if (answered && answer.status == Status::malformed && flight.edns_) return send(flight, false);
+  server.failing = !answered || answer.status == Status::refused;
+  if (!is_temporary(answer.status)) return conclude(flight, std::move(answer));
+  flight.past_[static_cast<std::size_t>(&server - servers_.data())].answered = answered;
+  // What a server has said tells more than that another was silent.
+  if (answered || flight.last_.status == Status::timeout) flight.last_ = std::move(answer);
+  try_next(flight);
+}
+
+void Upstream::conclude(Flight& flight, Answer answer) {
+  if (flight.alias_) {
+    if (flight.aliases_.followed > kMaxCnames)
+      return flight.landed(answer_without_records(Status::serv_fail, flight.asked.name));
+    answer.ttl = std::min(answer.ttl, flight.alias_->ttl);
+    answer.authentic = answer.authentic && flight.alias_->authentic;
+  }
+  if (!flight.aliases_.open || is_temporary(answer.status)) return flight.landed(std::move(answer));
+  flight.question.name = answer.owner;  // one alias more each time, at least
+  flight.alias_ = std::move(answer);
+  begin(flight);
 }
 
 void Upstream::abandon() {
   abandoned_ = true;
-  for (const Server& server : servers_)
+  for (const Server& server : servers_) {
     for (const auto& channel : server.channels) channel->abandon();
+    if (server.stream) server.stream->abandon();
+  }
 }
 
 }  // namespace sallyport::dns

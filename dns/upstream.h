@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -22,7 +23,7 @@
 namespace sallyport::dns {
 
 // Held by every question that is asked of it, so that new servers do not end questions in flight. One core.
-class Upstream {
+class Upstream : public std::enable_shared_from_this<Upstream> {
  public:
   // Somebody forges answers to a question, in a server's name.
   using OnForged = std::function<void(const Question& question, const Endpoint& server)>;
@@ -31,16 +32,26 @@ class Upstream {
   static constexpr std::size_t kMostChannels = 128;
   static constexpr std::size_t kIdleChannels = 2;
 
-  Upstream(const io::Executor& executor, Duration timeout, int tries, OnForged on_forged)
-      : executor_(executor), timeout_(timeout), tries_(tries), on_forged_(std::move(on_forged)) {}
-  static Result<std::shared_ptr<Upstream>> open(const io::Executor& executor,
+  // One question on its way through the servers: a state machine that their replies drive, and the one
+  // object for all of it.
+  class Flight;
+
+  Upstream(const io::Executor& executor, const Clock& clock, Duration timeout, int tries,
+           OnForged on_forged)
+      : executor_(executor),
+        clock_(clock),
+        timeout_(timeout),
+        tries_(tries),
+        on_forged_(std::move(on_forged)) {}
+  static Result<std::shared_ptr<Upstream>> open(const io::Executor& executor, const Clock& clock,
                                                 const std::vector<Endpoint>& servers, Duration timeout,
                                                 int tries, OnForged on_forged);
 
   // Asks one server after the other. A server that has answered is not asked the same again. Where all that
-  // comes is an alias, as some forwarders send it, its target is asked. Whoever asks holds us.
-  io::Task<Answer> ask(Question question, const Clock& clock);
+  // comes is an alias, as some forwarders send it, its target is asked.
+  void ask(const std::shared_ptr<Flight>& flight);
 
+  // Every flight lands soon, with a timeout. To be called before the loop is destroyed.
   void abandon();
 
   std::size_t channels() const;
@@ -48,7 +59,8 @@ class Upstream {
  private:
   struct Server {
     Endpoint endpoint;
-    std::vector<std::shared_ptr<Channel>> channels;  // one at least
+    std::vector<std::shared_ptr<Channel>> channels;  // by UDP, one at least
+    std::shared_ptr<Channel> stream;                 // by TCP, once it is needed
     bool failing = false;
     bool edns = true;  // until it has shown that it knows none
     TimePoint again;   // when one question may try it, if it is failing
@@ -58,14 +70,19 @@ class Upstream {
     bool answered = false;
   };
 
-  io::Task<Answer> ask_servers(Question question, const Clock& clock, Aliases& aliases);
-  io::Task<Answer> ask(Server& server, Question question, Aliases& aliases, bool& answered);
+  void begin(Flight& flight);
+  void try_next(Flight& flight);
+  void send(Flight& flight, bool edns);
+  bool turn_to_tcp(Flight& flight);
+  void take_reply(Flight& flight, const Channel& over);
+  void conclude(Flight& flight, Answer answer);
   std::shared_ptr<Channel> channel_of(Server& server);
   static void give_back(Server& server);
   std::uint16_t random_id();
   Server* choose(std::vector<Past>& past, TimePoint now);
 
   io::Executor executor_;
+  const Clock& clock_;
   Duration timeout_;
   std::vector<Server> servers_;
   int tries_;
@@ -73,6 +90,27 @@ class Upstream {
   bool abandoned_ = false;
   std::array<std::uint16_t, 128> ids_{};  // unused ones, known to nobody
   std::size_t ids_left_ = 0;
+};
+
+class Upstream::Flight : public Channel::Sending {
+ public:
+  explicit Flight(Question question) : asked(std::move(question)) {}
+
+  const Question asked;
+
+ private:
+  friend Upstream;
+  virtual void landed(Answer answer) = 0;  // from the loop, or inside ask(); memory is needed there
+  void replied(const Channel& over) override { upstream_->take_reply(*this, over); }
+
+  std::shared_ptr<Upstream> upstream_;
+  Aliases aliases_;
+  std::optional<Answer> alias_;  // what came before, whose target is asked for now
+  std::vector<Past> past_;       // of each server
+  int tries_ = 0;
+  Answer last_;  // if nobody knows better
+  Server* server_ = nullptr;
+  bool edns_ = true, over_tcp_ = false;
 };
 
 }  // namespace sallyport::dns

@@ -77,8 +77,7 @@ Taken<std::unique_ptr<Asker>> Asker::open(const char* command, const DnsSource& 
   if (!servers) return std::unexpected(servers.error());
   if (!servers->empty()) live.servers = std::move(*servers);
   auto resolver = std::make_unique<dns::LiveResolver>(
-      std::move(live), system_clock(), asker->tasks_,
-      [command](std::string_view level, std::string_view text) {
+      std::move(live), system_clock(), [command](std::string_view level, std::string_view text) {
         fmt::print(stderr, "sallyport {}: {}: {}\n", command, level, text);
       });
   if (auto attached = resolver->attach(asker->loop_.executor()); !attached)

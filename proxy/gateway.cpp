@@ -80,7 +80,7 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
   relay_ = std::make_unique<relay::Relay>(relay::RelayServices{
       clock_, tasks_, *state_,
       [this](const relay::Trouble& trouble) { events_.write(trouble_event(trouble)); }});
-  resolver_ = std::make_unique<dns::LiveResolver>(settings->dns.live, clock_, tasks_, dns_news());
+  resolver_ = std::make_unique<dns::LiveResolver>(settings->dns.live, clock_, dns_news());
   if (!asked_) asked_ = resolver_.get();
   services_ = std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_,
                                                   *asked_, limits_, known_good_, *in_flight_});

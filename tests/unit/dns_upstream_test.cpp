@@ -14,7 +14,6 @@ using namespace sallyport::dns::testing;
 namespace {
 
 using namespace std::chrono_literals;
-using io::testing::tasks;
 
 struct Burst {
   explicit Burst(const io::Executor& executor) : ended(executor) {}
@@ -23,19 +22,23 @@ struct Burst {
   io::Signal ended;
 };
 
-io::Task<> ask(std::shared_ptr<Upstream> upstream, Question question, std::shared_ptr<Burst> burst) {
-  const Answer answer = co_await upstream->ask(std::move(question), system_clock());
-  burst->found += answer.found() ? 1 : 0;
-  if (--burst->running == 0) burst->ended.notify();
-}
+struct Asked : Upstream::Flight {
+  Asked(Question question, std::shared_ptr<Burst> of)
+      : Upstream::Flight(std::move(question)), burst(std::move(of)) {}
+  void landed(Answer answer) override {
+    burst->found += answer.found() ? 1 : 0;
+    if (--burst->running == 0) burst->ended.notify();
+  }
 
-std::shared_ptr<Burst> begin(const std::shared_ptr<Upstream>& upstream, const io::Executor& executor,
-                             int questions) {
+  std::shared_ptr<Burst> burst;
+};
+
+std::shared_ptr<Burst> begin(Upstream& upstream, const io::Executor& executor, int questions) {
   auto burst = std::make_shared<Burst>(executor);
   burst->running = questions;
   for (int number = 0; number < questions; ++number) {
-    const Question question{*Name::parse("n" + std::to_string(number) + ".example"), Type::a};
-    tasks().spawn(executor, "question", ask(upstream, question, burst));
+    Question question{*Name::parse("n" + std::to_string(number) + ".example"), Type::a};
+    upstream.ask(std::make_shared<Asked>(std::move(question), burst));
   }
   return burst;
 }
@@ -52,8 +55,8 @@ void on_upstream(Test test) {
   FakeServer server(answer_address);
   server.hold();
   io::EventLoop loop;
-  auto upstream =
-      Upstream::open(loop.executor(), {server.endpoint()}, 60s, 1, [](const auto&, const auto&) {});
+  auto upstream = Upstream::open(loop.executor(), system_clock(), {server.endpoint()}, 60s, 1,
+                                 [](const auto&, const auto&) {});
   REQUIRE(upstream);
   loop.run(test(*upstream, server));
 }
@@ -63,7 +66,7 @@ io::Task<> takes_more_channels(std::shared_ptr<Upstream> upstream, FakeServer& s
   constexpr int kQuestions = 2 * Upstream::kAtOnce + 1;
   for (int again = 0; again < 2; ++again) {
     server.hold();
-    const auto burst = begin(upstream, executor, kQuestions);
+    const auto burst = begin(*upstream, executor, kQuestions);
     CHECK(upstream->channels() == 3);
     CHECK(ports(server.await_held(kQuestions)).size() == 3);
     server.release();
@@ -75,7 +78,7 @@ io::Task<> takes_more_channels(std::shared_ptr<Upstream> upstream, FakeServer& s
 
 io::Task<> takes_no_more_than_most(std::shared_ptr<Upstream> upstream, FakeServer&) {
   const io::Executor executor = co_await io::this_executor();
-  const auto burst = begin(upstream, executor, Upstream::kAtOnce * int{Upstream::kMostChannels} + 1);
+  const auto burst = begin(*upstream, executor, Upstream::kAtOnce * int{Upstream::kMostChannels} + 1);
   CHECK(upstream->channels() == Upstream::kMostChannels);
   upstream->abandon();
   CHECK(co_await burst->ended.wait(io::testing::soon()));
