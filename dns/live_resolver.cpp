@@ -37,6 +37,10 @@ using WaiterPtr = std::shared_ptr<Waiter>;
 
 void wake(WaiterPtr waiter, AnswerPtr answer) {
   const io::Executor executor = waiter->executor;
+  if (executor.running_in_this_thread()) {
+    waiter->answer = std::move(answer);
+    return waiter->answered.notify();
+  }
   boost::asio::post(executor, [waiter = std::move(waiter), answer = std::move(answer)] {
     waiter->answer = answer;
     waiter->answered.notify();

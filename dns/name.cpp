@@ -178,7 +178,10 @@ void Name::append_wire(std::string& out) const {
     rest.remove_prefix(std::min(label.size() + 1, rest.size()));
     const std::size_t length_at = out.size();
     out += '\0';
-    while (!label.empty()) out += *take_octet(label);
+    if (label.find('\\') == std::string_view::npos)
+      out += label;
+    else
+      while (!label.empty()) out += *take_octet(label);
     out[length_at] = static_cast<char>(out.size() - length_at - 1);
   }
   out += '\0';
