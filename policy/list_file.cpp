@@ -17,14 +17,22 @@ std::string_view take_line(std::string_view& text) {
 
 }  // namespace
 
-std::vector<ListEntry> list_entries(std::string_view file) {
-  std::vector<ListEntry> entries;
-  for (int number = 1; !file.empty(); ++number) {
-    const std::string_view line = take_line(file);
+bool ListReader::next(ListEntry& entry) {
+  while (!rest_.empty()) {
+    ++line_;
+    const std::string_view line = take_line(rest_);
     const std::string_view text = trim(line);
     if (text.empty() || text.front() == '#') continue;
-    entries.push_back({text, number, static_cast<int>(text.data() - line.data()) + 1});
+    entry = {text, line_, static_cast<int>(text.data() - line.data()) + 1};
+    return true;
   }
+  return false;
+}
+
+std::vector<ListEntry> list_entries(std::string_view file) {
+  std::vector<ListEntry> entries;
+  ListReader reader(file);
+  for (ListEntry entry; reader.next(entry);) entries.push_back(entry);
   return entries;
 }
 

@@ -15,6 +15,17 @@ struct ListEntry {
   int line = 0;
   int column = 0;
 };
+
+// Gives them one by one: a list may have a million.
+class ListReader {
+ public:
+  explicit ListReader(std::string_view file) : rest_(file) {}
+  bool next(ListEntry& entry);
+
+ private:
+  std::string_view rest_;
+  int line_ = 0;
+};
 std::vector<ListEntry> list_entries(std::string_view file);
 
 struct ListFault {

@@ -15,10 +15,8 @@ bool is_listed(const std::string& value, const std::vector<std::string>& list) {
 
 Refuse refuse(Refusal why, std::string_view detail = {}) { return {why, reply_for(why, detail), {}, true}; }
 
-Refuse barred(Refusal why, const WildcardList& list, const WildcardList::Line& line,
-              const Barring& barring) {
-  return {why, reply_for(why, barring.reply), fmt::format("{}:{}", list.file(), line.number),
-          barring.reply_id};
+Refuse barred(Refusal why, const WildcardList& list, int line, const Barring& barring) {
+  return {why, reply_for(why, barring.reply), fmt::format("{}:{}", list.file(), line), barring.reply_id};
 }
 
 // user%other.host@our.domain: the old request to forward (RFC 1123 5.2.16). A quoted local part is a
@@ -39,7 +37,7 @@ bool names_another_host(const mail::Path& path) {
 }
 
 // The recipient as the barring lists see it: as written, quotes kept, the source route resolved.
-const WildcardList::Line* barring_line(const mail::Path& recipient, const Settings& settings) {
+std::optional<int> barring_line(const mail::Path& recipient, const Settings& settings) {
   return settings.barring.recipients.bars(recipient.address());
 }
 
@@ -95,11 +93,11 @@ RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* se
   const std::string* route = bare ? nullptr : settings.domains.find(recipient.domain_ascii);
   if (route && is_percent_hack(recipient)) return refuse(Refusal::percent_hack);
   if (route && is_role_address(recipient, settings)) return Accept{*route, true, false};
-  if (const auto* line = barring_line(recipient, settings))
+  if (const auto line = barring_line(recipient, settings))
     return barred(Refusal::barred_recipient, settings.barring.recipients, *line, settings.barring);
   if (bare) return judge_bare(recipient, settings);
   auto verdict = route ? Accept{*route, false, false} : judge_foreign(client, recipient, settings);
-  const auto* line = sender ? settings.barring.senders.bars(sender->address()) : nullptr;
+  const auto line = sender ? settings.barring.senders.bars(sender->address()) : std::nullopt;
   if (line && std::holds_alternative<Accept>(verdict))
     return barred(Refusal::barred_sender, settings.barring.senders, *line, settings.barring);
   return verdict;

@@ -1,42 +1,47 @@
 // Type 2 wildcard lists, as Mailtraq's barring lists have them.
 //
-// One pattern a line, `#` at the start of a line is a comment. Read top to bottom; every line that matches
-// the whole address (case ignored) changes the state: a plain line bars, a line that begins with `~`
-// clears; so the last match decides. `*` is one or more characters, `?` one, `$` one letter, `%` one digit,
-// `\` takes the next character as itself. Immutable once parsed; usable from every thread.
+// One pattern a line (wildcard_pattern.h), `#` at the start of a line is a comment. Read top to bottom;
+// every line that matches the whole address changes the state: a plain line bars, a line that begins with
+// `~` clears; so the last match decides. A list may have a million lines and answers in microseconds.
+// Immutable once parsed; usable from every thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "policy/list_file.h"
+#include "policy/wildcard_index.h"
 
 namespace sallyport::policy {
 
 class WildcardList {
  public:
-  struct Line {
-    std::string pattern;  // without `~`
-    bool clears = false;
-    int number = 0;  // in its file, from 1
-  };
   using Fault = ListFault;
 
   WildcardList() = default;
   // Reads a list; what is wrong with it goes to `faults` (all of it at once).
-  static WildcardList parse(std::string_view text, std::string file, std::vector<Fault>& faults);
+  static WildcardList parse(std::string_view text, std::string file, std::vector<Fault>& faults,
+                            Star star = Star::one_or_more);
 
-  // The line that bars `address`, or nullptr. The null sender is never barred.
-  const Line* bars(std::string_view address) const;
+  // The number of the line that bars `address`, from 1. The null sender is never barred.
+  std::optional<int> bars(std::string_view address) const { return bars(address, star_); }
+  std::optional<int> bars(std::string_view address, Star star) const;  // by the other reading
+
   const std::string& file() const { return file_; }
-  std::size_t size() const { return lines_.size(); }
+  Star star() const { return star_; }
+  std::size_t size() const { return patterns_.size(); }  // lines that count
 
-  static bool matches(std::string_view pattern, std::string_view address);
+  // For the lints of a list.
+  const WildcardPatterns& patterns() const { return patterns_; }
+  const WildcardIndex& index() const { return index_; }
 
  private:
   std::string file_;
-  std::vector<Line> lines_;
+  Star star_ = Star::one_or_more;
+  WildcardPatterns patterns_;
+  WildcardIndex index_;
 };
 
 }  // namespace sallyport::policy

@@ -100,7 +100,7 @@ Result<> usable(const Settings& settings) {
 int check(const CheckOptions& options) {
   const auto& [directory, json, ask_dns] = options;
   config::Diagnostics diagnostics;
-  auto settings = load(directory, {}, diagnostics);
+  auto settings = load(directory, {.lint_lists = true}, diagnostics);
   if (settings) look_at_machine(*settings, diagnostics);
   if (settings && ask_dns) look_at_names(*settings, diagnostics);
   if (json)

@@ -6,6 +6,7 @@
 #include "base/config/document.h"
 #include "base/mail/address.h"
 #include "base/text.h"
+#include "policy/wildcard_lint.h"
 #include "proxy/settings_loading.h"
 
 namespace sallyport::proxy {
@@ -79,7 +80,7 @@ namespace {
 template <class List, class Parse>
 List read_list(const Located<std::string>& file, const Loading& loading, Parse parse) {
   if (file.value.empty() || !loading.options.open_files) return {};
-  auto text = config::read_file(file.value, file.position, loading.diagnostics);
+  auto text = config::read_file(file.value, file.position, loading.diagnostics, config::max_list_size);
   if (!text) return {};
   std::vector<policy::ListFault> faults;
   List list = parse(*text, faults);
@@ -91,10 +92,20 @@ List read_list(const Located<std::string>& file, const Loading& loading, Parse p
 
 }  // namespace
 
-policy::WildcardList read_wildcard_list(const Located<std::string>& file, const Loading& loading) {
-  return read_list<policy::WildcardList>(file, loading, [&](const std::string& text, auto& faults) {
-    return policy::WildcardList::parse(text, file.value, faults);
+policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy::Star star,
+                                        const Loading& loading) {
+  policy::WildcardLints lints;
+  auto list = read_list<policy::WildcardList>(file, loading, [&](const std::string& text, auto& faults) {
+    auto parsed = policy::WildcardList::parse(text, file.value, faults, star);
+    if (loading.options.lint_lists) lints = policy::lint_wildcard_list(text, parsed);
+    return parsed;
   });
+  for (const auto& lint : lints.told) {
+    const bool cut = &lint == &lints.told.back() && lints.untold > 0;
+    loading.diagnostics.warning({file.value, lint.line, lint.column}, lint.message,
+                                cut ? fmt::format("and {} more of this list", lints.untold) : "");
+  }
+  return list;
 }
 
 policy::GenericNames read_generic_names(const Located<std::string>& file, const Loading& loading) {

@@ -40,7 +40,8 @@ void check_route_names(const Loading& loading);  // known, and used
 
 // Files that the configuration names; {} and an error if they cannot be read.
 policy::GenericNames read_generic_names(const Located<std::string>& file, const Loading& loading);
-policy::WildcardList read_wildcard_list(const Located<std::string>& file, const Loading& loading);
+policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy::Star star,
+                                        const Loading& loading);
 std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,
                                              const Loading& loading);
 void check_users_file(const Located<std::string>& file, const Loading& loading);

@@ -112,8 +112,8 @@ void check_role_mailbox(const Loading& loading, const policy::Domains& domains) 
 
 policy::Barring compose_barring(const Loading& loading) {
   const auto& written = loading.written.barring;
-  return {read_wildcard_list(written.senders, loading), read_wildcard_list(written.recipients, loading),
-          written.reply, written.reply_id};
+  return {read_wildcard_list(written.senders, written.star, loading),
+          read_wildcard_list(written.recipients, written.star, loading), written.reply, written.reply_id};
 }
 
 std::vector<Network> values(const std::vector<Located<Network>>& located) {

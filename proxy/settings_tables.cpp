@@ -166,21 +166,26 @@ const Table<Timeouts>& timeouts_table() {
 }
 
 const Table<BarringSection>& barring_table() {
-  static const auto table = Table<BarringSection>(
-                                "Addresses that are refused, whoever sends. The files are Type 2 wildcard "
-                                "lists: one pattern a line, the whole "
-                                "address, case ignored, the last match decides; `~` in front clears "
-                                "instead of barring; `*` one or more "
-                                "characters, `?` one, `$` a letter, `%` a digit, `\\` takes the next "
-                                "character as it is; `#` begins a comment.")
-                                .field("senders", &BarringSection::senders, located(file_name()),
-                                       Stage::rcpt, "list of barred senders")
-                                .field("recipients", &BarringSection::recipients, located(file_name()),
-                                       Stage::rcpt, "list of barred recipients")
-                                .field("reply", &BarringSection::reply, reply_text(), Stage::rcpt,
-                                       "what the sender is told, word for word")
-                                .field("reply_id", &BarringSection::reply_id, boolean(), Stage::rcpt,
-                                       "whether `; id X` follows that text");
+  static const auto table =
+      Table<BarringSection>(
+          "Addresses that are refused, whoever sends. The files are Type 2 wildcard "
+          "lists: one pattern a line, the whole "
+          "address, case ignored, the last match decides; `~` in front clears "
+          "instead of barring; `*` one or more "
+          "characters (or as `star` says), `?` one, `$` a letter, `%` a digit, `\\` takes the next "
+          "character as it is; `#` begins a comment.")
+          .field("senders", &BarringSection::senders, located(file_name()), Stage::rcpt,
+                 "list of barred senders")
+          .field("recipients", &BarringSection::recipients, located(file_name()), Stage::rcpt,
+                 "list of barred recipients")
+          .field("reply", &BarringSection::reply, reply_text(), Stage::rcpt,
+                 "what the sender is told, word for word")
+          .field("reply_id", &BarringSection::reply_id, boolean(), Stage::rcpt,
+                 "whether `; id X` follows that text")
+          .field("star", &BarringSection::star,
+                 choice<policy::Star>({{"one_or_more", policy::Star::one_or_more},
+                                       {"zero_or_more", policy::Star::zero_or_more}}),
+                 Stage::rcpt, "how many characters `*` stands for in both lists");
   return table;
 }
 

@@ -111,6 +111,7 @@ struct BarringSection {
   Located<std::string> recipients;
   std::string reply = "Address barred";
   bool reply_id = true;
+  policy::Star star = policy::Star::one_or_more;
 };
 
 struct Written {

@@ -45,12 +45,12 @@ struct CloseFile {
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
-std::optional<std::string> read_all(std::FILE* file) {
+std::optional<std::string> read_all(std::FILE* file, std::size_t limit) {
   std::string text;
   char buffer[16 * 1024];
   while (const auto got = std::fread(buffer, 1, sizeof buffer, file)) {
     text.append(buffer, got);
-    if (text.size() > max_file_size) break;
+    if (text.size() > limit) break;
   }
   if (std::ferror(file)) return std::nullopt;
   return text;
@@ -59,14 +59,14 @@ std::optional<std::string> read_all(std::FILE* file) {
 }  // namespace
 
 std::optional<std::string> read_file(const std::string& path, const Position& blame,
-                                     Diagnostics& diagnostics) {
+                                     Diagnostics& diagnostics, std::size_t limit) {
   errno = 0;
   std::optional<std::string> text;
-  if (const File file{std::fopen(path.c_str(), "re")}) text = read_all(file.get());
+  if (const File file{std::fopen(path.c_str(), "re")}) text = read_all(file.get(), limit);
   if (!text) {
     diagnostics.error(blame, fmt::format("{} cannot be read: {}", path, std::strerror(errno)));
-  } else if (text->size() > max_file_size) {
-    diagnostics.error(blame, fmt::format("{} is larger than {} MiB", path, max_file_size >> 20));
+  } else if (text->size() > limit) {
+    diagnostics.error(blame, fmt::format("{} is larger than {} MiB", path, limit >> 20));
     text.reset();
   }
   return text;

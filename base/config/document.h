@@ -12,15 +12,16 @@
 namespace sallyport::config {
 
 inline constexpr std::size_t max_file_size = 16 << 20;
+inline constexpr std::size_t max_list_size = 128 << 20;  // millions of lines that are no JSON
 inline constexpr std::size_t max_depth = 64;
 
 // Reads `text`, which is called `file` in positions. nullopt: errors are in `diagnostics`. The text is
 // remembered there.
 std::optional<Node> parse(std::string text, const std::string& file, Diagnostics& diagnostics);
 
-// Reads a whole file of at most `max_file_size` octets; nullopt and an error at `blame` if that fails.
+// Reads a whole file of at most `limit` octets; nullopt and an error at `blame` if that fails.
 std::optional<std::string> read_file(const std::string& path, const Position& blame,
-                                     Diagnostics& diagnostics);
+                                     Diagnostics& diagnostics, std::size_t limit = max_file_size);
 
 // The *.json files of a directory in name order (but schema.json, which describes them), merged. nullopt:
 // nothing that could be used; errors in single files are all reported.

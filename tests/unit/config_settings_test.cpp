@@ -395,6 +395,29 @@ TEST_CASE("without files nothing is opened") {
   CHECK_FALSE(Loaded(conf.path()).settings);
 }
 
+TEST_CASE("barring.star: how many characters * stands for") {
+  ConfD conf;
+  write_site(conf);
+  CHECK_FALSE(Loaded(conf.path()).settings->policy->barring.senders.bars("@spam.test"));
+  conf.file("20-star.json", R"({ "barring": { "star": "zero_or_more" } })");
+  CHECK(Loaded(conf.path()).settings->policy->barring.senders.bars("@spam.test"));
+}
+
+TEST_CASE("check tells of lines of a barring list that do nothing, others do not pay for it") {
+  ConfD conf;
+  write_site(conf);
+  std::string lines = "*@spam.test\n";
+  for (int i = 0; i < 22; ++i) lines += "a" + std::to_string(i) + "@spam.test\n";
+  conf.file("lists/bar", lines);
+  const auto told = Loaded(conf.path(), {.lint_lists = true}).diagnostics.to_string();
+  CHECK(told.find("lists/bar:2:1: warning: this line does nothing: line 1 bars all of it already\n"
+                  "    a0@spam.test\n") != std::string::npos);
+  CHECK(told.find("lists/bar:21:1: warning") != std::string::npos);
+  CHECK(told.find("hint: and 2 more of this list") != std::string::npos);
+  CHECK(told.find("lists/bar:22:1: warning") == std::string::npos);
+  CHECK(Loaded(conf.path()).diagnostics.to_string().find("does nothing") == std::string::npos);
+}
+
 TEST_CASE("certificates load, and an implicit listener needs one") {
   ConfD conf;
   write_site(conf);

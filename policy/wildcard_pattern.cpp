@@ -1,0 +1,90 @@
+#include "policy/wildcard_pattern.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace sallyport::policy {
+namespace {
+
+// One element of a pattern: what it matches, and how many octets of the pattern it takes.
+struct Element {
+  char kind;  // '*', '?', '$', '%', 'c' for a character of its own, '.' for the pattern's end
+  char character = 0;
+  std::size_t length = 1;
+};
+
+Element element_at(std::string_view pattern, std::size_t at) {
+  char c = pattern[at];
+  if (c == '\\' && at + 1 < pattern.size()) return {'c', lower(pattern[at + 1]), 2};
+  if (is_wildcard(c)) return {c};
+  return {'c', lower(c)};
+}
+
+bool takes(const Element& element, char c) {
+  switch (element.kind) {
+    case '$':
+      return is_alpha(c);
+    case '%':
+      return is_digit(c);
+    case 'c':
+      return lower(c) == element.character;
+    default:
+      return true;  // * and ?
+  }
+}
+
+}  // namespace
+
+// Greedy matching with one point of return, the last `*`: linear in practice, quadratic at worst, and
+// both sides are bounded by the length of a line and of a path.
+bool wildcard_matches(std::string_view pattern, std::string_view address, Star star) {
+  const std::size_t least = star == Star::one_or_more ? 1 : 0;
+  std::size_t p = 0, a = 0;
+  std::size_t behind_star = std::string_view::npos, star_end = 0;
+  while (a < address.size()) {
+    const Element element = p < pattern.size() ? element_at(pattern, p) : Element{'.', 0, 0};
+    if (element.kind == '*') {
+      behind_star = ++p;
+      star_end = a += least;
+    } else if (element.kind != '.' && takes(element, address[a])) {
+      p += element.length;
+      ++a;
+    } else if (behind_star != std::string_view::npos) {
+      p = behind_star;  // the last star takes one character more
+      a = ++star_end;
+    } else {
+      return false;
+    }
+  }
+  while (least == 0 && p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+bool is_literal_pattern(std::string_view pattern) {
+  return std::ranges::none_of(pattern, [](char c) { return is_wildcard(c) || c == '\\'; });
+}
+
+void append_comparing_form(std::string& out, std::string_view pattern) {
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '\\' && i + 1 < pattern.size()) {
+      ++i;
+      if (is_wildcard(pattern[i]) || pattern[i] == '\\') out += '\\';
+    }
+    out += lower(pattern[i]);
+  }
+}
+
+const char* fault_of_pattern(std::string_view pattern, int& column) {
+  column = 1;
+  if (pattern.empty()) return "nothing follows the ~";
+  for (std::size_t i = 0; i < pattern.size(); ++i, ++column) {
+    if (is_control(pattern[i])) return "a control character";
+    if (pattern[i] != '\\') continue;
+    if (i + 1 == pattern.size()) return "a lone \\ at the end of the line";
+    ++i, ++column;
+  }
+  return nullptr;
+}
+
+}  // namespace sallyport::policy

@@ -1,0 +1,27 @@
+// One Type 2 wildcard pattern, as Mailtraq's barring lists have them: `*` is one or more characters (or
+// zero or more, where a list expects that), `?` one, `$` one letter, `%` one digit, `\` takes the next
+// character as itself. The whole address is compared, case ignored.
+//
+// Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace sallyport::policy {
+
+enum class Star { one_or_more, zero_or_more };
+
+bool wildcard_matches(std::string_view pattern, std::string_view address, Star star = Star::one_or_more);
+
+constexpr bool is_wildcard(char c) { return c == '*' || c == '?' || c == '$' || c == '%'; }
+// Nothing but characters that stand for themselves.
+bool is_literal_pattern(std::string_view pattern);
+
+// Appends the pattern as equal patterns have it in common: lower case, `\` only where it is needed.
+void append_comparing_form(std::string& out, std::string_view pattern);
+
+// What is wrong with a pattern, or nullptr; `column` counts from 1 within it.
+const char* fault_of_pattern(std::string_view pattern, int& column);
+
+}  // namespace sallyport::policy

@@ -1,0 +1,89 @@
+#include <doctest/doctest.h>
+
+#include "policy/wildcard_lint.h"
+
+using namespace sallyport::policy;
+
+namespace {
+
+// "line:column: message" of each warning, or its end after "does nothing: ".
+std::vector<std::string> lints(const std::string& text, Star star = Star::one_or_more,
+                               std::size_t most = 20) {
+  std::vector<ListFault> faults;
+  const auto list = WildcardList::parse(text, "lists/test", faults, star);
+  std::vector<std::string> out;
+  for (const auto& fault : lint_wildcard_list(text, list, most).told) {
+    const auto reason = fault.message.find("does nothing: ");
+    out.push_back(std::to_string(fault.line) + ":" + std::to_string(fault.column) + ": " +
+                  fault.message.substr(reason == std::string::npos ? 0 : reason + 14));
+  }
+  return out;
+}
+
+using Told = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("the nine lines: every one does something, and their holes are named") {
+  const auto told = lints(
+      "*@*%%%%*\n*@%%%%*\n*@*%%%%\n%%%%*@*\n*@netcom.com\n*@hotmail.com\n"
+      "~myfriend@netcom.com\n~myfriend@hotmail.com\nspammer@spam.net\n");
+  const std::string prefix = "a \"*\" is one or more characters, so ";
+  CHECK(told ==
+        Told{"1:1: " + prefix + "this does not bar a@1234",
+             "1:1: " + prefix +
+                 "the list does not bar @x1234x, @1234x, @x1234, @netcom.com, @hotmail.com (which are "
+                 "no addresses, and refused as such)",
+             "4:1: " + prefix + "this does not bar 1234@x.com"});
+}
+
+TEST_CASE("a list of domains, and the shipped relay patterns, are left in peace") {
+  CHECK(lints("*@spam.test\n*@more.test\n~good@more.test\n").empty());
+  CHECK(lints("*!*\n\"*@*\"\n\"*@*\"@*\n").empty());
+}
+
+TEST_CASE("no holes where a star may be empty, or another line bars them") {
+  CHECK(lints("%%%%*@*\n", Star::zero_or_more).empty());
+  CHECK(lints("%%%%*@*\n%%%%@*\n").empty());
+  CHECK(lints("%%%%*@*\n").size() == 1);
+  CHECK(lints("~%%%%*@*\n").empty());
+}
+
+TEST_CASE("an address that a later line decides, whatever that says") {
+  CHECK(lints("a@x.test\n*@x.test\n") == Told{"1:1: line 2 matches all of it too, and decides"});
+  CHECK(lints("*@x.test\n ~a@x.test\n*x?test\n") == Told{"2:2: line 3 matches all of it too, and decides"});
+}
+
+TEST_CASE("an address of which an earlier line says the same") {
+  CHECK(lints("*@x.test\na@x.test\n") == Told{"2:1: line 1 bars all of it already"});
+  CHECK(lints("*.test\n~*@x.test\n~a@x.test\n") == Told{"3:1: line 2 clears all of it already"});
+  CHECK(lints("*@x.test\n~?@x.test\na@x.test\n").empty());
+  CHECK(lints("~a@x.test\n") == Told{"1:1: no line above bars it"});
+}
+
+TEST_CASE("the same pattern again: the earlier one does nothing") {
+  const std::string same = "the same pattern stands below, and the last match decides";
+  CHECK(lints("a@x.test\nb@x.test\n\n  A@x.test\n") == Told{"1:1: " + same});
+  CHECK(lints("*@x.test\n~*@x.test\n") == Told{"1:1: " + same});
+}
+
+TEST_CASE("a domain within another") {
+  CHECK(lints("*@a.x.test\n*.x.test\n") == Told{"1:1: line 2 matches all of it too, and decides"});
+  CHECK(lints("*.x.test\n*@a.x.test\n") == Told{"2:1: line 1 bars all of it already"});
+  CHECK(lints("*.x.test\n~b@a.x.test\n*@a.x.test\n") ==
+        Told{"2:1: line 3 matches all of it too, and decides"});
+  CHECK(lints("*@x.test\n*@ax.test\n").empty());
+}
+
+TEST_CASE("so many warnings and no more") {
+  std::string text = "*@x.test\n";
+  for (int i = 0; i < 50; ++i) text += "a" + std::to_string(i) + "@x.test\n";
+  std::vector<ListFault> faults;
+  const auto told = lint_wildcard_list(text, WildcardList::parse(text, "f", faults));
+  CHECK(told.told.size() == 20);
+  CHECK(told.untold == 30);
+}
+
+TEST_CASE("lines with faults are passed over") {
+  CHECK(lints("~\na@x.test\nbad\\\n*@x.test\n").size() == 1);
+}
