@@ -4,24 +4,48 @@
 #include <utility>
 
 namespace sallyport::dns {
+namespace {
 
-BudgetedResolver::BudgetedResolver(Resolver& resolver, const Clock& clock, Budget budget)
-    : resolver_(resolver), clock_(clock), budget_(budget) {}
+class InFlight {
+ public:
+  explicit InFlight(std::shared_ptr<Allowance> allowance) : allowance_(std::move(allowance)) {
+    ++allowance_->in_flight;
+  }
+  ~InFlight() { --allowance_->in_flight; }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
 
-io::Task<AnswerPtr> BudgetedResolver::ask(Question question, Asking asking) {
-  if (!asking.fresh)
-    if (AnswerPtr answer = resolver_.at_hand(question)) co_return answer;
-  const TimePoint now = clock_.now();
-  if (asked_ >= budget_.questions || now >= until_)
-    co_return std::make_shared<Answer>(answer_without_records(Status::exhausted, std::move(question.name)));
-  if (asked_++ == 0) until_ = now + budget_.waiting;
-  asking.deadline = std::min(asking.deadline, until_);
-  co_return co_await resolver_.ask(std::move(question), asking);
+ private:
+  std::shared_ptr<Allowance> allowance_;
+};
+
+AnswerPtr exhausted(Question question) {
+  return std::make_shared<Answer>(answer_without_records(Status::exhausted, std::move(question.name)));
 }
 
-void BudgetedResolver::renew() {
-  asked_ = 0;
-  until_ = TimePoint::max();
+}  // namespace
+
+BudgetedResolver::BudgetedResolver(Resolver& resolver, const Clock& clock, Duration waiting,
+                                   std::shared_ptr<Allowance> allowance)
+    : resolver_(resolver), clock_(clock), waiting_(waiting), allowance_(std::move(allowance)) {}
+
+io::Task<AnswerPtr> BudgetedResolver::ask(Question question, Asking asking) {
+  if (closed_) co_return exhausted(std::move(question));
+  if (!asking.fresh)
+    if (AnswerPtr answer = resolver_.at_hand(question)) co_return answer;
+  if (allowance_->questions <= 0 || allowance_->in_flight >= Allowance::kMostInFlight) {
+    allowance_->overdrawn = true;
+    co_return exhausted(std::move(question));
+  }
+  const TimePoint now = clock_.now();
+  until_ = std::min(until_, now + waiting_);
+  if (now >= until_) co_return exhausted(std::move(question));
+  --allowance_->questions;
+  asking.deadline = std::min(asking.deadline, until_);
+  const InFlight in_flight(allowance_);
+  AnswerPtr answer = co_await resolver_.ask(std::move(question), asking);
+  if (answer->status == Status::exhausted) allowance_->overdrawn = true;
+  co_return answer;
 }
 
 AnswerPtr BudgetedResolver::at_hand(const Question& question) { return resolver_.at_hand(question); }

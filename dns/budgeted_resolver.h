@@ -1,6 +1,8 @@
-// What one session may ask until it is renewed: a number of questions, and a time for all of it. Beyond
-// either the answer is `exhausted`, at once. Owned by a session (shared with its look-ups), used on one
-// core.
+// What one session may ask, and how long it may wait: beyond that the answer is `exhausted`, at once.
+//
+// The allowance is the session's; each round of look-ups (of a connection, an EHLO, a MAIL) has a resolver
+// of its own over it, with its own time, and is closed when it is over: what is still under way then asks
+// nothing further. Shared with the look-ups, used on one core.
 #pragma once
 
 #include "base/clock.h"
@@ -8,27 +10,36 @@
 
 namespace sallyport::dns {
 
+// Of a session, in all its rounds.
+struct Allowance {
+  static constexpr int kMostInFlight = 60;
+  static constexpr int kForMessage = 50;
+
+  int questions = 300;  // left
+  int in_flight = 0;
+  bool overdrawn = false;  // more was wanted than there was, here or of all sessions together
+};
+
 class BudgetedResolver : public Resolver {
  public:
   struct Budget {
     int questions = 300;
-    Duration waiting = std::chrono::seconds(15);  // from the first question that had to wait
+    Duration waiting = std::chrono::seconds(15);  // of a round, from its first question that had to wait
   };
-  BudgetedResolver(Resolver& resolver, const Clock& clock, Budget budget);
+  BudgetedResolver(Resolver& resolver, const Clock& clock, Duration waiting,
+                   std::shared_ptr<Allowance> allowance);
 
   io::Task<AnswerPtr> ask(Question question, Asking asking) override;
   AnswerPtr at_hand(const Question& question) override;  // costs nothing
-
-  void renew();  // questions in flight keep the time they had
-
-  int asked() const { return asked_; }
+  void close() { closed_ = true; }
 
  private:
   Resolver& resolver_;
   const Clock& clock_;
-  Budget budget_;
-  int asked_ = 0;
+  Duration waiting_;
+  std::shared_ptr<Allowance> allowance_;
   TimePoint until_ = TimePoint::max();
+  bool closed_ = false;
 };
 
 }  // namespace sallyport::dns

@@ -33,6 +33,7 @@ std::string shown(const Subject& subject) {
 
 struct ListWatch::State {
   std::atomic<bool> open{false};  // the breaker
+  std::atomic<int> late{0};       // time-outs in a row
   std::array<std::atomic<bool>, kFamilies> aside{};
 };
 
@@ -52,18 +53,40 @@ ListWatch::ListWatch(std::vector<WatchedList> lists, const Clock& clock, OnNews 
 
 ListWatch::~ListWatch() = default;
 
-bool ListWatch::may_ask(std::size_t list, Family family) const {
+// Whom stop() wakes, for as long as there is somebody.
+class ListWatch::Waking {
+ public:
+  Waking(io::Signal*& place, io::Signal& wake) : place_(place) { place_ = &wake; }
+  ~Waking() { place_ = nullptr; }
+  Waking(const Waking&) = delete;
+  Waking& operator=(const Waking&) = delete;
+
+ private:
+  io::Signal*& place_;
+};
+
+ListWatch::Standing ListWatch::standing(std::size_t list, Family family) const {
   const State& state = states_[list];
   const auto place = static_cast<std::size_t>(family);
-  return lists_[list].families.at(place) && !state.open.load(std::memory_order_relaxed) &&
-         !state.aside.at(place).load(std::memory_order_relaxed);
+  if (!lists_[list].families.at(place)) return Standing::not_meant;
+  if (state.open.load(std::memory_order_relaxed)) return Standing::not_answering;
+  return state.aside.at(place).load(std::memory_order_relaxed) ? Standing::set_aside : Standing::asked;
 }
 
+// A list that is dead costs kCost at most, not so many time-outs: a short one is soon missed.
 void ListWatch::heard(std::size_t list, Result result) {
-  const bool failed = result == Result::temporary;
-  std::atomic<bool>& open = states_[list].open;
-  if (open.load(std::memory_order_relaxed) == failed || open.exchange(failed) == failed) return;
-  if (failed)
+  State& state = states_[list];
+  if (result != Result::temporary) {
+    if (state.late.load(std::memory_order_relaxed) != 0) state.late = 0;
+    return;
+  }
+  if (++state.late * lists_[list].timeout >= kCost) set_open(list, true);
+}
+
+void ListWatch::set_open(std::size_t list, bool open) {
+  if (states_[list].open.exchange(open) == open) return;
+  states_[list].late = 0;
+  if (open)
     on_news_("warning",
              fmt::format("list {} does not answer: not asked until it does", lists_[list].shown));
   else
@@ -76,20 +99,25 @@ io::Task<> ListWatch::test(Resolver& resolver) {
   co_await io::together(std::move(tasks));
 }
 
+// Asked by strangers only while all of its families could be tested.
 io::Task<> ListWatch::test_one(Resolver& resolver, std::size_t list) {
+  bool answered = true;
   std::vector<io::Task<>> tasks;
   for (const Family family : {Family::ipv4, Family::ipv6, Family::domain})
     if (lists_[list].families.at(static_cast<std::size_t>(family)))
-      tasks.push_back(test_family(resolver, list, family));
+      tasks.push_back(test_family(resolver, list, family, answered));
   co_await io::together(std::move(tasks));
+  set_open(list, !answered);
 }
 
-io::Task<> ListWatch::test_family(Resolver& resolver, std::size_t list, Family family) {
+io::Task<> ListWatch::test_family(Resolver& resolver, std::size_t list, Family family, bool& answered) {
   const TestPoints points = *lists_[list].families.at(static_cast<std::size_t>(family));
   const ListAnswer listed = co_await ask_now(resolver, list, points.listed);
-  if (listed.result == Result::temporary) co_return;  // the breaker's
   const ListAnswer clear = co_await ask_now(resolver, list, points.clear);
-  judge(list, family, listed, clear);
+  if (listed.result == Result::temporary || clear.result == Result::temporary)
+    answered = false;
+  else
+    judge(list, family, listed, clear);
 }
 
 void ListWatch::judge(std::size_t list, Family family, const ListAnswer& listed, const ListAnswer& clear) {
@@ -124,40 +152,34 @@ void ListWatch::set_aside(std::size_t list, Family family, bool aside) {
 io::Task<> ListWatch::probe(Resolver& resolver) {
   std::vector<io::Task<>> tasks;
   for (std::size_t list = 0; list < lists_.size(); ++list)
-    if (states_[list].open.load(std::memory_order_relaxed)) tasks.push_back(probe_one(resolver, list));
+    if (states_[list].open) tasks.push_back(test_one(resolver, list));
   co_await io::together(std::move(tasks));
-}
-
-io::Task<> ListWatch::probe_one(Resolver& resolver, std::size_t list) {
-  for (const auto& points : lists_[list].families) {
-    if (!points) continue;
-    (void)co_await ask_now(resolver, list, points->listed);
-    co_return;
-  }
 }
 
 io::Task<ListAnswer> ListWatch::ask_now(Resolver& resolver, std::size_t list, Subject subject) {
   const WatchedList& asked = lists_[list];
-  const Asking fresh{clock_.now() + asked.timeout, true};
-  ListAnswer answer = co_await ask_list(resolver, clock_, asked.zone, std::move(subject), fresh);
-  heard(list, answer.result);
-  co_return answer;
+  const Asking fresh{clock_.now() + std::max<Duration>(asked.timeout, kCost), true};
+  co_return co_await ask_list(resolver, clock_, asked.zone, std::move(subject), fresh);
 }
 
 io::Task<> ListWatch::keep(Resolver& resolver) {
   io::Signal wake(co_await io::this_executor());
-  wake_ = &wake;
+  const Waking waking(wake_, wake);
   TimePoint next_test = clock_.now();
   while (!stopping_) {
-    if (clock_.now() >= next_test) {
-      co_await test(resolver);
-      next_test = clock_.now() + kBetweenTests;
-    } else {
-      co_await probe(resolver);
+    try {
+      co_await test_or_probe(resolver, next_test);
+    } catch (const std::exception& error) {
+      on_news_("error", fmt::format("a test of the lists broke off: {}", error.what()));
     }
     if (!stopping_) co_await wake.wait(clock_.now() + kBetweenProbes);
   }
-  wake_ = nullptr;
+}
+
+io::Task<> ListWatch::test_or_probe(Resolver& resolver, TimePoint& next_test) {
+  if (clock_.now() < next_test) co_return co_await probe(resolver);
+  co_await test(resolver);
+  next_test = clock_.now() + kBetweenTests;
 }
 
 void ListWatch::stop() {

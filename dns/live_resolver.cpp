@@ -169,9 +169,9 @@ void LiveResolver::Impl::warn_of_forger(const Question& question, const Endpoint
     next_warning = clock.now() + kBetweenWarnings;
   }
   on_news("warning",
-          fmt::format("somebody forges DNS answers of {}: {} with wrong ids came for {}, which was then "
-                      "asked by TCP. Is that server reached by ways that others can write to?",
-                      server.to_string(), Datagrams::kMostForged, to_string(question)));
+          fmt::format("somebody forges DNS answers of {}: {} with wrong ids came for a question, which was "
+                      "then asked by TCP. Is that server reached by ways that others can write to?",
+                      server.to_string(), Datagrams::kMostForged));
 }
 
 void LiveResolver::Impl::land(const Question& question, const AnswerPtr& answer) {
@@ -249,7 +249,7 @@ io::Task<AnswerPtr> LiveResolver::ask(Question question, Asking asking) {
     auto flight = impl_->flights.find(question);
     first = flight == impl_->flights.end();
     if (first && impl_->flights.size() >= static_cast<std::size_t>(impl_->settings.max_in_flight))
-      co_return failure(question, Status::refused);
+      co_return failure(question, Status::exhausted);
     if (first) flight = impl_->flights.try_emplace(question).first;
     flight->second.push_back(waiter);
   }

@@ -34,7 +34,7 @@ struct LiveSettings {
   Duration timeout = std::chrono::seconds(2);    // of one try at one server
   int tries = 3;                                 // over all servers
   std::size_t cache_bytes = 64 << 20;
-  int max_in_flight = 10000;  // questions of all cores; beyond it: `refused` at once
+  int max_in_flight = 10000;  // questions of all cores; beyond it: `exhausted` at once
   bool operator==(const LiveSettings&) const = default;
 };
 

@@ -60,7 +60,7 @@ struct ListSettings {
 struct CheckSettings {
   std::array<Mode, mail::kChecks> modes{};
   std::array<std::array<Outcome, mail::kFindings>, mail::kChecks> outcomes{};
-  Outcome own_sender = Outcome::points(2);  // our domain in MAIL FROM, from outside, without SPF pass
+  Outcome own_sender = Outcome::points(1);  // our domain in MAIL FROM, from outside, without SPF pass
   std::vector<ListSettings> lists;
   int reject_at = 5;
 

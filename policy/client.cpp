@@ -26,6 +26,7 @@ Outcome::Kind kind_of(const Outcome& outcome, Finding finding) {
 struct Sums {
   int points = 0;
   int doubtful_points = 0;
+  int relief = 0;  // negative: what good lists that fail for now might have said for the client
   std::optional<Contribution> rejects;
   std::optional<Contribution> defers;
 };
@@ -55,7 +56,7 @@ class Judge {
 
   std::variant<ClientDecision, Need> judge() {
     using enum ClientDecision::Action;
-    int least = sums_.points, most = sums_.points;
+    int least = sums_.points + sums_.relief, most = least;
     int least_of_all = sums_.points + sums_.doubtful_points, most_of_all = least_of_all;
     bool may_reject = false, may_defer = false;
     for (const auto& [key, range] : pending_) {
@@ -97,6 +98,7 @@ class Judge {
   void add(std::size_t place) {
     const Fact& fact = evidence_.known[place];
     if (!counts(fact.key)) return;
+    if (fact.finding == Finding::dnsbl_temporary) sums_.relief += range(fact.key).least;
     add({place, settings_.outcome_of(fact), false}, fact.finding);
     if (is_own_sender(fact.key.check, fact.finding)) add({place, settings_.own_sender, true}, fact.finding);
   }
@@ -182,11 +184,22 @@ class Judge {
 
 }  // namespace
 
+namespace {
+
+// [192.0.2.1], [IPv6:2001:db8::1], or the address alone
+std::optional<IpAddress> address_in(std::string_view helo) {
+  if (helo.starts_with('[') && helo.ends_with(']')) helo = helo.substr(1, helo.size() - 2);
+  if (istarts_with(helo, "IPv6:")) helo.remove_prefix(5);
+  return IpAddress::parse(helo);
+}
+
+}  // namespace
+
 HeloClaim claimed_by(std::string_view helo, const IpAddress& our_address, const Settings& settings) {
   using enum HeloClaim;
   mail::DomainName name;
   if (helo.ends_with('.')) helo.remove_suffix(1);
-  if (helo.starts_with('[')) return iequals(helo, our_address.address_literal()) ? our_host : other;
+  if (const auto address = address_in(helo)) return *address == our_address ? our_host : other;
   if (mail::parse_domain(helo, name) != mail::DomainFault::none) return other;
   if (name.ascii == settings.hostname) return our_host;
   return settings.domains.find(name.ascii) ? our_domain : other;

@@ -20,11 +20,14 @@ std::string in_brackets(const std::string& detail) {
 
 std::string describe_list(const Fact& fact, const CheckSettings& settings) {
   const ListSettings& list = settings.lists.at(static_cast<std::size_t>(fact.key.list));
-  return fmt::format("listed by {}{}", list.name, list.secret ? "" : in_brackets(fact.detail));
+  return fmt::format("{}listed by {}{}",
+                     fact.listed.empty() ? "" : printable(fact.listed, kMaxDetail) + " is ", list.name,
+                     list.secret ? "" : in_brackets(fact.detail));
 }
 
 std::string describe_spf(const Fact& fact) {
-  const std::string domain = printable(fact.subject, 255);
+  const std::string domain =
+      (fact.key.check == Check::spf_helo ? "HELO " : "") + printable(fact.subject, 255);
   switch (fact.finding) {
     case Finding::spf_fail:
       return fmt::format("SPF of {} does not permit this address{}", domain, in_brackets(fact.detail));
@@ -131,7 +134,9 @@ std::string all_words(const ClientDecision& decision, const mail::Evidence& evid
                       const CheckSettings& settings) {
   std::string words;
   for (const Contribution& contribution : decision.contributions) {
-    if (!speaks_against(contribution)) continue;
+    const bool passes = is_temporary(evidence.known.at(contribution.fact).finding);
+    const bool for_good = decision.action == ClientDecision::Action::reject;
+    if (!speaks_against(contribution) || (passes && for_good)) continue;
     const std::string more = describe(contribution, evidence, settings);
     if (!words.empty() && words.size() + more.size() > kMaxWords) break;
     words += (words.empty() ? "" : ", ") + more;

@@ -28,7 +28,10 @@ void record_fact(store::Event& event, const mail::Fact& fact, const policy::Chec
   const policy::Outcome outcome = checks.outcome_of(fact);
   event.begin_item().text("check", to_string(fact.key.check)).text("found", to_string(fact.finding));
   if (fact.key.check == mail::Check::dnsbl) event.text("of", to_string(fact.key.of));
-  event.text("subject", fact.subject).text("detail", fact.detail).text("codes", codes_in_words(fact));
+  event.text("subject", fact.subject)
+      .text("listed", fact.listed)
+      .text("detail", fact.detail)
+      .text("codes", codes_in_words(fact));
   if (outcome.kind != policy::Outcome::Kind::ignore) event.text("counts", word_for(outcome));
   if (checks.mode_of(fact.key) == Mode::observe) event.flag("observed", true);
   event.text("asked", asked_in_words(fact)).milliseconds("ms", fact.took);

@@ -1,5 +1,6 @@
 #include "proxy/facts.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sallyport::proxy {
@@ -19,7 +20,11 @@ std::vector<mail::Asked> asked(const std::vector<dns::Lookup>& lookups) {
 
 Fact make(const mail::FactKey& key, Finding finding, std::string subject, std::string detail,
           const std::vector<dns::Lookup>& lookups) {
-  return {key, finding, std::move(subject), std::move(detail), {}, asked(lookups), {}};
+  return {.key = key,
+          .finding = finding,
+          .subject = std::move(subject),
+          .detail = std::move(detail),
+          .asked = asked(lookups)};
 }
 
 }  // namespace
@@ -127,9 +132,11 @@ Fact fact_of(const dns::SenderDomain& found, const dns::Name& domain) {
   return make({Check::sender_domain}, finding(found.result), domain.text(), {}, found.lookups);
 }
 
-Fact fact_of(const dns::ListAnswer& found, const mail::FactKey& key, const policy::ListSettings& list) {
+Fact fact_of(const dns::ListAnswer& found, const mail::FactKey& key, const policy::ListSettings& list,
+             const dns::Subject& subject) {
   Fact fact = make(key, finding(found.result), list.name, {}, {});
   fact.codes = found.codes;
+  if (const auto* name = std::get_if<dns::Name>(&subject)) fact.listed = name->text();
   if (list.secret) return fact;
   fact.detail = found.words;
   fact.asked = asked(found.lookups);
@@ -139,11 +146,18 @@ Fact fact_of(const dns::ListAnswer& found, const mail::FactKey& key, const polic
 Fact fact_of(const dns::SpfOutcome& found, Check check) {
   const std::string& words = found.problem.empty() ? found.explanation : found.problem;
   const std::string& detail = words.empty() ? found.mechanism : words;
-  return make({check}, finding(found.result), found.domain, detail, found.lookups);
+  Fact fact = make({check}, finding(found.result), found.domain, detail, found.lookups);
+  // `ptr` and %{p} take a name that cannot be looked up now for none (RFC 7208 5.5): honest mail would be
+  // refused for a failure that passes.
+  const bool in_doubt = std::ranges::any_of(
+      found.lookups, [](const dns::Lookup& lookup) { return is_temporary(lookup.answer->status); });
+  const bool fails = found.result == dns::SpfResult::fail || found.result == dns::SpfResult::softfail;
+  if (in_doubt && fails) fact.finding = Finding::spf_temperror;
+  return fact;
 }
 
 Fact unknown(const mail::FactKey& key) {
-  Fact fact{key, Finding::rdns_temporary, {}, "broken off", {}, {}, {}};
+  Fact fact{.key = key, .finding = Finding::rdns_temporary, .detail = "broken off"};
   for (const Finding finding : mail::findings_of(key.check))
     if (is_temporary(finding)) fact.finding = finding;
   return fact;

@@ -25,8 +25,8 @@ mail::Fact fact_of(const dns::ReverseName& found, const IpAddress& client);
 mail::Fact fact_of(const dns::HeloName& found, const std::string& helo);
 mail::Fact fact_of(const dns::SenderDomain& found, const dns::Name& domain);
 // Of a secret list neither its words nor what was asked: both name the zone, which holds the key.
-mail::Fact fact_of(const dns::ListAnswer& found, const mail::FactKey& key,
-                   const policy::ListSettings& list);
+mail::Fact fact_of(const dns::ListAnswer& found, const mail::FactKey& key, const policy::ListSettings& list,
+                   const dns::Subject& subject);
 mail::Fact fact_of(const dns::SpfOutcome& found, mail::Check check);
 
 // What is known of a check that came to no result of its own.

@@ -163,8 +163,9 @@ dns::OnNews Gateway::dns_news() {
 
 // The lists that stay the same stay watched; what was learnt of others is forgotten.
 std::shared_ptr<dns::ListWatch> Gateway::watched(const Settings& settings) {
-  const auto before = running().lists;
-  if (before && before->lists() == settings.lists) return before;
+  const auto [old, before] = running();
+  const bool same_servers = old && old->dns.live.servers == settings.dns.live.servers;
+  if (before && same_servers && before->lists() == settings.lists) return before;
   const io::Executor first = cores_.front()->loop.executor();
   if (before) tasks_.spawn(first, "stop lists", stop_lists(before));
   auto lists = std::make_shared<dns::ListWatch>(settings.lists, clock_, dns_news());
@@ -363,9 +364,9 @@ Result<> Gateway::reload(std::shared_ptr<const Settings> settings) {
   std::ranges::copy_if(listeners_, std::back_inserter(stale),
                        [&](auto& open) { return !is_in(*opened, open); });
   listeners_ = *opened;
+  resolver_->reload(settings->dns.live);  // first: new lists are tested at once
   adopt(std::move(settings));
   faults::crash_point("reload.adopted");
-  resolver_->reload(this->settings()->dns.live);
   known_good_.clear();
   learn(Duration::zero());
   run(fresh);

@@ -39,7 +39,7 @@ std::optional<dns::Name> host_name(const std::string& text) {
 bool is_of(const FactKey& key, Check check) { return key.check == check; }
 
 Fact found(const FactKey& key, Finding finding, std::string subject, std::string detail = {}) {
-  return {key, finding, std::move(subject), std::move(detail), {}, {}, {}};
+  return {.key = key, .finding = finding, .subject = std::move(subject), .detail = std::move(detail)};
 }
 
 }  // namespace
@@ -74,9 +74,25 @@ Inquiry::Inquiry(IpAddress client, IpAddress ours, std::shared_ptr<const Setting
       ours_(ours),
       settings_(std::move(settings)),
       services_(std::move(services)),
-      resolver_(services_.resolver, services_.clock, settings_->dns.budget),
+      allowance_(std::make_shared<dns::Allowance>()),
       arrived_(core) {
   evidence_.client = client;
+  allowance_->questions = settings_->dns.budget.questions;
+  for (auto& resolver : resolvers_) resolver = fresh_resolver();
+}
+
+std::shared_ptr<dns::BudgetedResolver> Inquiry::fresh_resolver() const {
+  return std::make_shared<dns::BudgetedResolver>(services_.resolver, services_.clock,
+                                                 settings_->dns.budget.waiting, allowance_);
+}
+
+void Inquiry::stop() {
+  for (const auto& resolver : resolvers_) resolver->close();
+}
+
+void Inquiry::message_taken() {
+  const int most = settings_->dns.budget.questions;
+  allowance_->questions = std::min(most, allowance_->questions + dns::Allowance::kForMessage);
 }
 
 // -- what becomes known of the client --------------------------------------------------------------------
@@ -105,31 +121,33 @@ void Inquiry::said_helo(const std::string& helo) {
   if (!name) return;
   if (is_on(Check::spf_helo))
     begin({Check::spf_helo},
-          ask_spf(Check::spf_helo,
+          ask_spf(resolver(Stage::helo), Check::spf_helo,
                   {evidence_.client, dns::SpfIdentity::helo, helo, {}, settings_->policy->hostname}));
   ask_lists(Listed::helo, *name);
 }
 
 void Inquiry::begin_helo(const std::string& helo) {
+  expect({Check::helo});
   if (policy::claimed_by(helo, ours_, *settings_->policy) == policy::HeloClaim::our_host)
     settle(found({Check::helo}, Finding::helo_own_name, helo));
   else
-    begin({Check::helo}, ask_helo(helo));
+    begin({Check::helo}, ask_helo(resolver(Stage::helo), helo));
 }
 
 void Inquiry::said_mail(const mail::Path& sender) {
-  resolver_.renew();
   std::string address = sender.address();
   if (address == sender_) return;
   forget(Stage::mail);
   evidence_.sender_is_ours = settings_->policy->domains.find(sender.domain_ascii) != nullptr;
-  const auto domain = sender.is_null() ? std::nullopt : host_name(sender.domain_ascii);
+  const bool named = !sender.is_null() && !sender.is_literal();
+  const auto domain = named ? dns::Name::parse(sender.domain_ascii) : std::nullopt;
   sender_ = std::move(address);
   if (!domain) return;
-  if (is_on(Check::sender_domain)) begin({Check::sender_domain}, ask_sender_domain(*domain));
+  if (is_on(Check::sender_domain))
+    begin({Check::sender_domain}, ask_sender_domain(resolver(Stage::mail), *domain));
   if (is_on(Check::spf_mailfrom))
     begin({Check::spf_mailfrom},
-          ask_spf(Check::spf_mailfrom,
+          ask_spf(resolver(Stage::mail), Check::spf_mailfrom,
                   {evidence_.client, dns::SpfIdentity::mailfrom, helo_,
                    sender.local + '@' + sender.domain_ascii, settings_->policy->hostname}));
   ask_lists(Listed::sender_domain, *domain);
@@ -146,15 +164,19 @@ io::Task<policy::ClientDecision> Inquiry::decide() {
   }
 }
 
-io::Task<> Inquiry::settle_all() {
-  const TimePoint until = services_.clock.now() + settings_->dns.budget.waiting + kGrace;
-  while (!evidence_.pending.empty())
-    if (!co_await arrived_.wait(until)) give_up();
+io::Task<> Inquiry::settle_all(TimePoint until) {
+  const TimePoint last = services_.clock.now() + settings_->dns.budget.waiting + kGrace;
+  while (!evidence_.pending.empty()) {
+    if (co_await arrived_.wait(std::min(until, last))) continue;
+    if (until <= last) co_return;
+    give_up();
+  }
 }
 
 bool Inquiry::is_listed() const {
   return std::ranges::any_of(evidence_.known, [&](const Fact& fact) {
-    return fact.finding == Finding::dnsbl_listed && checks().outcome_of(fact).score > 0;
+    return fact.finding == Finding::dnsbl_listed && fact.key.of == Listed::client &&
+           checks().mode_of(fact.key) == Mode::enforce && checks().outcome_of(fact).score > 0;
   });
 }
 
@@ -249,6 +271,8 @@ Finding Inquiry::judged_helo(const Fact& fact) const {
 
 void Inquiry::forget(Stage stage) {
   ++round(stage);
+  resolver(stage)->close();
+  resolver(stage) = fresh_resolver();
   std::erase_if(evidence_.known, [&](const Fact& fact) { return stage_of(fact.key) == stage; });
   std::erase_if(evidence_.pending, [&](const FactKey& key) { return stage_of(key) == stage; });
   if (stage == Stage::helo) held_helo_.reset();
@@ -267,7 +291,7 @@ void Inquiry::expect_reverse_name() {
     expect(key);
     wanted = true;
   }
-  if (wanted) begin({Check::rdns}, ask_reverse_name());
+  if (wanted) begin({Check::rdns}, ask_reverse_name(resolver(Stage::connect)));
 }
 
 void Inquiry::on_reverse_name() {
@@ -297,28 +321,52 @@ std::vector<FactKey> Inquiry::lists_of(Listed of) const {
 }
 
 void Inquiry::ask_lists(Listed of, const dns::Subject& subject) {
-  const Family family = family_of(subject);
   for (const FactKey& key : lists_of(of)) {
     const auto place = static_cast<std::size_t>(key.list);
-    if (!settings_->lists[place].families.at(static_cast<std::size_t>(family)))
-      std::erase(evidence_.pending, key);
-    else if (services_.lists && !services_.lists->may_ask(place, family))
-      settle(found(key, Finding::dnsbl_silent, checks().lists[place].name, "not asked: see the log"));
-    else if (const auto answer = dns::list_at_hand(resolver_, settings_->lists[place].zone, subject))
-      settle(fact_of(*answer, key, checks().lists[place]));
-    else
-      begin(key, ask_list(key, subject));
+    const std::string& name = checks().lists[place].name;
+    switch (standing(place, family_of(subject))) {
+      using enum dns::ListWatch::Standing;
+      case asked:
+        ask_list_at_once(key, subject);
+        break;
+      case not_meant:
+        std::erase(evidence_.pending, key);
+        break;
+      case not_answering:
+        settle(found(key, Finding::dnsbl_temporary, name, "not asked: it does not answer"));
+        break;
+      case set_aside:
+        settle(found(key, Finding::dnsbl_silent, name, "set aside: it lists everything"));
+        break;
+    }
   }
 }
 
-io::Task<Fact> Inquiry::ask_list(FactKey key, dns::Subject subject) {
+// Without a watch (`try`) every list is asked that is meant for such subjects.
+dns::ListWatch::Standing Inquiry::standing(std::size_t list, Family family) const {
+  using enum dns::ListWatch::Standing;
+  if (services_.lists) return services_.lists->standing(list, family);
+  return settings_->lists[list].families.at(static_cast<std::size_t>(family)) ? asked : not_meant;
+}
+
+// In place, if what it says is at hand.
+void Inquiry::ask_list_at_once(const FactKey& key, const dns::Subject& subject) {
+  const auto place = static_cast<std::size_t>(key.list);
+  if (const auto answer =
+          dns::list_at_hand(*resolver(stage_of(key)), settings_->lists[place].zone, subject))
+    settle(fact_of(*answer, key, checks().lists[place], subject));
+  else
+    begin(key, ask_list(resolver(stage_of(key)), key, subject));
+}
+
+io::Task<Fact> Inquiry::ask_list(ResolverPtr resolver, FactKey key, dns::Subject subject) {
   const auto place = static_cast<std::size_t>(key.list);
   const dns::WatchedList& list = settings_->lists[place];
   const TimePoint deadline = services_.clock.now() + list.timeout;
   const auto answer =
-      co_await dns::ask_list(resolver_, services_.clock, list.zone, std::move(subject), {deadline, false});
+      co_await dns::ask_list(*resolver, services_.clock, list.zone, subject, {deadline, false});
   if (services_.lists) tell_watch(place, answer, deadline);
-  co_return fact_of(answer, key, checks().lists[place]);
+  co_return fact_of(answer, key, checks().lists[place], subject);
 }
 
 // Only what took the list's own time speaks against it: a session's budget may end sooner.
@@ -331,8 +379,8 @@ void Inquiry::tell_watch(std::size_t list, const dns::ListAnswer& answer, TimePo
 
 // -- the other look-ups ----------------------------------------------------------------------------------
 
-io::Task<Fact> Inquiry::ask_reverse_name() {
-  const auto name = co_await dns::reverse_name(resolver_, services_.clock, evidence_.client, {});
+io::Task<Fact> Inquiry::ask_reverse_name(ResolverPtr resolver) {
+  const auto name = co_await dns::reverse_name(*resolver, services_.clock, evidence_.client, {});
   Fact fact = fact_of(name, evidence_.client);
   const bool confirmed = fact.finding == Finding::rdns_confirmed;
   if (confirmed && settings_->policy->generic_names.matches(fact.detail, evidence_.client))
@@ -340,18 +388,18 @@ io::Task<Fact> Inquiry::ask_reverse_name() {
   co_return fact;
 }
 
-io::Task<Fact> Inquiry::ask_helo(std::string helo) {
-  const auto name = co_await dns::check_helo(resolver_, services_.clock, helo, evidence_.client, {});
+io::Task<Fact> Inquiry::ask_helo(ResolverPtr resolver, std::string helo) {
+  const auto name = co_await dns::check_helo(*resolver, services_.clock, helo, evidence_.client, {});
   co_return fact_of(name, helo);
 }
 
-io::Task<Fact> Inquiry::ask_sender_domain(dns::Name domain) {
-  const auto sender = co_await dns::check_sender_domain(resolver_, services_.clock, domain, {});
+io::Task<Fact> Inquiry::ask_sender_domain(ResolverPtr resolver, dns::Name domain) {
+  const auto sender = co_await dns::check_sender_domain(*resolver, services_.clock, domain, {});
   co_return fact_of(sender, domain);
 }
 
-io::Task<Fact> Inquiry::ask_spf(Check check, dns::SpfRequest request) {
-  const auto outcome = co_await dns::check_host(resolver_, services_.clock, std::move(request));
+io::Task<Fact> Inquiry::ask_spf(ResolverPtr resolver, Check check, dns::SpfRequest request) {
+  const auto outcome = co_await dns::check_host(*resolver, services_.clock, std::move(request));
   co_return fact_of(outcome, check);
 }
 

@@ -57,15 +57,21 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   void said_helo(const std::string& helo);
   void said_mail(const mail::Path& sender);
 
+  // A message was taken: the session earns questions. Look-ups that are under way ask no more: it is over.
+  void message_taken();
+  void stop();
+  // It asked for more than a session may: what is not known for that reason must not let it pass.
+  bool overdrawn() const { return allowance_->overdrawn; }
+
   // Waits for the facts that the decision needs, for the session's budget of time at most.
   io::Task<policy::ClientDecision> decide();
-  // Until nothing is pending: for what is written about the client.
-  io::Task<> settle_all();
+  // Until nothing is pending, or `until`: for what is written about the client.
+  io::Task<> settle_all(TimePoint until = TimePoint::max());
 
   const mail::Evidence& evidence() const { return evidence_; }
   const std::string& helo() const { return helo_; }
   const policy::CheckSettings& checks() const { return settings_->policy->checks; }
-  bool is_listed() const;  // by a list that counts against it
+  bool is_listed() const;  // its address, by a list that counts against it
   // The confirmed reverse name; "" = none, or not known yet.
   std::string reverse_name() const;
 
@@ -74,6 +80,9 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   static constexpr std::size_t kStages = 3;
 
   static Stage stage_of(const mail::FactKey& key);
+  using ResolverPtr = std::shared_ptr<dns::BudgetedResolver>;
+  ResolverPtr fresh_resolver() const;
+  ResolverPtr& resolver(Stage stage) { return resolvers_.at(static_cast<std::size_t>(stage)); }
   unsigned& round(Stage stage) { return rounds_.at(static_cast<std::size_t>(stage)); }
   bool is_on(mail::Check check) const;
   bool is_pending(const mail::FactKey& key) const;
@@ -94,19 +103,22 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
 
   std::vector<mail::FactKey> lists_of(mail::Listed of) const;
   void ask_lists(mail::Listed of, const dns::Subject& subject);
-  io::Task<mail::Fact> ask_list(mail::FactKey key, dns::Subject subject);
+  dns::ListWatch::Standing standing(std::size_t list, dns::Family family) const;
+  void ask_list_at_once(const mail::FactKey& key, const dns::Subject& subject);
+  io::Task<mail::Fact> ask_list(ResolverPtr resolver, mail::FactKey key, dns::Subject subject);
   void tell_watch(std::size_t list, const dns::ListAnswer& answer, TimePoint deadline);
 
-  io::Task<mail::Fact> ask_reverse_name();
-  io::Task<mail::Fact> ask_helo(std::string helo);
-  io::Task<mail::Fact> ask_sender_domain(dns::Name domain);
-  io::Task<mail::Fact> ask_spf(mail::Check check, dns::SpfRequest request);
+  io::Task<mail::Fact> ask_reverse_name(ResolverPtr resolver);
+  io::Task<mail::Fact> ask_helo(ResolverPtr resolver, std::string helo);
+  io::Task<mail::Fact> ask_sender_domain(ResolverPtr resolver, dns::Name domain);
+  io::Task<mail::Fact> ask_spf(ResolverPtr resolver, mail::Check check, dns::SpfRequest request);
 
   io::Executor core_;
   IpAddress ours_;
   std::shared_ptr<const Settings> settings_;
   InquiryServices services_;
-  dns::BudgetedResolver resolver_;
+  std::shared_ptr<dns::Allowance> allowance_;
+  std::array<ResolverPtr, kStages> resolvers_;  // of the round that each stage is in
   io::Signal arrived_;
   mail::Evidence evidence_;
   std::array<unsigned, kStages> rounds_{};  // how often its input was said anew

@@ -1,5 +1,7 @@
 #include "proxy/known_good.h"
 
+#include <iterator>
+
 #include "proxy/session_limits.h"
 
 namespace sallyport::proxy {
@@ -12,13 +14,15 @@ bool KnownGood::knows(const IpAddress& client, TimePoint now) const {
 
 void KnownGood::delivered(const IpAddress& client, TimePoint now) {
   const std::scoped_lock lock(mutex_);
-  if (last_.size() >= kMost) make_room(now);
-  last_[client_key(client)] = now;
+  const IpAddress key = client_key(client);
+  if (last_.size() >= kMost && !last_.contains(key)) make_room(now);
+  last_[key] = now;
 }
 
 void KnownGood::make_room(TimePoint now) {
   std::erase_if(last_, [&](const auto& entry) { return now - entry.second >= kFor; });
-  if (last_.size() >= kMost) last_.erase(last_.begin());  // whoever it is waits once
+  // Still full: a tenth of them, whoever they are, waits once more.
+  if (last_.size() >= kMost) last_.erase(last_.begin(), std::next(last_.begin(), kMost / 10));
 }
 
 void KnownGood::forget(const IpAddress& client) {

@@ -1,5 +1,5 @@
-// Clients that had a message delivered in the last 24 hours: they wait for nothing. Forgotten when a list
-// names them, and by a reload. In memory and bounded; of an IPv6 client its /64 is known.
+// Clients that had a message delivered in the last 24 hours: they do not wait for the greeting. Forgotten
+// when a list names them, and by a reload. In memory and bounded; of an IPv6 client its /64 is known.
 //
 // One table for all cores: every function may be called from any thread.
 #pragma once

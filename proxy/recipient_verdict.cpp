@@ -3,6 +3,15 @@
 #include "policy/client.h"
 
 namespace sallyport::proxy {
+namespace {
+
+policy::Refuse too_many_questions(const IpAddress& client) {
+  const std::string words =
+      client.address_literal() + " deferred: it takes more look-ups than a session may ask for";
+  return {policy::Refusal::client_later, policy::reply_for(policy::Refusal::client_later, words), {}, true};
+}
+
+}  // namespace
 
 // What was found about the client counts for everybody but the role addresses (promise P4). A certificate
 // that gives the right to relay speaks for itself.
@@ -14,7 +23,9 @@ io::Task<policy::RecipientVerdict> judge_recipient(const policy::ClientFacts& cl
   if (!accept || accept->role || !inquiry) co_return verdict;
   if (policy::relay_right(client, settings) != policy::RelayRight::none) co_return verdict;
   const auto decision = co_await inquiry->decide();
-  if (decision.action == policy::ClientDecision::Action::accept) co_return verdict;
+  const bool accepted = decision.action == policy::ClientDecision::Action::accept;
+  if (accepted && inquiry->overdrawn()) co_return too_many_questions(client.address);
+  if (accepted) co_return verdict;
   co_return policy::refusal(decision, inquiry->evidence(), settings.checks);
 }
 

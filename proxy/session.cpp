@@ -45,6 +45,7 @@ Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Setti
       id_(new_id(services.clock)),
       began_(services.clock.now()),
       peer_(stream_->peer()),
+      ours_(stream_->local().address),
       budget_(settings_->timeouts, began_) {
   client_.facts.address = peer_.address;
   client_.session_id = id_;
@@ -72,6 +73,7 @@ io::Task<> Session::run() {
 io::Task<> Session::end() {
   faults::crash_point("session.before-end");
   end_transaction({}, "abandoned");
+  if (client_.inquiry) client_.inquiry->stop();
   record();
   faults::crash_point("session.ended");
   if (may_hang_up()) {

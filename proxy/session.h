@@ -98,7 +98,8 @@ class Session {
   std::string id_;
   TimePoint began_;
   ClientView client_;
-  Endpoint peer_;  // the client, behind a PROXY header if there was one
+  Endpoint peer_;   // the client, behind a PROXY header if there was one
+  IpAddress ours_;  // the address that it connected to
   std::unique_ptr<smtp::ServerMachine> machine_;
   ReadBudget budget_;
 

@@ -31,7 +31,10 @@ io::Task<bool> Session::read_proxy_header() {
     }
   }
   heard_ = !input_.empty();
-  if (header.has_client()) peer_ = header.client();
+  if (header.has_client()) {
+    peer_ = header.client();
+    ours_ = header.destination().address;
+  }
   client_.facts.address = peer_.address;
   co_return true;
 }
@@ -61,18 +64,18 @@ io::Task<bool> Session::admit() {
 }
 
 io::Task<> Session::inquire() {
-  spared_ = spared(listener_, peer_.address, stream_->local().address, *settings_->policy);
+  spared_ = spared(listener_, peer_.address, ours_, *settings_->policy);
   if (spared_ != Spared::nobody && spared_ != Spared::upstream) co_return;
-  auto inquire = [this, core = co_await io::this_executor()](const IpAddress& client) {
+  auto begin_inquiry = [this, core = co_await io::this_executor()](const IpAddress& client) {
     const InquiryServices services{services_.clock, services_.tasks, services_.resolver, lists_};
-    auto inquiry = std::make_shared<Inquiry>(client, stream_->local().address, settings_, services, core);
+    auto inquiry = std::make_shared<Inquiry>(client, ours_, settings_, services, core);
     inquiry->connected();
     return inquiry;
   };
   if (spared_ == Spared::upstream)
-    client_.inquire = inquire;
+    client_.begin_inquiry = begin_inquiry;
   else
-    client_.inquiry = inquire(peer_.address);
+    client_.inquiry = begin_inquiry(peer_.address);
 }
 
 io::Task<bool> Session::begin_tls() {

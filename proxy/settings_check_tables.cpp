@@ -258,10 +258,11 @@ const Table<DnsSettings>& dns_table() {
               Stage::connect, "asked in this order; none: those of `/etc/resolv.conf`")
           .field_at(
               "timeout", [](auto& dns) -> auto& { return dns.live.timeout; },
-              wait(milliseconds(100), seconds(30)), Stage::connect, "for one try at one server")
+              wait(milliseconds(100), seconds(30)), Stage::connect,
+              "that a server may take; after a quarter of it it is asked anew, or the next one")
           .field_at(
               "tries", [](auto& dns) -> auto& { return dns.live.tries; }, integer<int>(1, 10),
-              Stage::connect, "for one question, over all servers")
+              Stage::connect, "half of them as long as `timeout`, over all servers")
           .field_at(
               "budget", [](auto& dns) -> auto& { return dns.budget.waiting; }, wait(seconds(1), minutes(2)),
               Stage::connect,

@@ -26,18 +26,41 @@ bool is_good(const ListSection& list) {
   return !list.ranges.value.empty() && std::ranges::all_of(list.ranges.value, speaks_for);
 }
 
+bool is_zone(std::string_view name) {
+  const auto fits = [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; };
+  return dns::Name::parse(name) && name.contains('.') && !name.ends_with('.') && !IpAddress::parse(name) &&
+         std::ranges::all_of(name, fits);
+}
+
+void check_twice(const Loading& loading, const Entry& list) {
+  const auto& zones = loading.written.checks.dnsbl.zones;
+  const auto first =
+      std::ranges::find_if(zones, [&](const Entry& other) { return iequals(other.name, list.name); });
+  if (first->position.line != list.position.line || first->position.file != list.position.file)
+    loading.diagnostics.error(list.position,
+                              fmt::format("checks.dnsbl.zones: \"{}\" is the same list as an earlier one",
+                                          list.value.secret ? list.value.name : printable(list.name, 80)),
+                              "the first is at " + first->position.to_string());
+}
+
 std::string shown(const Entry& list) {
   return list.value.name.empty() ? to_lower(list.name) : list.value.name;
 }
 
 void check_list(const Loading& loading, const Entry& list) {
-  const auto where = fmt::format("checks.dnsbl.zones.\"{}\"", printable(list.name, 80));
-  if (!dns::Name::parse(list.name) || !list.name.contains('.'))
+  // The zone of a secret list holds a key, and this may go to a log.
+  const std::string& name = list.value.secret ? list.value.name : list.name;
+  const auto where = fmt::format("checks.dnsbl.zones.\"{}\"", printable(name, 80));
+  if (!is_zone(list.name))
     loading.diagnostics.error(list.position, where + ": this is no name of a zone",
                               "a list is named by its zone, such as \"bl.example.org\"");
   if (list.value.secret && list.value.name.empty())
     loading.diagnostics.error(list.position, where + ": a secret list needs a \"name\"",
                               "it stands in replies and events for the zone, which holds the key");
+  if (list.value.secret && iequals(list.value.name, list.name))
+    loading.diagnostics.error(list.position,
+                              where + ": the \"name\" of a secret list is its zone, with the key",
+                              "a name for people, such as \"zen (paid)\"");
   if (!list.value.ranges.written())
     loading.diagnostics.error(list.position, where + ": \"codes\" is missing: no answer would count",
                               R"("codes": {"127.0.0.2-127.0.0.11": 5}; the list's own pages say which)");
@@ -98,6 +121,7 @@ policy::CheckSettings compose_checks(const Loading& loading) {
   settings.reject_at = loading.written.thresholds.reject;
   for (const Entry& list : written.dnsbl.zones) {
     check_list(loading, list);
+    check_twice(loading, list);
     settings.lists.push_back(compose_list(list));
   }
   return settings;

@@ -15,6 +15,7 @@
 namespace sallyport::proxy {
 namespace {
 
+constexpr auto kPatienceAfterDot = std::chrono::seconds(1);
 constexpr std::size_t kMostRecorded = 200;  // recipients in one event
 
 const char* word_for(relay::Fate fate) {
@@ -100,6 +101,7 @@ io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
   if (client_.inquiry && client_.inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
   if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(command, *refusal);
   auto accept = std::get<policy::Accept>(verdict);
+  passed_ = passed_ || !accept.role;
   std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);
   if (accept.outbound) route = without_asking(*route);
   if (auto refusal = other_route(accept.route)) co_return refuse(command, *refusal);
@@ -161,7 +163,7 @@ mail::Reply Transaction::refuse(const smtp::Rcpt& command, const policy::Refuse&
 std::optional<mail::Reply> Transaction::take(std::string_view content) {
   headers_.feed(content);
   if (auto refusal = header_refusal()) return refusal;
-  if (client_.inquire) look_upstream(content);
+  if (client_.begin_inquiry) look_upstream(content);
   if (faults::mutant("truncated-header") && content_.size() == 0)
     content = mutants::without_first_line(content);
   keep(content);
@@ -175,12 +177,14 @@ void Transaction::look_upstream(std::string_view content) {
   if (upstream_clients_.complete()) inquire_upstream();
 }
 
-// Whom upstream took the message from: its own machines stand on top, and are passed over.
+// Whom upstream took the message from. Its other machines, and itself (a filter beside it), are passed
+// over; behind any other client, or a field that names none, stands what a stranger may have written.
 void Transaction::inquire_upstream() {
   for (const auto& named : upstream_clients_.found()) {
-    if (!named) continue;
-    if (policy::is_upstream(named->address, *settings_.policy) || dns::is_private(named->address)) continue;
-    upstream_inquiry_ = client_.inquire(named->address);
+    if (!named) return;
+    if (policy::is_upstream(named->address, *settings_.policy) || named->address.is_loopback()) continue;
+    if (dns::is_private(named->address)) return;
+    upstream_inquiry_ = client_.begin_inquiry(named->address);
     if (!named->helo.empty()) upstream_inquiry_->said_helo(named->helo);
     upstream_inquiry_->said_mail(envelope_.sender);
     return;
@@ -226,16 +230,17 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   std::string rest;
   forged_results_.finish(rest);
   content_.append(rest);
-  if (client_.inquire && !upstream_clients_.complete()) {
+  if (client_.begin_inquiry && !upstream_clients_.complete()) {
     upstream_clients_.finish();
     inquire_upstream();
   }
   if (auto refusal = policy::judge_trace(headers_.received(), headers_.received_by_us(), *settings_.policy))
     co_return refusal->reply;
   if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
-  // For what is written about them.
-  if (client_.inquiry) co_await client_.inquiry->settle_all();
-  if (upstream_inquiry_) co_await upstream_inquiry_->settle_all();
+  // For what is written about them; what is not known by then stays unsaid.
+  const TimePoint patience = services_.clock.now() + kPatienceAfterDot;
+  if (client_.inquiry) co_await client_.inquiry->settle_all(patience);
+  if (upstream_inquiry_) co_await upstream_inquiry_->settle_all(patience);
   std::string trace = trace_header();
   TimePoint give_up = services_.clock.now() + settings_.timeouts.relay;
   const auto last_look = [this, &still_there] {
@@ -248,9 +253,15 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
                                                settings_.policy->role_mailbox, give_up, last_look);
   handing_over_ = false;
   if (delivered()) in_flight_.answered();
-  if (delivered() && client_.inquiry && !client_.inquiry->is_listed())
-    services_.known_good.delivered(client_.facts.address, services_.clock.now());
+  if (delivered() && client_.inquiry) remember_client();
   co_return delivery_->reply;
+}
+
+// Mail to a role address alone says nothing of who sends it.
+void Transaction::remember_client() {
+  client_.inquiry->message_taken();
+  if (passed_ && !client_.inquiry->is_listed())
+    services_.known_good.delivered(client_.facts.address, services_.clock.now());
 }
 
 // From here on a process that ends leaves a message whose fate nobody knows.
@@ -335,7 +346,8 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate) {
         .text("reply", reply.text);
   if (route_) event.text("route", route_->name);
   if (forged_results_.removed() > 0) event.number("forged_results", forged_results_.removed());
-  if (upstream_inquiry_) event.text("taken_from", upstream_inquiry_->evidence().client.to_string());
+  if (upstream_inquiry_)
+    event.text("taken_from", upstream_inquiry_->evidence().client.to_string()).flag("observed", true);
   if (const Inquiry* found = inquiry()) record_evidence(event, found->evidence(), settings_.policy->checks);
   if (delivery_) event.text("host", delivery_->host).text("next_hop_reply", delivery_->next_hop_reply);
   event.milliseconds("ms", services_.clock.now() - began_);

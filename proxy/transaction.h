@@ -36,7 +36,7 @@ struct ClientView {
   io::TlsInfo tls;
   std::shared_ptr<Inquiry> inquiry;  // null: nothing is asked about the client
   // Of upstream: begins an inquiry about a client that it took the message from. Else empty.
-  std::function<std::shared_ptr<Inquiry>(const IpAddress& client)> inquire;
+  std::function<std::shared_ptr<Inquiry>(const IpAddress& client)> begin_inquiry;
 };
 
 class Transaction {
@@ -91,6 +91,7 @@ class Transaction {
   void keep(std::string_view content);
   std::string trace_header() const;
   void about_to_send_dot();
+  void remember_client();
   void cut_off();
   bool is_worth_remembering(bool arrived) const;
   void settle();
@@ -111,6 +112,7 @@ class Transaction {
   store::MessageBuffer content_;
   std::optional<relay::Delivery> delivery_;
   store::InFlight::Entry in_flight_;
+  bool passed_ = false;  // what was found about the client let a recipient pass
   bool handing_over_ = false;
   bool dot_sent_ = false;
   bool confirmed_ = false;

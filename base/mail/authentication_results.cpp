@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mail/address.h"
 #include "base/text.h"
 
 namespace sallyport::mail {
@@ -23,35 +24,60 @@ void skip_comment(std::string_view& text) {
   }
 }
 
-void skip_cfws(std::string_view& text) {
-  while (!text.empty()) {
-    if (text.front() == '(')
-      skip_comment(text);
-    else if (is_space(text.front()))
-      text.remove_prefix(1);
-    else
-      return;
+// What a quoted string holds; it may not end.
+std::string take_quoted(std::string_view& text) {
+  std::string out;
+  text.remove_prefix(1);
+  while (!text.empty() && text.front() != '"') {
+    if (text.front() == '\\' && text.size() > 1) text.remove_prefix(1);
+    if (!is_control(text.front())) out += text.front();
+    text.remove_prefix(1);
   }
+  text.remove_prefix(std::min<std::size_t>(1, text.size()));
+  return out;
 }
 
-std::string take_quoted(std::string_view text) {
-  std::string out;
-  for (std::size_t at = 1; at < text.size() && text[at] != '"'; ++at) {
-    if (text[at] == '\\' && at + 1 < text.size()) ++at;
-    if (text[at] != '\r' && text[at] != '\n') out += text[at];
-  }
-  return out;
+// A version behind the id, as an earlier draft had it, and what else some readers stop at.
+bool ends_id(char c) { return c == '/' || c == ',' || c == '='; }
+
+// In comparing form, U-labels as A-labels; what is no domain stays as it is.
+std::string comparable(std::string id) {
+  if (id.ends_with('.')) id.pop_back();
+  DomainName name;
+  if (parse_domain(to_lower(id), name) == DomainFault::none) return name.ascii;
+  return to_lower(id);
 }
 
 }  // namespace
 
+// As the most lenient reader would put it together: whatever stands between its letters that is blank, a
+// comment, a quote or a control octet.
 std::string authserv_id(std::string_view body) {
-  skip_cfws(body);
-  if (body.starts_with('"')) return take_quoted(body);
-  std::size_t length = 0;
-  while (length < body.size() && !is_space(body[length]) && body[length] != ';' && body[length] != '(')
-    ++length;
-  return std::string(body.substr(0, length));
+  std::string id;
+  bool apart = false;  // a blank was passed: only a dot on one of its sides goes on with the id
+  while (!body.empty() && body.front() != ';') {
+    const char c = body.front();
+    if (c == '(') {
+      skip_comment(body);
+      apart = true;
+      continue;
+    }
+    if (c == '"') {
+      if (apart && !id.empty() && id.back() != '.') break;
+      id += take_quoted(body);
+      apart = false;
+      continue;
+    }
+    body.remove_prefix(1);
+    if (is_space(c) || is_control(c)) {
+      apart = apart || is_space(c);
+      continue;
+    }
+    if (ends_id(c) || (apart && !id.empty() && c != '.' && id.back() != '.')) break;
+    apart = false;
+    id += c;
+  }
+  return comparable(std::move(id));
 }
 
 std::string AuthenticationResultsFilter::held_id() const {
@@ -59,10 +85,7 @@ std::string AuthenticationResultsFilter::held_id() const {
   return authserv_id(field.substr(field.find(':') + 1));
 }
 
-bool AuthenticationResultsFilter::is_ours(std::string_view id) const {
-  if (id.ends_with('.')) id.remove_suffix(1);
-  return iequals(id, own_id_);
-}
+bool AuthenticationResultsFilter::is_ours(std::string_view id) const { return id == own_id_ || id.empty(); }
 
 // The held field is complete.
 void AuthenticationResultsFilter::settle(std::string& out) {
@@ -132,7 +155,7 @@ void AuthenticationResultsFilter::hold(std::string_view& content, std::string& o
   content.remove_prefix(before - piece.size());
   if (held_.size() < kMostHeld) return;
   const std::string id = held_id();
-  const bool others = !id.empty() && !is_ours(id);
+  const bool others = !is_ours(id);
   line_state_ = others ? State::passing : State::dropping;
   if (state_ == State::holding) state_ = line_state_;
   if (others)
@@ -141,6 +164,9 @@ void AuthenticationResultsFilter::hold(std::string_view& content, std::string& o
     ++removed_;
   held_.clear();
 }
+
+AuthenticationResultsFilter::AuthenticationResultsFilter(const std::string& own_id)
+    : own_id_(comparable(own_id)) {}
 
 void AuthenticationResultsFilter::feed(std::string_view content, std::string& out) {
   while (!content.empty()) {

@@ -10,7 +10,9 @@
 
 namespace sallyport::mail {
 
-// The authserv-id of such a field's body, comments and folding left out (2.2, 2.3); "" = none.
+// The authserv-id of such a field's body (2.2, 2.3), in comparing form: as the most lenient reader would
+// put it together, its quotes, comments, control octets and version left out; "" = none, or hidden in a
+// comment that does not end.
 std::string authserv_id(std::string_view body);
 
 class AuthenticationResultsFilter {
@@ -18,7 +20,7 @@ class AuthenticationResultsFilter {
   // A field of more octets than this, of which no other owner can be told by then, is taken for ours.
   static constexpr std::size_t kMostHeld = 16 * 1024;
 
-  explicit AuthenticationResultsFilter(std::string own_id) : own_id_(std::move(own_id)) {}
+  explicit AuthenticationResultsFilter(const std::string& own_id);
 
   // Appends what stays to `out`: at once, but for the beginning of a line that may be such a field's.
   void feed(std::string_view content, std::string& out);

@@ -93,10 +93,11 @@ struct FactKey {
 struct Fact {
   FactKey key;
   Finding finding = Finding::rdns_temporary;
-  std::string subject;  // what was looked at: the list, the domain, the HELO name
-  std::string detail;   // what follows: the reverse name, the list's or the domain's own words. Untrusted
-  std::vector<IpAddress> codes;  // dnsbl_listed: every A record that was returned
-  std::vector<Asked> asked;
+  std::string subject{};  // what was looked at: the list, the domain, the HELO name
+  std::string listed{};   // dnsbl: whom the list was asked about, if not the client
+  std::string detail{};   // what follows: the reverse name, the list's or the domain's own words. Untrusted
+  std::vector<IpAddress> codes{};  // dnsbl_listed: every A record that was returned
+  std::vector<Asked> asked{};
   Duration took{0};
 };
 

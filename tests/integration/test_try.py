@@ -122,8 +122,8 @@ def test_try_observed(case):
 
 
 def test_try_own_sender(case):
-    text = Try(case).ask(HONEST, sender="boss@example.test", status=1).out
-    check("  own sender   +2: our own domain, from outside, without an SPF pass\n" in text, text)
+    text = Try(case, {"checks": {"spf": {"own_domain": {"score": 3}}}}).ask(HONEST, sender="boss@example.test", status=1).out
+    check("  own sender   +3: our own domain, from outside, without an SPF pass\n" in text, text)
     check("550 5.7.1 Mail from [203.0.113.1] refused: " in text, text)
 
 

@@ -107,24 +107,33 @@ io::Task<Status> status(Resolver& resolver, bool fresh = false) {
 io::Task<> within_budget(const io::Executor&) {
   TestClock clock;
   Distant distant;
-  BudgetedResolver few(distant, clock, {2, seconds(15)});
+  const auto two = std::make_shared<Allowance>(Allowance{.questions = 2});
+  BudgetedResolver few(distant, clock, seconds(15), two);
   CHECK(co_await status(few) == Status::found);
   CHECK(distant.last.deadline == clock.time + seconds(15));
   clock.time += seconds(5);
   CHECK(co_await status(few) == Status::found);
   CHECK(distant.last.deadline == clock.time + seconds(10));
   CHECK(co_await status(few) == Status::exhausted);
-  CHECK(few.asked() == 2);
+  CHECK(two->questions == 0);
+  CHECK(two->in_flight == 0);
+  CHECK(two->overdrawn);
 
-  BudgetedResolver slow(distant, clock, {100, seconds(15)});
+  const auto many = std::make_shared<Allowance>();
+  BudgetedResolver slow(distant, clock, seconds(15), many);
   clock.time += hours(1);  // the time begins with the first question
   CHECK(co_await status(slow) == Status::found);
   clock.time += seconds(15);
   CHECK(co_await status(slow) == Status::exhausted);
+  CHECK_FALSE(many->overdrawn);                              // of time, not of questions
+  BudgetedResolver next(distant, clock, seconds(15), many);  // another round has its own time
+  CHECK(co_await status(next) == Status::found);
+  next.close();
+  CHECK(co_await status(next) == Status::exhausted);
 
   std::vector<ZoneResolver::Fault> faults;
   ZoneResolver zone = ZoneResolver::parse("a.example. TXT \"x\"\n", faults);
-  BudgetedResolver none(zone, clock, {0, seconds(15)});
+  BudgetedResolver none(zone, clock, seconds(15), std::make_shared<Allowance>(Allowance{.questions = 0}));
   CHECK(co_await status(none) == Status::found);  // at hand: it costs nothing
   CHECK(co_await status(none, true) == Status::exhausted);
 }

@@ -26,7 +26,9 @@ struct Watch {
   void probe(const std::string& text) {
     wait([&](Resolver& records) { return lists->probe(records); }, text);
   }
-  bool may_ask(Family family = Family::ipv4) const { return lists->may_ask(0, family); }
+  bool may_ask(Family family = Family::ipv4) const {
+    return lists->standing(0, family) == ListWatch::Standing::asked;
+  }
 
   std::vector<std::string> news;
   std::unique_ptr<ListWatch> lists;
@@ -105,8 +107,11 @@ TEST_CASE("D08 lists: a dead one costs one time-out, until a probe is answered")
   CHECK(watch.news.back() == "info: list bl.example answers again");
   watch.test("*.bl.example. SERVFAIL\n");
   CHECK_FALSE(watch.may_ask());
-  // Nothing is judged by a test that was not answered.
+  // Nothing is judged by a test that was not answered, and a probe is a whole one.
   CHECK(watch.news.back() == "warning: list bl.example does not answer: not asked until it does");
+  watch.probe("*.bl.example. A 127.0.0.2\n");
+  CHECK_FALSE(watch.may_ask());
+  CHECK(watch.news.at(watch.news.size() - 2).starts_with("error: list bl.example lists 127.0.0.1"));
 }
 
 namespace {

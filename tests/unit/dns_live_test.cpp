@@ -239,7 +239,7 @@ io::Task<> asks_at_most(LiveResolver& resolver, FakeServer& server, TestClock&) 
   server.hold();
   Asked first(executor);
   tasks().spawn(executor, "first", ask_into(resolver, question(), {}, first));
-  CHECK(co_await status(resolver, question("b.example")) == Status::refused);
+  CHECK(co_await status(resolver, question("b.example")) == Status::exhausted);
   server.await_held(1);
   server.release();
   CHECK(co_await first.done.wait(io::testing::soon() + kPatience));

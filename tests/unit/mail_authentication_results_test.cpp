@@ -78,8 +78,9 @@ TEST_CASE("fields of others, and what only looks like one, stay octet by octet")
         "X-Authentication-Results: mx.example.com; none\r\n",
         "Authentication-Results-Old: mx.example.com; none\r\n",
         "Authentication-Result: mx.example.com; none\r\n", "Authentication-Results mx.example.com\r\n",
-        "Subject: a\r\n Authentication-Results: mx.example.com; none\r\n", "Authentication-Results:\r\n",
-        "Authentication-Results: ;\r\n", "A\r\n", "Authentication-\r\n"})
+        "Subject: a\r\n Authentication-Results: mx.example.com; none\r\n",
+        "Authentication-Results: mx example.com; none\r\n",
+        "Authentication-Results: mx.example.company; none\r\n", "A\r\n", "Authentication-\r\n"})
     CHECK_MESSAGE(filtered(field + kRest) == field + kRest, std::string(field));
   for (const char* content :
        {"", "\r\n", "\r", "\n\n", "no header at all", "Authentication-Results", "Authentication-Results ",
@@ -99,6 +100,23 @@ TEST_CASE("a field that hides its owner behind too much is ours; one that names 
                  kRest) == kRest);
   const std::string blanks = "Authentication-Results" + std::string(20'000, ' ') + ": mx.example.com\r\n";
   CHECK(filtered(blanks + kRest) == kRest);
+}
+
+TEST_CASE("C16: what a lenient reader would take for ours goes, too") {
+  for (const char* body :
+       {"mx .example.com; spf=pass", "mx(x).example.com; spf=pass", "mx.\r\n example.com; spf=pass",
+        "\"mx\".example.com; spf=pass", "mx.example.com/1; spf=pass", "mx.example.com, x;",
+        "\x0bmx.example.com; spf=pass", "MX.example.com.; spf=pass", "; spf=pass",
+        "(open mx.example.com; spf=pass", ""})
+    CHECK_MESSAGE(filtered("Authentication-Results: " + std::string(body) + "\r\n" + kRest) == kRest,
+                  std::string(body));
+  AuthenticationResultsFilter filter("mx.xn--bcher-kva.test");
+  std::string out;
+  filter.feed(
+      "Authentication-Results: mx.b\xc3\xbc"
+      "cher.test; spf=pass\r\n\r\n",
+      out);
+  CHECK(out == "\r\n");
 }
 
 TEST_CASE("whose field it is") {

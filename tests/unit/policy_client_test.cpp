@@ -42,7 +42,11 @@ Fact fact(Check check, Finding finding, std::string subject = "example.net") {
 }
 
 Fact listed(const FactKey& key, const char* code, std::string words = {}) {
-  return {key, Finding::dnsbl_listed, "zone", std::move(words), {address(code)}, {}, {}};
+  return {.key = key,
+          .finding = Finding::dnsbl_listed,
+          .subject = "zone",
+          .detail = std::move(words),
+          .codes = {address(code)}};
 }
 
 Evidence stranger(std::vector<Fact> known, std::vector<FactKey> pending = {}) {
@@ -147,13 +151,28 @@ TEST_CASE("observe and off: recorded or not asked, never acted on") {
   CHECK(decided(evidence, settings).action == Action::accept);
 }
 
+TEST_CASE("a good list that fails for now may delay mail, and lets nothing be refused for good") {
+  CheckSettings settings = shipped_checks();
+  settings.lists = {list("bl.example", {code(2, 11, 5)}), list("wl.example", {code(2, 3, -3)})};
+  const FactKey bad{Check::dnsbl, 0}, good{Check::dnsbl, 1};
+  auto evidence = stranger({listed(bad, "127.0.0.2"), {.key = good, .finding = Finding::dnsbl_temporary}});
+  CHECK(decided(evidence, settings).action == Action::defer);
+  evidence.known[1].finding = Finding::dnsbl_clear;
+  CHECK(decided(evidence, settings).action == Action::reject);
+  evidence.known[1].finding = Finding::dnsbl_silent;  // it will not answer us tomorrow either
+  CHECK(decided(evidence, settings).action == Action::reject);
+}
+
 TEST_CASE("our own domain as a stranger's sender") {
-  const auto settings = shipped_checks();
+  auto settings = shipped_checks();
   auto evidence = stranger({fact(Check::spf_mailfrom, Finding::spf_none, "local.host")});
   CHECK(decided(evidence, settings).score == 0);
   evidence.sender_is_ours = true;
-  CHECK(decided(evidence, settings).score == 2);
+  CHECK(decided(evidence, settings).score == 1);
   evidence.known[0].finding = Finding::spf_fail;
+  CHECK(decided(evidence, settings).action ==
+        Action::accept);  // whoever forwards our mail keeps its sender
+  settings.own_sender = Outcome::points(2);
   const auto decision = decided(evidence, settings);
   CHECK(decision.action == Action::reject);  // 3 and 2
   CHECK(refusal(decision, evidence, settings).reply.text ==
@@ -180,9 +199,10 @@ TEST_CASE("every refusal says what was found") {
       refused_with(stranger({fact(Check::sender_domain, Finding::sender_temporary)}), settings) ==
       "451 4.4.3 Cannot tell yet: the domain example.net cannot be looked up now; please try again later; "
       "id id1\r\n");
-  CHECK(refused_with(stranger({fact(Check::spf_helo, Finding::spf_fail)}), settings) ==
-        "550 5.7.23 Mail from [192.0.2.1] refused: SPF of example.net does not permit this address; id "
-        "id1\r\n");
+  CHECK(
+      refused_with(stranger({fact(Check::spf_helo, Finding::spf_fail)}), settings) ==
+      "550 5.7.23 Mail from [192.0.2.1] refused: SPF of HELO example.net does not permit this address; id "
+      "id1\r\n");
 }
 
 TEST_CASE("a stranger's words cannot leave their place") {

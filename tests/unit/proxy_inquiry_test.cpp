@@ -183,6 +183,33 @@ TEST_CASE("inquiry: what the HELO is waits for the reverse name") {
   CHECK(inquiry->reverse_name() == "mx.good.test");
 }
 
+TEST_CASE("inquiry: a fact that waits for another is pending") {
+  Scene scene;
+  scene.resolver.hold("PTR 1.113.0.203.in-addr.arpa");
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(whole_session(inquiry, "mx.example.test", path("a@good.test")));  // our own name
+  CHECK(std::ranges::count(inquiry->evidence().pending, mail::FactKey{Check::helo}) == 1);
+  scene.resolver.release("PTR 1.113.0.203.in-addr.arpa");
+  policy::ClientDecision decision;
+  scene.run(decide(inquiry, decision));
+  CHECK(decision.action == policy::ClientDecision::Action::reject);
+}
+
+TEST_CASE("inquiry: what is forgotten asks no more, and whoever wants too much is known for it") {
+  Scene scene;
+  scene.settings->dns.budget.questions = 12;
+  scene.resolver.hold("TXT h0.good.test");
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(say(inquiry, "h0.good.test", path("a@good.test")));
+  const std::size_t asked = scene.resolver.asked.size();
+  scene.run(say(inquiry, "mx.good.test", path("a@good.test")));
+  scene.resolver.release("TXT h0.good.test");
+  scene.run(settle_all(inquiry));
+  CHECK(scene.resolver.asked.size() <= 12);
+  CHECK(scene.resolver.asked.size() > asked);
+  CHECK(inquiry->overdrawn());
+}
+
 TEST_CASE("inquiry: lists of names are asked of a reverse name that is confirmed, and of no other") {
   Scene scene({list("names.test", Listed::reverse_name, 5)});
   const mail::FactKey key{Check::dnsbl, 0, Listed::reverse_name};
@@ -246,7 +273,7 @@ TEST_CASE("inquiry: a list that does not answer is not asked, and that is on rec
   scene.watch->heard(0, dns::ListAnswer::Result::temporary);
   const auto inquiry = scene.about("203.0.113.1");
   scene.run(connect(inquiry));
-  CHECK(found(*inquiry, kFirstList) == Finding::dnsbl_silent);
+  CHECK(found(*inquiry, kFirstList) == Finding::dnsbl_temporary);
   CHECK_FALSE(scene.resolver.was_asked("A 1.113.0.203.bl.test"));
 }
 

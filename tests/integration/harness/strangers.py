@@ -27,5 +27,5 @@ def merge(base, changes):
 def stranger(site, address, helo="mx.good.test", listener="front"):
     """Connected from `address`, greeted, and after EHLO."""
     client = site.connect(listener)
-    client.send(f"PROXY TCP{6 if ':' in address else 4} {address} {'::1' if ':' in address else '192.0.2.1'} 40000 25\r\n".encode())
+    client.send(f"PROXY TCP{6 if ':' in address else 4} {address} {'::1' if ':' in address else '192.0.2.25'} 40000 25\r\n".encode())
     return client.hello(helo)
