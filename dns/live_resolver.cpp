@@ -18,6 +18,7 @@
 namespace sallyport::dns {
 namespace {
 
+constexpr int kServersAreDead = 5;
 constexpr auto kBetweenWarnings = std::chrono::minutes(1);
 const Endpoint kLocal{IpAddress::v4(0x7f000001), 53};  // resolv.conf(5): if no server is named
 
@@ -85,6 +86,7 @@ struct LiveResolver::Impl {
   void start(const Question& question, const io::Executor& executor);
   void finish(const Question& question, const AnswerPtr& answer);
   void warn_of_forger(const Question& question, const Endpoint& server);
+  void watch_servers(Status status);
   void land(const Question& question, const AnswerPtr& answer);
 
   std::mutex mutex;  // of the following; held for moments, never while a cache shard's is wanted twice
@@ -100,6 +102,7 @@ struct LiveResolver::Impl {
   OnNews on_news;
   Cache cache;
   std::atomic<std::uint64_t> asked = 0, hits = 0, shared = 0, failed = 0;
+  std::atomic<int> unanswered = 0;  // questions in a row
 };
 
 // Goes on when all that wanted it have given up: the next ones find it in the cache.
@@ -157,9 +160,28 @@ void LiveResolver::Impl::start(const Question& question, const io::Executor& exe
 }
 
 void LiveResolver::Impl::finish(const Question& question, const AnswerPtr& answer) {
+  watch_servers(answer->status);
   // A failure outdates no knowledge.
   if (!is_temporary(answer->status) || !cache.find(question)) cache.put(question, answer);
   land(question, answer);
+}
+
+// One question without an answer is its domain's affair; several in a row are ours.
+void LiveResolver::Impl::watch_servers(Status status) {
+  if (status != Status::timeout && status != Status::refused) {
+    if (unanswered.load(std::memory_order_relaxed) == 0) return;
+    if (unanswered.exchange(0) >= kServersAreDead) on_news("info", "the DNS servers answer again");
+    return;
+  }
+  if (++unanswered != kServersAreDead) return;
+  std::string names;
+  {
+    const std::lock_guard lock(mutex);
+    for (const Endpoint& server : servers) names += (names.empty() ? "" : ", ") + server.to_string();
+  }
+  on_news(
+      "error",
+      fmt::format("no DNS server answers us ({}): strangers are looked up in vain, and deferred", names));
 }
 
 void LiveResolver::Impl::warn_of_forger(const Question& question, const Endpoint& server) {

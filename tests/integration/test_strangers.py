@@ -250,9 +250,11 @@ def test_stranger_reload_of_servers(case):
     server = case.peer(start_nsd(case.path("nsd"), ZONES))
     site = strangers_site(case, [free_port()], {"checks": {"dnsbl": {"zones": LISTS}}})
     refused(site, GOOD, "451 4.4.3 ")
+    await_note(site, "no DNS server answers us (127.0.0.1:")
     config = merge(dict(site.config), {"dns": {"servers": [f"127.0.0.1:{server.port}"]}})
     site.gateway.reload(config)
     accepted(site, GOOD)
+    await_note(site, "the DNS servers answer again")
 
 
 def unfolded(stored):
