@@ -262,7 +262,8 @@ const Table<DnsSettings>& dns_table() {
               "that a server may take; after a quarter of it it is asked anew, or the next one")
           .field_at(
               "tries", [](auto& dns) -> auto& { return dns.live.tries; }, integer<int>(1, 10),
-              Stage::connect, "half of them as long as `timeout`, over all servers")
+              Stage::connect,
+              "how long a question is asked: so many times half of `timeout`, over all servers")
           .field_at(
               "budget", [](auto& dns) -> auto& { return dns.budget.waiting; }, wait(seconds(1), minutes(2)),
               Stage::connect,
