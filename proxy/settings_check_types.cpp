@@ -38,7 +38,8 @@ std::vector<std::string> names_of(std::size_t words) {
 // {"score": N}
 bool read_score(const Node& node, Outcome& out, config::Reader& reader, const std::string& words) {
   const auto& members = *node.as<config::Object>();
-  if (members.size() != 1 || members.front().key != "score") return reader.expected(node, words);
+  if (members.size() != 1 || members.front().key != "score")
+    return reader.expected(node, words, R"(points are written {"score": 2})");
   const config::Reader::Step step(reader, "score");
   const auto score =
       config::read_integer(members.front().value, -kMaxScore, kMaxScore,
@@ -97,6 +98,7 @@ bool read_codes(const Node& node, std::vector<policy::CodeRange>& out, config::R
   out.clear();
   bool good = true;
   for (const auto& [key, position, value] : *members) {
+    if (value.is_null()) continue;  // taken back by a later file
     const config::Reader::Step step(reader, key);
     auto range = policy::CodeRange::parse(key);
     if (!range)

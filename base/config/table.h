@@ -106,7 +106,11 @@ class Table {
 
   bool read(const Node& node, S& out, Reader& reader) const {
     const auto* members = node.as<Object>();
-    if (!members) return reader.expected(node, "an object: { ... }");
+    if (!members) {
+      const bool has_mode = info_.index("mode") != info_.fields.size();
+      return reader.expected(node, "an object: { ... }",
+                             has_mode ? R"({"mode": "off"}, or another mode)" : "");
+    }
     bool good = check_required(info_, node, reader);
     for (const auto& member : *members)
       if (!read_member(member, out, reader)) good = false;

@@ -112,7 +112,9 @@ std::optional<std::int64_t> read_integer(const Node& node, std::int64_t low, std
                                          std::string_view words, Reader& reader) {
   const auto* value = node.as<std::int64_t>();
   if (value && *value >= low && *value <= high) return *value;
-  reader.expected(node, words, node.as<std::string>() ? "without quotes" : "");
+  const auto* text = node.as<std::string>();
+  const bool quoted = text && parse_unsigned(text->starts_with('-') ? text->substr(1) : *text);
+  reader.expected(node, words, quoted ? "without quotes" : "");
   return std::nullopt;
 }
 

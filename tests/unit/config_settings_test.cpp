@@ -141,7 +141,7 @@ TEST_CASE("checks load into modes, outcomes and lists") {
     "rdns": { "mode": "observe", "missing": "reject" },
     "spf": { "mode": "off", "fail": "reject", "helo_fail": "ignore", "own_domain": {"score": 4} },
     "dnsbl": { "zones": {
-      "BL.Site.Test": { "codes": { "127.0.0.2-127.0.0.11": 5, "127.0.1.*": 2 } },
+      "BL.Site.Test": { "codes": { "127.0.0.2-127.0.0.11": 5, "127.0.1.*": 2, "127.0.2.2": null } },
       "wl.site.test": { "codes": { "127.0.*.2-3": -3 }, "of": ["client", "sender"] },
       "k3y.site.test": { "codes": { "127.0.0.2": 5 }, "of": ["rdns"], "secret": true, "name": "paid list", "timeout": "3s",
                          "domain": { "listed": "a.test", "clear": "b.test" } } } } },
@@ -171,6 +171,7 @@ TEST_CASE("checks load into modes, outcomes and lists") {
   CHECK(checks.lists[0].zone == "bl.site.test");
   CHECK(checks.lists[0].weight({*IpAddress::parse("127.0.0.11")}) == 5);
   CHECK(checks.lists[0].weight({*IpAddress::parse("127.0.1.77")}) == 2);
+  CHECK(checks.lists[0].codes.size() == 2);
   CHECK(checks.lists[2].name == "paid list");
 
   const auto& watched = loaded.settings->lists;
