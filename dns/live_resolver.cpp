@@ -85,7 +85,7 @@ struct LiveResolver::Impl {
   struct Flight;
   void start(const Question& question, const io::Executor& executor);
   void finish(const Question& question, const AnswerPtr& answer);
-  void warn_of_forger(const Question& question, const Endpoint& server);
+  void warn_of_forger(const Endpoint& server);
   void watch_servers(Status status);
   void land(const Question& question, const AnswerPtr& answer);
 
@@ -127,9 +127,8 @@ Result<> LiveResolver::Impl::connect(Core& core) {
     tries = settings.tries;
     made_for = generation;
   }
-  auto opened = Upstream::open(
-      core.executor, clock, now, timeout, tries,
-      [this](const Question& question, const Endpoint& server) { warn_of_forger(question, server); });
+  auto opened = Upstream::open(core.executor, clock, now, timeout, tries,
+                               [this](const Endpoint& server) { warn_of_forger(server); });
   if (!opened) return std::move(opened.error());
   std::erase_if(core.former, [](const auto& one) { return one.expired(); });
   if (core.upstream) core.former.push_back(core.upstream);
@@ -184,7 +183,8 @@ void LiveResolver::Impl::watch_servers(Status status) {
       fmt::format("no DNS server answers us ({}): strangers are looked up in vain, and deferred", names));
 }
 
-void LiveResolver::Impl::warn_of_forger(const Question& question, const Endpoint& server) {
+// The question is not told: it may be of a list whose zone is secret.
+void LiveResolver::Impl::warn_of_forger(const Endpoint& server) {
   {
     const std::lock_guard lock(mutex);
     if (clock.now() < next_warning) return;

@@ -114,7 +114,7 @@ void Upstream::send(Flight& flight, bool edns) {
 
 bool Upstream::turn_to_tcp(Flight& flight) {
   Server& server = *flight.server_;
-  if (flight.forged >= Datagrams::kMostForged) on_forged_(flight.question, server.endpoint);
+  if (flight.forged >= Datagrams::kMostForged) on_forged_(server.endpoint);
   if (!server.stream)
     if (auto opened = Channel::open(executor_, server.endpoint, timeout_, Channel::By::tcp))
       server.stream = std::move(*opened);

@@ -26,7 +26,7 @@ namespace sallyport::dns {
 class Upstream : public std::enable_shared_from_this<Upstream> {
  public:
   // Somebody forges answers to a question, in a server's name.
-  using OnForged = std::function<void(const Question& question, const Endpoint& server)>;
+  using OnForged = std::function<void(const Endpoint& server)>;
 
   static constexpr int kAtOnce = 64;
   static constexpr std::size_t kMostChannels = 128;

@@ -55,8 +55,8 @@ void on_upstream(Test test) {
   FakeServer server(answer_address);
   server.hold();
   io::EventLoop loop;
-  auto upstream = Upstream::open(loop.executor(), system_clock(), {server.endpoint()}, 60s, 1,
-                                 [](const auto&, const auto&) {});
+  auto upstream =
+      Upstream::open(loop.executor(), system_clock(), {server.endpoint()}, 60s, 1, [](const Endpoint&) {});
   REQUIRE(upstream);
   loop.run(test(*upstream, server));
 }
