@@ -14,10 +14,6 @@ using mail::Check;
 using mail::Fact;
 using mail::Finding;
 
-std::string sender_of(const AuthenticationFacts& facts) {
-  return facts.sender.is_null() ? "" : facts.sender.address();
-}
-
 std::optional<AuthenticationResult> flag_result(const Fact& fact, const policy::CheckSettings& checks) {
   if (fact.finding != Finding::dnsbl_listed) return std::nullopt;
   const policy::ListSettings& list = checks.lists.at(static_cast<std::size_t>(fact.key.list));
@@ -36,7 +32,7 @@ std::optional<AuthenticationResult> result_of(const Fact& fact, const Authentica
     case Check::spf_helo:
       return mail::spf_result(fact.key.check, fact.finding, facts.helo);
     case Check::spf_mailfrom:
-      return mail::spf_result(fact.key.check, fact.finding, sender_of(facts));
+      return mail::spf_result(fact.key.check, fact.finding, facts.sender.address());
     case Check::dnsbl:
       return flag_result(fact, checks);
     default:
@@ -56,7 +52,7 @@ std::string spf_field(const Fact& fact, const AuthenticationFacts& facts,
                           fact.finding,
                           policy::describe(fact, settings.checks),
                           facts.evidence.client,
-                          sender_of(facts),
+                          facts.sender.address(),
                           facts.helo,
                           settings.hostname,
                           {},

@@ -36,8 +36,6 @@ std::optional<dns::Name> host_name(const std::string& text) {
   return name;
 }
 
-bool is_of(const FactKey& key, Check check) { return key.check == check; }
-
 Fact found(const FactKey& key, Finding finding, std::string subject, std::string detail = {}) {
   return {.key = key, .finding = finding, .subject = std::move(subject), .detail = std::move(detail)};
 }
@@ -245,7 +243,7 @@ void Inquiry::settle(Fact fact) {
     std::erase(evidence_.pending, key);
     return;
   }
-  if (is_of(key, Check::helo)) {
+  if (key.check == Check::helo) {
     if (is_pending({Check::rdns})) {
       held_helo_ = std::move(fact);
       return;
@@ -254,7 +252,7 @@ void Inquiry::settle(Fact fact) {
   }
   std::erase(evidence_.pending, key);
   evidence_.known.push_back(std::move(fact));
-  if (is_of(key, Check::rdns)) on_reverse_name();
+  if (key.check == Check::rdns) on_reverse_name();
   arrived_.notify();
 }
 

@@ -191,7 +191,7 @@ void Transaction::inquire_upstream() {
   }
 }
 
-const Inquiry* Transaction::inquiry() const {
+Inquiry* Transaction::inquiry() const {
   return client_.inquiry ? client_.inquiry.get() : upstream_inquiry_.get();
 }
 
@@ -237,10 +237,8 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   if (auto refusal = policy::judge_trace(headers_.received(), headers_.received_by_us(), *settings_.policy))
     co_return refusal->reply;
   if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
-  // For what is written about them; what is not known by then stays unsaid.
-  const TimePoint patience = services_.clock.now() + kPatienceAfterDot;
-  if (client_.inquiry) co_await client_.inquiry->settle_all(patience);
-  if (upstream_inquiry_) co_await upstream_inquiry_->settle_all(patience);
+  // For what is written on top; what is not known by then stays unsaid.
+  if (Inquiry* asked = inquiry()) co_await asked->settle_all(services_.clock.now() + kPatienceAfterDot);
   std::string trace = trace_header();
   TimePoint give_up = services_.clock.now() + settings_.timeouts.relay;
   const auto last_look = [this, &still_there] {

@@ -87,7 +87,7 @@ class Transaction {
   std::optional<mail::Reply> header_refusal() const;
   void look_upstream(std::string_view content);
   void inquire_upstream();
-  const Inquiry* inquiry() const;
+  Inquiry* inquiry() const;  // about whoever brought it from outside; null: nobody is asked about
   void keep(std::string_view content);
   std::string trace_header() const;
   void about_to_send_dot();
