@@ -11,6 +11,7 @@
 #include "dns/sender_domain.h"
 #include "dns/spf.h"
 #include "proxy/dns_report.h"
+#include "proxy/evidence_event.h"
 #include "proxy/facts.h"
 
 namespace sallyport::proxy {
@@ -92,12 +93,6 @@ Taken<DnsReport> mx(Asker& asker, const DnsOptions& options) {
   return DnsReport{"mx", word(found.result), {{"domain", domain->text()}}, {}, found.lookups};
 }
 
-std::string codes_of(const dns::ListAnswer& answer) {
-  std::string out;
-  for (const IpAddress& code : answer.codes) out += (out.empty() ? "" : " ") + code.to_string();
-  return out;
-}
-
 Taken<DnsReport> dnsbl(Asker& asker, const DnsOptions& options) {
   const auto zone = take_name("--list", options.list);
   if (!zone) return std::unexpected(zone.error());
@@ -117,7 +112,7 @@ Taken<DnsReport> dnsbl(Asker& asker, const DnsOptions& options) {
       asker.run(dns::ask_list(asker.resolver(), system_clock(), *zone, std::move(subject), patiently()));
   return DnsReport{"dnsbl",
                    word(found.result),
-                   {{"list", zone->text()}, {"codes", codes_of(found)}, {"words", found.words}},
+                   {{"list", zone->text()}, {"codes", in_words(found.codes)}, {"words", found.words}},
                    {},
                    found.lookups};
 }

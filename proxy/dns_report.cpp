@@ -7,10 +7,6 @@
 namespace sallyport::proxy {
 namespace {
 
-long long milliseconds(Duration took) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-}
-
 std::string quoted(std::string_view text) {
   std::string out = "\"";
   append_json_escaped(out, text);
@@ -18,6 +14,10 @@ std::string quoted(std::string_view text) {
 }
 
 }  // namespace
+
+long long milliseconds(Duration took) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+}
 
 std::string as_text(const DnsReport& report) {
   std::string out = fmt::format("{}: {}\n", report.check, report.result);

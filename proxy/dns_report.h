@@ -9,6 +9,8 @@
 
 namespace sallyport::proxy {
 
+long long milliseconds(Duration took);  // whole ones, as reports and events have them
+
 struct DnsReport {
   std::string check;                                         // "spf"
   std::string result;                                        // "fail"

@@ -18,12 +18,6 @@ std::string asked_in_words(const mail::Fact& fact) {
   return out;
 }
 
-std::string codes_in_words(const mail::Fact& fact) {
-  std::string out;
-  for (const IpAddress& code : fact.codes) out += (out.empty() ? "" : " ") + code.to_string();
-  return out;
-}
-
 void record_fact(store::Event& event, const mail::Fact& fact, const policy::CheckSettings& checks) {
   const policy::Outcome outcome = checks.outcome_of(fact);
   event.begin_item().text("check", to_string(fact.key.check)).text("found", to_string(fact.finding));
@@ -31,7 +25,7 @@ void record_fact(store::Event& event, const mail::Fact& fact, const policy::Chec
   event.text("subject", fact.subject)
       .text("listed", fact.listed)
       .text("detail", fact.detail)
-      .text("codes", codes_in_words(fact));
+      .text("codes", in_words(fact.codes));
   if (outcome.kind != policy::Outcome::Kind::ignore) event.text("counts", word_for(outcome));
   if (checks.mode_of(fact.key) == Mode::observe) event.flag("observed", true);
   event.text("asked", asked_in_words(fact)).milliseconds("ms", fact.took);
@@ -39,6 +33,12 @@ void record_fact(store::Event& event, const mail::Fact& fact, const policy::Chec
 }
 
 }  // namespace
+
+std::string in_words(const std::vector<IpAddress>& codes) {
+  std::string out;
+  for (const IpAddress& code : codes) out += (out.empty() ? "" : " ") + code.to_string();
+  return out;
+}
 
 std::string word_for(const policy::Outcome& outcome) {
   switch (outcome.kind) {

@@ -13,6 +13,7 @@ void record_evidence(store::Event& event, const mail::Evidence& evidence,
 
 // "reject", "defer", "ignore", "+3", "-2": what a fact comes to, acted on or not.
 std::string word_for(const policy::Outcome& outcome);
+std::string in_words(const std::vector<IpAddress>& codes);    // "127.0.0.2 127.0.0.4"
 const char* word_for(policy::ClientDecision::Action action);  // "accept", "defer", "reject"
 
 }  // namespace sallyport::proxy

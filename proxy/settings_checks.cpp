@@ -32,15 +32,20 @@ bool is_zone(std::string_view name) {
          std::ranges::all_of(name, fits);
 }
 
+// The zone of a secret list holds a key, and a diagnostic may go to a log.
+std::string told(const Entry& list) {
+  return printable(list.value.secret ? list.value.name : list.name, 80);
+}
+
 void check_twice(const Loading& loading, const Entry& list) {
   const auto& zones = loading.written.checks.dnsbl.zones;
   const auto first =
       std::ranges::find_if(zones, [&](const Entry& other) { return iequals(other.name, list.name); });
   if (first->position.line != list.position.line || first->position.file != list.position.file)
-    loading.diagnostics.error(list.position,
-                              fmt::format("checks.dnsbl.zones: \"{}\" is the same list as an earlier one",
-                                          list.value.secret ? list.value.name : printable(list.name, 80)),
-                              "the first is at " + first->position.to_string());
+    loading.diagnostics.error(
+        list.position,
+        fmt::format("checks.dnsbl.zones: \"{}\" is the same list as an earlier one", told(list)),
+        "the first is at " + first->position.to_string());
 }
 
 std::string shown(const Entry& list) {
@@ -48,9 +53,7 @@ std::string shown(const Entry& list) {
 }
 
 void check_list(const Loading& loading, const Entry& list) {
-  // The zone of a secret list holds a key, and this may go to a log.
-  const std::string& name = list.value.secret ? list.value.name : list.name;
-  const auto where = fmt::format("checks.dnsbl.zones.\"{}\"", printable(name, 80));
+  const auto where = fmt::format("checks.dnsbl.zones.\"{}\"", told(list));
   if (!is_zone(list.name))
     loading.diagnostics.error(list.position, where + ": this is no name of a zone",
                               "a list is named by its zone, such as \"bl.example.org\"");

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "policy/client.h"
+#include "proxy/dns_report.h"
 #include "proxy/evidence_event.h"
 
 namespace sallyport::proxy {
@@ -20,10 +21,6 @@ constexpr const char* kId = "try";  // stands where a session's id would
 
 std::string line(std::string_view name, std::string_view value) {
   return value.empty() ? std::string() : fmt::format("  {:<13}{}\n", name, printable(value, 2048));
-}
-
-long long milliseconds(Duration took) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
 }
 
 std::string written(const mail::Path& path) { return path.is_null() ? "<>" : path.address(); }
