@@ -96,6 +96,12 @@ class Writer {
   std::string out_;
 };
 
+// A ruleset, or something that is meant to be one; no section has a list of that name.
+bool has_list_of_rules(const Node& node) {
+  const Node* rules = node.find("rules");
+  return rules && rules->as<Array>();
+}
+
 void merge_members(Object& base, Object later) {
   std::unordered_map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < base.size(); ++i) index.emplace(base[i].key, i);
@@ -143,7 +149,7 @@ Node Node::object() { return {Object{}, {}}; }
 void merge(Node& base, Node later) {
   auto* into = std::get_if<Object>(&base.value);
   auto* from = std::get_if<Object>(&later.value);
-  if (!into || !from) {
+  if (!into || !from || has_list_of_rules(base) || has_list_of_rules(later)) {
     base = std::move(later);
     return;
   }

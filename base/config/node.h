@@ -51,8 +51,8 @@ struct Node {
   static Node object();
 };
 
-// Lays `later` over `base`: objects merge, everything else replaces. Each value keeps the position in
-// the file that it came from.
+// Lays `later` over `base`: objects merge, everything else replaces, rulesets too. Each value keeps the
+// position in the file that it came from.
 void merge(Node& base, Node later);
 
 enum class Comments { none, origin };

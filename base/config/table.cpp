@@ -19,8 +19,14 @@ std::string preset_text(const FieldInfo& field) {
 }
 
 std::string row(const FieldInfo& field) {
-  return fmt::format("| `{}` | {} | {} | {} | {} |\n", field.name, field.words, preset_text(field),
-                     to_string(field.stage), field.help);
+  return fmt::format("| `{}` | {} | {} | {}{} | {} |\n", field.name, field.words, preset_text(field),
+                     to_string(field.stage), field.rulable ? ", rules" : "", field.help);
+}
+
+// The definition of a ruleset is the whole schema's: one for all fields.
+Node value_or_ruleset(const Node& schema) {
+  Node ruleset = Node::object().add("$ref", Node::text("#/definitions/ruleset"));
+  return Node::object().add("anyOf", Node::list({schema, std::move(ruleset)}));
 }
 
 std::string inner_path(const std::string& path, const FieldInfo& field) {
@@ -61,7 +67,7 @@ Node table_schema(const TableInfo& info) {
   Node properties = Node::object();
   Node required = Node::list();
   for (const auto& field : info.fields) {
-    Node schema = field.schema;
+    Node schema = field.rulable ? value_or_ruleset(field.schema) : field.schema;
     schema.add("description", Node::text(field.help));
     if (!field.required && !field.inside && !field.preset.is_null()) schema.add("default", field.preset);
     properties.add(field.name, std::move(schema));

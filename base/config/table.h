@@ -5,8 +5,7 @@
 //
 // From the one declaration come the reader (unknown keys, ranges and required fields included), `show`,
 // the JSON Schema and the reference page. Defaults are those of a default-constructed S. Immutable once
-// built. The type of a value is all that knows how it is written, so a type that is a ruleset
-// fits in here like any other.
+// built. Fields of a table that is `ruled()` may be written as rulesets (ruleset.h).
 #pragma once
 
 #include <concepts>
@@ -14,13 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "base/config/stage.h"
 #include "base/config/type.h"
 
 namespace sallyport::config {
-
-// When in a session a value is read: a change by SIGHUP takes effect for what reaches that stage anew.
-enum class Stage { start, connect, helo, mail, rcpt, data };
-std::string_view to_string(Stage stage);
 
 struct FieldInfo {
   std::string name;
@@ -28,6 +24,7 @@ struct FieldInfo {
   std::string help;
   Stage stage = Stage::start;
   bool required = false;
+  bool rulable = false;
   Node preset;  // the default, as JSON
   Node schema;
   const TableInfo* inside = nullptr;
@@ -55,6 +52,18 @@ class Table {
  public:
   explicit Table(std::string help) { info_.help = std::move(help); }
 
+  // Each field that follows may be written as a ruleset, but sections, those that are read at the start,
+  // and those that are `fixed`.
+  Table ruled() && {
+    ruled_ = true;
+    return std::move(*this);
+  }
+  // The field before is one value for everybody.
+  Table fixed() && {
+    info_.fields.back().rulable = false;
+    return std::move(*this);
+  }
+
   template <class V, class Base>
     requires std::derived_from<S, Base>
   Table field(std::string name, V Base::* member, Type<std::type_identity_t<V>> type, Stage stage,
@@ -69,28 +78,63 @@ class Table {
     const S presets{};
     declare(std::move(name), type, stage, std::move(help),
             unless_empty(type.show(access(presets), Show::all)));
-    fields_.push_back(
-        {[access, read = type.read](const Node& node, S& out, Reader& reader) {
-           return read(node, access(out), reader);
-         },
-         [access, show = type.show](const S& values, Show what) { return show(access(values), what); }});
+    Field field;
+    field.read = [access, read = type.read](const Node& node, S& out, Reader& reader) {
+      const Reader::Within within(reader, reader.way().template then<S>(access));
+      return read(node, access(out), reader);
+    };
+    field.show = [access, show = type.show](const S& values, Show what) {
+      return show(access(values), what);
+    };
+    field.alternative = [access, type](const Node& node, const S& values, const Way& way, Alternative& out,
+                                       Reader& reader) {
+      const S presets{};
+      V value = access(presets);
+      if (!type.read(node, value, reader)) return false;
+      if (type.strictness) out.strictness = type.strictness(value, access(values));
+      out.change = [access, way, value = std::move(value)](void* root) {
+        access(*static_cast<S*>(way.find(root))) = value;
+      };
+      return true;
+    };
+    fields_.push_back(std::move(field));
+    return std::move(*this);
+  }
+
+  // The fields of a base of S. It is the root of the changes that rulesets make in it. `inner` must live as
+  // long as the program.
+  template <class Base>
+    requires std::derived_from<S, Base>
+  Table include(const Table<Base>& inner) && {
+    for (std::size_t i = 0; i < inner.fields_.size(); ++i) {
+      info_.fields.push_back(inner.info_.fields[i]);
+      Field field;
+      field.read = [&inner, i](const Node& node, S& out, Reader& reader) {
+        const Reader::Within root(reader, Way::root<Base>());
+        return inner.fields_[i].read(node, out, reader);
+      };
+      field.show = [&inner, i](const S& values, Show what) { return inner.fields_[i].show(values, what); };
+      fields_.push_back(std::move(field));
+    }
     return std::move(*this);
   }
 
   // A nested object whose fields are members of S itself. `inner` must live as long as the program.
   Table group(std::string name, const Table& inner, Stage stage, std::string help) && {
-    info_.fields.push_back({std::move(name),
-                            "an object",
-                            std::move(help),
-                            stage,
-                            false,
-                            inner.show(S{}, Show::all),
-                            table_schema(inner.info()),
-                            &inner.info(),
-                            {}});
-    fields_.push_back(
-        {[&inner](const Node& node, S& out, Reader& reader) { return inner.read(node, out, reader); },
-         [&inner](const S& values, Show what) { return inner.show(values, what); }});
+    info_.fields.push_back({.name = std::move(name),
+                            .words = "an object",
+                            .help = std::move(help),
+                            .stage = stage,
+                            .preset = inner.show(S{}, Show::all),
+                            .schema = table_schema(inner.info()),
+                            .inside = &inner.info(),
+                            .inside_name = {}});
+    Field field;
+    field.read = [&inner](const Node& node, S& out, Reader& reader) {
+      return inner.read(node, out, reader);
+    };
+    field.show = [&inner](const S& values, Show what) { return inner.show(values, what); };
+    fields_.push_back(std::move(field));
     return std::move(*this);
   }
 
@@ -133,12 +177,23 @@ class Table {
   struct Field {
     std::function<bool(const Node&, S&, Reader&)> read;
     std::function<Node(const S&, Show)> show;
+    // Reads a value that counts where a rule holds, beside that in `values`.
+    std::function<bool(const Node&, const S& values, const Way&, Alternative&, Reader&)> alternative;
   };
+  template <class>
+  friend class Table;
 
   template <class V>
   void declare(std::string name, const Type<V>& type, Stage stage, std::string help, Node preset) {
-    info_.fields.push_back({std::move(name), type.words, std::move(help), stage, false, std::move(preset),
-                            type.schema, type.inside, type.inside_name});
+    info_.fields.push_back({.name = std::move(name),
+                            .words = type.words,
+                            .help = std::move(help),
+                            .stage = stage,
+                            .rulable = ruled_ && stage != Stage::start && !type.inside,
+                            .preset = std::move(preset),
+                            .schema = type.schema,
+                            .inside = type.inside,
+                            .inside_name = type.inside_name});
   }
 
   // null stands for "as if it were not written", so that a later file can take back what an earlier said.
@@ -150,7 +205,22 @@ class Table {
     }
     if (member.value.is_null()) return true;
     const Reader::Step step(reader, member.key);
+    if (info_.fields[index].rulable && reader.rulesets() && is_ruleset(member.value))
+      return read_rules(index, member.value, out, reader);
     return fields_[index].read(member.value, out, reader);
+  }
+
+  bool read_rules(std::size_t index, const Node& node, S& out, Reader& reader) const {
+    const Way way = reader.way();
+    if (!way.template leads_to<S>()) return reader.error(node.position, "no ruleset can stand here");
+    const Field& field = fields_[index];
+    return read_ruleset(
+        node,
+        {info_.fields[index].stage, [&](const Node& use) { return field.read(use, out, reader); },
+         [&](const Node& use, Alternative& value) {
+           return field.alternative(use, out, way, value, reader);
+         }},
+        reader);
   }
 
   bool is_preset(std::size_t index, const Node& shown) const {
@@ -160,6 +230,7 @@ class Table {
 
   TableInfo info_;
   std::vector<Field> fields_;
+  bool ruled_ = false;
 };
 
 // A section as a type, for sections within sections. The table must live as long as the program.

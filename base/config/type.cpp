@@ -44,9 +44,13 @@ std::string network_hint(std::string_view text) {
 Reader::Step::Step(Reader& reader, std::string_view name) : reader_(reader), length_(reader.path_.size()) {
   if (!reader_.path_.empty()) reader_.path_ += '.';
   reader_.path_ += path_step(name);
+  reader_.steps_.emplace_back(name);
 }
 
-Reader::Step::~Step() { reader_.path_.resize(length_); }
+Reader::Step::~Step() {
+  reader_.path_.resize(length_);
+  reader_.steps_.pop_back();
+}
 
 bool Reader::error(const Position& position, std::string_view message, std::string hint) {
   diagnostics_.error(position, path_.empty() ? std::string(message) : fmt::format("{}: {}", path_, message),
@@ -105,6 +109,7 @@ Type<std::uint64_t> size(std::uint64_t low, std::uint64_t high) {
   Node number = integer_schema(static_cast<std::int64_t>(low), static_cast<std::int64_t>(high));
   Node written = text_schema().add("pattern", Node::text("^[0-9]+ *([KMGTkmgt]?[Ii]?[Bb])?$"));
   type.schema = Node::object().add("anyOf", Node::list({std::move(number), std::move(written)}));
+  type.strictness = less_is_stricter<std::uint64_t>;
   return type;
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/config/node.h"
+#include "base/config/ruleset.h"
 #include "base/config/suggestion.h"
 #include "base/config/units.h"
 #include "base/ip_address.h"
@@ -26,7 +27,9 @@ struct TableInfo;
 // Where the reading is, for messages: "routes.groupware.timeouts".
 class Reader {
  public:
-  explicit Reader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+  // Without `rulesets` no value may be one.
+  explicit Reader(Diagnostics& diagnostics, RulesetReading* rulesets = nullptr)
+      : diagnostics_(diagnostics), rulesets_(rulesets) {}
 
   // Reads on inside of a member; the step ends with the object's life.
   class Step {
@@ -41,14 +44,34 @@ class Reader {
     std::size_t length_;
   };
 
+  // Reads on in a part of what is read, to which that way leads from the root of changes.
+  class Within {
+   public:
+    Within(Reader& reader, Way way)
+        : reader_(reader), before_(std::exchange(reader.way_, std::move(way))) {}
+    ~Within() { reader_.way_ = std::move(before_); }
+    Within(const Within&) = delete;
+    Within& operator=(const Within&) = delete;
+
+   private:
+    Reader& reader_;
+    Way before_;
+  };
+
   const std::string& path() const { return path_; }
+  const std::vector<std::string>& steps() const { return steps_; }
+  const Way& way() const { return way_; }
+  RulesetReading* rulesets() const { return rulesets_; }
   bool error(const Position& position, std::string_view message, std::string hint = {});  // false, always
   bool expected(const Node& node, std::string_view words, std::string hint = {});         // false, always
   void unknown_key(const Member& member, const std::vector<std::string>& known);
 
  private:
   Diagnostics& diagnostics_;
+  RulesetReading* rulesets_;
   std::string path_;
+  std::vector<std::string> steps_;
+  Way way_;
 };
 
 enum class Show { all, changed };  // changed: sections leave out what is at its default
@@ -62,7 +85,16 @@ struct Type {
   Node schema;
   const TableInfo* inside = nullptr;  // a section's fields, for the reference
   std::string inside_name;            // how the path goes on to them: "", ".<name>", "[]"
+  // greater: the first is the stricter one. Of numbers, which are limits, the smaller is. Empty: values
+  // have no such order.
+  std::function<std::partial_ordering(const V&, const V&)> strictness = {};
 };
+
+// For types in which less is stricter.
+template <class V>
+std::partial_ordering less_is_stricter(const V& one, const V& other) {
+  return other <=> one;
+}
 
 // A value and where it was written; that is known even of one that could not be read.
 template <class V>
@@ -133,6 +165,7 @@ Type<V> integer(std::type_identity_t<V> low, std::type_identity_t<V> high) {
   };
   type.show = [](const V& value, Show) { return Node::integer(static_cast<std::int64_t>(value)); };
   type.schema = integer_schema(from, to);
+  type.strictness = less_is_stricter<V>;
   return type;
 }
 
@@ -197,9 +230,15 @@ Type<Located<V>> located(Type<V> inner) {
   Type<Located<V>> type{inner.words, {}, {}, inner.schema, inner.inside, inner.inside_name};
   type.read = [read = inner.read](const Node& node, Located<V>& out, Reader& reader) {
     out.position = node.position;
+    const Reader::Within within(reader, reader.way().template then<Located<V>>(
+                                            [](Located<V>& located) -> V& { return located.value; }));
     return read(node, out.value, reader);
   };
   type.show = [show = inner.show](const Located<V>& value, Show what) { return show(value.value, what); };
+  if (inner.strictness)
+    type.strictness = [strictness = inner.strictness](const Located<V>& one, const Located<V>& other) {
+      return strictness(one.value, other.value);
+    };
   return type;
 }
 
@@ -249,6 +288,9 @@ Type<std::vector<Named<V>>> map_of(Type<V> entry) {
     out.clear();
     return read_map(node, reader, [&](const Member& member) {
       out.push_back({member.key, member.position, {}});
+      const Reader::Within within(
+          reader, reader.way().template then<Map>(
+                      [place = out.size() - 1](Map& map) -> V& { return map.at(place).value; }));
       return entry.read(member.value, out.back().value, reader);
     });
   };
