@@ -111,8 +111,9 @@ class Table {
       Field field;
       field.read = [&inner, i](const Node& node, S& out, Reader& reader) {
         const Reader::Within root(reader, Way::root<Base>());
-        return inner.fields_[i].read(node, out, reader);
+        return inner.read_field(i, node, out, reader);
       };
+      field.included = true;
       field.show = [&inner, i](const S& values, Show what) { return inner.fields_[i].show(values, what); };
       fields_.push_back(std::move(field));
     }
@@ -179,6 +180,7 @@ class Table {
     std::function<Node(const S&, Show)> show;
     // Reads a value that counts where a rule holds, beside that in `values`.
     std::function<bool(const Node&, const S& values, const Way&, Alternative&, Reader&)> alternative;
+    bool included = false;  // its own table reads it, rules and all
   };
   template <class>
   friend class Table;
@@ -205,9 +207,14 @@ class Table {
     }
     if (member.value.is_null()) return true;
     const Reader::Step step(reader, member.key);
-    if (info_.fields[index].rulable && reader.rulesets() && is_ruleset(member.value))
-      return read_rules(index, member.value, out, reader);
-    return fields_[index].read(member.value, out, reader);
+    return read_field(index, member.value, out, reader);
+  }
+
+  bool read_field(std::size_t index, const Node& node, S& out, Reader& reader) const {
+    const bool may_be_ruleset = info_.fields[index].rulable && !fields_[index].included;
+    if (may_be_ruleset && reader.rulesets() && is_ruleset(node))
+      return read_rules(index, node, out, reader);
+    return fields_[index].read(node, out, reader);
   }
 
   bool read_rules(std::size_t index, const Node& node, S& out, Reader& reader) const {

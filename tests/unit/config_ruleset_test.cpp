@@ -26,6 +26,7 @@ struct Room {
 
 struct House {
   Room room;
+  int number = 1;
 };
 struct Street : House {
   std::string name;
@@ -53,7 +54,10 @@ const Table<Street>& street_table() {
           .field("walls", &Room::walls, integer<int>(3, 9), Stage::rcpt, "to lean on")
           .fixed();
   static const auto house =
-      Table<House>("A house.").field("room", &House::room, section(room), Stage::rcpt, "the room");
+      Table<House>("A house.")
+          .ruled()
+          .field("room", &House::room, section(room), Stage::rcpt, "the room")
+          .field("number", &House::number, integer<int>(1, 99), Stage::rcpt, "in its street");
   static const auto street = Table<Street>("A street.")
                                  .field("name", &Street::name, text(20), Stage::start, "its name")
                                  .include(house);
@@ -127,6 +131,13 @@ TEST_CASE("changes find their places in sections, maps and located values") {
   CHECK(house.room.shelves.at(0).value.books == 1);
   CHECK(house.room.shelves.at(1).value.books == 50);
   CHECK(read.reading.rulesets[2].path == "room.shelves.lower.books");
+}
+
+TEST_CASE("a field at the root of the changes is a ruleset like any other") {
+  const Read read(R"({"number": {"rules": [{"to": "x", "use": 7}, {"use": 5}]}, "name": "Elm"})");
+  REQUIRE_MESSAGE(read.good, read.told());
+  CHECK(read.street.number == 5);
+  CHECK(read.with(0, 0).number == 7);
 }
 
 TEST_CASE("what is wrong with a ruleset is told where it stands") {

@@ -1,0 +1,194 @@
+#include "policy/rules_compiler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include "base/config/type.h"
+#include "policy/condition_reader.h"
+#include "policy/rule_values.h"
+
+namespace sallyport::policy {
+namespace {
+
+using config::Node;
+
+// A rule is found by its reverse name only where its other conditions have a value more common than this.
+constexpr std::uint32_t kFewRules = 16;
+
+class Compiler {
+ public:
+  explicit Compiler(const RuleContext& context)
+      : context_(context), tables_(std::make_shared<RuleTables>()), reader_(context, *tables_) {}
+
+  void add(const config::Ruleset& ruleset) {
+    const auto number = static_cast<std::uint32_t>(tables_->usual.size());
+    tables_->stages.push_back(ruleset.stage);
+    tables_->usual.push_back(static_cast<std::uint32_t>(ruleset.rules.size() - 1));
+    tables_->paths.push_back(ruleset.path);
+    auto& places = tables_->places.emplace_back();
+    seen_.clear();
+    for (const config::Rule& rule : ruleset.rules) {
+      const auto place = static_cast<std::uint32_t>(places.size());
+      places.push_back(fmt::format("{}:{}", rule.position.file, rule.position.line));
+      if (place != tables_->usual.back()) add(ruleset, rule, {.ruleset = number, .place = place});
+    }
+  }
+
+  Rules finish() {
+    for (FactKeys& facts : tables_->facts) facts.finish();
+    tables_->first_by_name.assign(tables_->usual.size(), std::numeric_limits<std::uint32_t>::max());
+    list_rules();
+    return Rules(tables_);
+  }
+
+ private:
+  void add(const config::Ruleset& ruleset, const config::Rule& rule, CompiledRule compiled) {
+    ReadRule read;
+    if (!reader_.read(ruleset, rule, read) || read.off) return;
+    if (is_repeated(ruleset, rule, read)) return;
+    warn_of_claim(ruleset, rule, read);
+    compiled.proof = read.proof;
+    compiled.observed = read.observed;
+    compiled.first = static_cast<std::uint32_t>(tables_->conditions.size());
+    compiled.count = static_cast<std::uint32_t>(read.conditions.size());
+    for (const ReadCondition& condition : read.conditions) add(condition);
+    tables_->rules.push_back(compiled);
+    tables_->observes |= read.observed;
+    tables_->asks_sender |= read.proof != Proof::none;
+  }
+
+  void add(const ReadCondition& condition) {
+    tables_->asks_reverse_name |= condition.fact == RuleFact::rdns;
+    tables_->conditions.push_back({condition.fact, static_cast<std::uint32_t>(tables_->keys.size()),
+                                   static_cast<std::uint32_t>(condition.keys.size())});
+    tables_->keys.insert(tables_->keys.end(), condition.keys.begin(), condition.keys.end());
+  }
+
+  bool is_repeated(const config::Ruleset& ruleset, const config::Rule& rule, const ReadRule& read) {
+    const auto [first, is_new] =
+        seen_.emplace(std::tuple(read.conditions, read.proof, read.observed), rule.position);
+    if (!is_new)
+      context_.diagnostics.warning(rule.position,
+                                   fmt::format("{}: this rule is never reached", ruleset.path),
+                                   "an earlier one has the same conditions: " + first->second.to_string());
+    return !is_new;
+  }
+
+  // What anybody may claim must not be what makes it easier for him.
+  void warn_of_claim(const config::Ruleset& ruleset, const config::Rule& rule, const ReadRule& read) {
+    if (rule.value.strictness != std::partial_ordering::less || read.observed) return;
+    bool claims = false;
+    for (const ReadCondition& condition : read.conditions) {
+      const RuleFact fact = condition.fact;
+      if (fact == RuleFact::ip || fact == RuleFact::rdns || fact == RuleFact::auth) return;
+      claims |= fact == RuleFact::helo || (fact == RuleFact::from && read.proof != Proof::always);
+    }
+    if (!claims) return;
+    context_.diagnostics.warning(
+        rule.position,
+        fmt::format("{}: this rule makes it easier for whoever claims to be that sender", ruleset.path),
+        R"("authenticated": true makes "from" count only where SPF passes; "ip", "rdns" and "auth" are no )"
+        "mere claims");
+  }
+
+  std::span<const RuleKey> keys_of(const CompiledCondition& condition) const {
+    return std::span(tables_->keys).subspan(condition.first, condition.count);
+  }
+
+  // The condition whose commonest value is the rarest.
+  const CompiledCondition& rarest(const CompiledRule& rule, const std::vector<std::uint32_t>& uses) const {
+    const CompiledCondition* rarest = nullptr;
+    std::uint32_t least = 0;
+    for (std::uint32_t i = rule.first; i < rule.first + rule.count; ++i) {
+      const CompiledCondition& condition = tables_->conditions[i];
+      std::uint32_t count = 0;
+      for (const RuleKey key : keys_of(condition)) count = std::max(count, uses[key]);
+      if (condition.fact == RuleFact::rdns && rule.count > 1) count += kFewRules;
+      if (!rarest || count < least) rarest = &condition, least = count;
+    }
+    return *rarest;
+  }
+
+  void list_rules() {
+    RuleTables& tables = *tables_;
+    std::vector<std::uint32_t> uses(reader_.keys());
+    for (const RuleKey key : tables.keys) ++uses[key];
+    std::vector<std::vector<std::uint32_t>> by_key(reader_.keys());
+    for (std::uint32_t i = 0; i < tables.rules.size(); ++i) {
+      const CompiledRule& rule = tables.rules[i];
+      const CompiledCondition& condition = rarest(rule, uses);
+      for (const RuleKey key : keys_of(condition)) by_key[key].push_back(i);
+      auto& first = tables.first_by_name[rule.ruleset];
+      if (condition.fact == RuleFact::rdns && !rule.observed) first = std::min(first, rule.place);
+    }
+    for (const auto& rules : by_key) {
+      tables.starts.push_back(static_cast<std::uint32_t>(tables.listed.size()));
+      tables.listed.insert(tables.listed.end(), rules.begin(), rules.end());
+    }
+    tables.starts.push_back(static_cast<std::uint32_t>(tables.listed.size()));
+  }
+
+  const RuleContext& context_;
+  std::shared_ptr<RuleTables> tables_;
+  ConditionReader reader_;
+  std::map<std::tuple<std::vector<ReadCondition>, Proof, bool>, config::Position> seen_;
+};
+
+Node condition_schema(RuleFact fact) {
+  Node text = config::text_schema();
+  if (fact == RuleFact::direction) text = config::choice_schema({"inbound", "outbound"});
+  config::Array values{text};
+  if (fact == RuleFact::auth || fact == RuleFact::rdns)
+    values.push_back(Node::object().add("type", Node::text("boolean")));
+  if (fact != RuleFact::listener && fact != RuleFact::direction)
+    values.push_back(Node::object()
+                         .add("type", Node::text("object"))
+                         .add("properties", Node::object().add("file", config::text_schema()))
+                         .add("required", Node::list({Node::text("file")}))
+                         .add("additionalProperties", Node::boolean(false)));
+  Node one = values.size() == 1 ? text : Node::object().add("anyOf", Node::list(values));
+  return Node::object().add("anyOf", Node::list({one, config::list_schema(one)}));
+}
+
+}  // namespace
+
+config::RulesetReading rule_words() {
+  config::RulesetReading words{.conditions = {}, .modifiers = {"authenticated", "mode"}};
+  for (std::size_t i = 0; i < kRuleFacts; ++i)
+    words.conditions.emplace_back(to_string(static_cast<RuleFact>(i)));
+  return words;
+}
+
+Node rule_schema() {
+  Node properties = Node::object();
+  for (std::size_t i = 0; i < kRuleFacts; ++i) {
+    const auto fact = static_cast<RuleFact>(i);
+    properties.add(std::string(to_string(fact)), condition_schema(fact));
+  }
+  properties.add("authenticated", Node::object().add("type", Node::text("boolean")))
+      .add("mode", config::choice_schema({"enforce", "observe", "off"}))
+      .add("use", Node::object());
+  Node rule = Node::object()
+                  .add("type", Node::text("object"))
+                  .add("properties", std::move(properties))
+                  .add("required", Node::list({Node::text("use")}))
+                  .add("additionalProperties", Node::boolean(false));
+  return Node::object()
+      .add("type", Node::text("object"))
+      .add("properties", Node::object().add("rules", config::list_schema(std::move(rule))))
+      .add("required", Node::list({Node::text("rules")}))
+      .add("additionalProperties", Node::boolean(false));
+}
+
+Rules compile_rules(const std::vector<config::Ruleset>& rulesets, const RuleContext& context) {
+  if (rulesets.empty()) return {};
+  Compiler compiler(context);
+  for (const config::Ruleset& ruleset : rulesets) compiler.add(ruleset);
+  return compiler.finish();
+}
+
+}  // namespace sallyport::policy

@@ -1,0 +1,31 @@
+// From the rulesets as they are written to Rules: reads conditions, and tells what is wrong or useless in
+// them.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/config/ruleset.h"
+#include "policy/rules.h"
+
+namespace sallyport::policy {
+
+// What may stand in a rule beside "use".
+config::RulesetReading rule_words();
+// JSON Schema of a ruleset, whatever its values are.
+config::Node rule_schema();
+
+struct RuleContext {
+  std::vector<std::string> listeners;
+  // The text of a list file; nullopt: it was told why, or files are not to be read.
+  std::function<std::optional<std::string>(const std::string& file, const config::Position& blame)>
+      read_file;
+  config::Diagnostics& diagnostics;
+};
+
+// What is wrong goes to the diagnostics, all of it at once.
+Rules compile_rules(const std::vector<config::Ruleset>& rulesets, const RuleContext& context);
+
+}  // namespace sallyport::policy
