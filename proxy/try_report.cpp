@@ -17,8 +17,6 @@ namespace {
 
 using policy::Mode;
 
-constexpr const char* kId = "try";  // stands where a session's id would
-
 std::string line(std::string_view name, std::string_view value) {
   return value.empty() ? std::string() : fmt::format("  {:<13}{}\n", name, printable(value, 2048));
 }
@@ -93,15 +91,6 @@ std::string score_as_text(const mail::Evidence& evidence, const policy::CheckSet
   return out;
 }
 
-std::string reply_of(const policy::Refuse& refuse) {
-  mail::Reply reply = refuse.reply;
-  reply.with_id = refuse.reply_id;
-  std::string wire = reply.wire(kId);
-  std::erase(wire, '\r');
-  if (wire.ends_with('\n')) wire.pop_back();
-  return wire;
-}
-
 const char* refused_how(const policy::Refuse& refuse) {
   return refuse.reply.transient() ? "deferred" : "refused";
 }
@@ -111,37 +100,38 @@ std::string verdict_as_text(const policy::RecipientVerdict& verdict) {
     return fmt::format("verdict: accepted\n{}", line("route", accept->route));
   const auto& refuse = std::get<policy::Refuse>(verdict);
   return fmt::format("verdict: {} ({})\n{}{}\n", refused_how(refuse), policy::text_of(refuse.why).name,
-                     line("rule", refuse.rule), reply_of(refuse));
+                     line("rule", refuse.rule), reply_as_text(refuse));
 }
 
 }  // namespace
 
-std::string as_text(const Trial& trial, const TrialResult& result, const policy::CheckSettings& checks) {
+std::string as_text(const Trial& trial, const TrialResult& result, const policy::CheckSettings& checks,
+                    bool assumed_recipient) {
   std::string out = "try\n" + line("client", trial.client.to_string()) + line("helo", trial.helo) +
-                    line("from", written(trial.sender)) + line("to", written(trial.recipient));
-  if (trial.assumed_recipient)
-    out += line("", "assumed, in the first of our domains: --rcpt names another");
+                    line("from", written(trial.sender)) + line("to", written(trial.recipients.front()));
+  if (assumed_recipient) out += line("", "assumed, in the first of our domains: --rcpt names another");
   if (result.spared == Spared::nobody) {
     out += facts_as_text(result.evidence.known, checks) + score_as_text(result.evidence, checks);
   } else {
     out += fmt::format("nothing is asked about this client: {}\n", why_nothing_is_asked(result.spared));
   }
-  return out + verdict_as_text(result.verdict);
+  return out + verdict_as_text(result.verdicts.front());
 }
 
-store::Event as_event(const Trial& trial, const TrialResult& result, const policy::CheckSettings& checks) {
+store::Event as_event(const Trial& trial, const TrialResult& result, const policy::CheckSettings& checks,
+                      bool assumed_recipient) {
   store::Event event("try");
   event.text("client", trial.client.to_string()).text("helo", trial.helo);
-  event.text("from", written(trial.sender)).text("to", written(trial.recipient));
-  if (trial.assumed_recipient) event.flag("assumed_recipient", true);
+  event.text("from", written(trial.sender)).text("to", written(trial.recipients.front()));
+  if (assumed_recipient) event.flag("assumed_recipient", true);
   event.text("spared", to_string(result.spared));
   record_evidence(event, result.evidence, checks);
-  if (const auto* accept = std::get_if<policy::Accept>(&result.verdict)) {
+  if (const auto* accept = std::get_if<policy::Accept>(&result.verdicts.front())) {
     event.text("verdict", "accepted").text("route", accept->route);
   } else {
-    const auto& refuse = std::get<policy::Refuse>(result.verdict);
+    const auto& refuse = std::get<policy::Refuse>(result.verdicts.front());
     event.text("verdict", refused_how(refuse)).text("why", policy::text_of(refuse.why).name);
-    event.text("rule", refuse.rule).text("reply", reply_of(refuse));
+    event.text("rule", refuse.rule).text("reply", reply_as_text(refuse));
   }
   return event;
 }

@@ -1,0 +1,82 @@
+#include "proxy/trial.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/recipient_verdict.h"
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr const char* kId = "try";  // stands where a session's id would
+
+std::optional<mail::Path> read_path(std::string_view written, bool bare_name) {
+  if (written.starts_with('<') && written.ends_with('>')) written = written.substr(1, written.size() - 2);
+  mail::Path path;
+  const mail::PathOptions reading{.smtputf8 = true, .allow_bare_name = bare_name};
+  if (mail::parse_path(written, reading, path) != mail::PathFault::none) return std::nullopt;
+  return path;
+}
+
+io::Task<std::shared_ptr<Inquiry>> inquire(const Trial& trial, std::shared_ptr<const Settings> settings,
+                                           InquiryServices services) {
+  auto inquiry =
+      std::make_shared<Inquiry>(trial.client, trial.listener->bind.front().address, std::move(settings),
+                                std::move(services), co_await io::this_executor());
+  inquiry->connected();
+  inquiry->greeted(trial.talks_early, Duration::zero());
+  inquiry->said_helo(trial.helo);
+  inquiry->said_mail(trial.sender);
+  co_await inquiry->settle_all();
+  co_return inquiry;
+}
+
+}  // namespace
+
+io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings> settings,
+                              InquiryServices services) {
+  TrialResult result;
+  result.spared =
+      spared(*trial.listener, trial.client, trial.listener->bind.front().address, *settings->policy);
+  std::shared_ptr<Inquiry> inquiry;
+  if (result.spared == Spared::nobody) {
+    inquiry = co_await inquire(trial, settings, std::move(services));
+    result.evidence = inquiry->evidence();
+  }
+  policy::ClientFacts facts;
+  facts.address = trial.client;
+  facts.authenticated = trial.authenticated;
+  for (const mail::Path& recipient : trial.recipients)
+    result.verdicts.push_back(
+        co_await judge_recipient(facts, inquiry.get(), trial.sender, recipient, *settings->policy));
+  co_return result;
+}
+
+const ListenerSettings& listener_of_strangers(const Settings& settings) {
+  const auto open = std::ranges::find(settings.listeners, false, &ListenerSettings::auth_required);
+  return open == settings.listeners.end() ? settings.listeners.front() : *open;
+}
+
+std::optional<mail::Path> read_sender(std::string_view written) { return read_path(written, false); }
+
+std::optional<mail::Path> read_recipient(std::string_view written) {
+  auto path = read_path(written, true);
+  return path && path->is_null() ? std::nullopt : path;
+}
+
+std::string reply_as_text(const policy::Refuse& refuse) {
+  mail::Reply reply = refuse.reply;
+  reply.with_id = refuse.reply_id;
+  std::string wire = reply.wire(kId);
+  std::erase(wire, '\r');
+  if (wire.ends_with('\n')) wire.pop_back();
+  return wire;
+}
+
+const char* word_for(const policy::RecipientVerdict& verdict) {
+  const auto* refuse = std::get_if<policy::Refuse>(&verdict);
+  if (!refuse) return "accept";
+  return refuse->reply.transient() ? "defer" : "reject";
+}
+
+}  // namespace sallyport::proxy

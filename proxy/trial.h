@@ -1,0 +1,53 @@
+// A session without its connection: the very look-ups and judgements of one, up to the answer to RCPT. For
+// `sallyport try`, and for the sessions of *.test.json.
+//
+// Nothing of it is remembered and no next hop is asked. One thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mail/address.h"
+#include "base/mail/evidence.h"
+#include "policy/recipient.h"
+#include "proxy/inquiry.h"
+
+namespace sallyport::proxy {
+
+struct Trial {
+  const ListenerSettings* listener = nullptr;  // where it comes in
+  IpAddress client;
+  std::string helo;
+  std::string authenticated;  // user name, "" = nobody
+  bool talks_early = false;
+  mail::Path sender;
+  std::vector<mail::Path> recipients;
+};
+
+struct TrialResult {
+  Spared spared = Spared::nobody;
+  mail::Evidence evidence;
+  std::vector<policy::RecipientVerdict> verdicts;  // one for each recipient
+};
+
+// All is known before it is judged. `services`: without a watch over the lists they are asked whatever a
+// running gateway thinks of them. What is named outlives the task.
+io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings> settings,
+                              InquiryServices services);
+
+// Where strangers come in; where there is no such listener, everybody has to log in.
+const ListenerSettings& listener_of_strangers(const Settings& settings);
+
+// As in an envelope, with or without its brackets, umlauts too. nullopt: no such path; the null path is no
+// recipient.
+std::optional<mail::Path> read_sender(std::string_view written);
+std::optional<mail::Path> read_recipient(std::string_view written);
+
+// "451 4.7.1 ...; id X" as the client would see it, without the last line end.
+std::string reply_as_text(const policy::Refuse& refuse);
+const char* word_for(const policy::RecipientVerdict& verdict);  // "accept", "defer", "reject"
+
+}  // namespace sallyport::proxy
