@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "proxy/asker.h"
 #include "proxy/own_names.h"
+#include "proxy/session_tests.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -81,8 +82,9 @@ void look_at_names(const Settings& settings, config::Diagnostics& diagnostics) {
   for (const NameFault& fault : faults) diagnostics.warning({}, fault.what, fault.publish);
 }
 
-void tell_verdict(const std::string& directory) {
+void tell_verdict(const std::string& directory, const SessionTests& tests) {
   fmt::print("{}: the configuration is good\n", directory);
+  if (tests.sessions > 0) fmt::print("{} sessions of *.test.json end as stated\n", tests.sessions);
   if (geteuid() != 0) return;
   fmt::print(
       "checked as root, who may read every file; what the service may read, its own user tells: "
@@ -101,14 +103,17 @@ int check(const CheckOptions& options) {
   const auto& [directory, json, ask_dns] = options;
   config::Diagnostics diagnostics;
   auto settings = load(directory, {.lint_lists = true}, diagnostics);
+  SessionTests tests;
+  if (settings) tests = run_session_tests(directory, settings, diagnostics);
+  diagnostics.sort();
   if (settings) look_at_machine(*settings, diagnostics);
   if (settings && ask_dns) look_at_names(*settings, diagnostics);
   if (json)
     fmt::print("{}", to_json(diagnostics));
   else if (!diagnostics.all().empty())
     fmt::print(stderr, "{}\n", diagnostics.to_string());
-  if (!settings) return EX_CONFIG;
-  if (!json) tell_verdict(directory);
+  if (diagnostics.has_errors()) return EX_CONFIG;
+  if (!json) tell_verdict(directory, tests);
   return EX_OK;
 }
 

@@ -18,7 +18,8 @@ struct CheckOptions {
   bool ask_dns = true;  // what others learn of our own names, for five seconds at most
 };
 
-// Prints errors and warnings (with `json`: an array of them, on stdout). 0, or 78 (EX_CONFIG) with errors.
+// Runs the sessions of *.test.json too. Prints errors and warnings (with `json`: an array of them, on
+// stdout). 0, or 78 (EX_CONFIG) with errors.
 int check(const CheckOptions& options);
 
 }  // namespace sallyport::proxy

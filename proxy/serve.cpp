@@ -15,6 +15,7 @@
 #include "base/needed_memory.h"
 #include "proxy/check.h"
 #include "proxy/gateway.h"
+#include "proxy/session_tests.h"
 #include "proxy/settings.h"
 #include "proxy/trimming.h"
 #include "proxy/watchdog.h"
@@ -43,6 +44,8 @@ int complain(const Error& error, int status) {
 std::shared_ptr<const Settings> load_or_complain(const std::string& directory) {
   config::Diagnostics diagnostics;
   auto settings = load(directory, {}, diagnostics);
+  // Mail must flow after a power cut: what was meant otherwise is told, and no reason not to start.
+  if (settings) run_session_tests(directory, settings, diagnostics);
   if (!diagnostics.all().empty()) fmt::print(stderr, "{}\n", diagnostics.to_string());
   return settings;
 }
@@ -115,9 +118,10 @@ void Reloading::run() {
 Result<> Reloading::try_to() {
   config::Diagnostics diagnostics;
   auto settings = load(options_.directory, {}, diagnostics);
+  if (settings) run_session_tests(options_.directory, settings, diagnostics);
   for (const auto& one : diagnostics.all()) note(events_, options_.log_format, one);
   faults::crash_point("reload.loaded");
-  if (!settings) return fail(Errc::invalid, "the old configuration stays");
+  if (diagnostics.has_errors()) return fail(Errc::invalid, "the old configuration stays");
   if (auto fit = usable(*settings); !fit)
     return fail(fit.error().code, fit.error().detail + "; the old configuration stays");
   auto reloaded = gateway_.reload(settings);

@@ -16,28 +16,35 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view schema_file = "schema.json";
+constexpr std::string_view test_ending = ".test.json";
 
-bool counts(const std::string& name) {
-  return name.ends_with(".json") && !name.starts_with('.') && name != schema_file;
+bool is_test(std::string_view name) { return name.ends_with(test_ending) && !name.starts_with('.'); }
+
+bool counts(std::string_view name) {
+  return name.ends_with(".json") && !name.starts_with('.') && name != schema_file && !is_test(name);
 }
 
-std::optional<std::vector<std::string>> names_in(const std::string& directory, Diagnostics& diagnostics) {
+// In order; nullopt and an error: there are none to be had.
+std::optional<std::vector<std::string>> names_in(const std::string& directory,
+                                                 bool (*is_wanted)(std::string_view),
+                                                 Diagnostics& diagnostics) {
   std::error_code fault;
   std::vector<std::string> names;
   for (fs::directory_iterator entry(directory, fault), end; !fault && entry != end; entry.increment(fault))
-    if (auto name = entry->path().filename().string(); counts(name)) names.push_back(std::move(name));
+    if (auto name = entry->path().filename().string(); is_wanted(name)) names.push_back(std::move(name));
   if (fault) {
     diagnostics.error({directory, 0, 0},
                       "the directory of the configuration cannot be read: " + fault.message(),
                       "-c names another; docs/install.md says how the first one is made");
     return std::nullopt;
   }
-  if (names.empty()) {
-    diagnostics.error({directory, 0, 0}, "there is no *.json file in this directory");
-    return std::nullopt;
-  }
   std::ranges::sort(names);
   return names;
+}
+
+std::optional<Node> read_node(const std::string& path, Diagnostics& diagnostics) {
+  auto text = read_file(path, {path, 0, 0}, diagnostics);
+  return text ? parse(std::move(*text), path, diagnostics) : std::nullopt;
 }
 
 struct CloseFile {
@@ -73,19 +80,30 @@ std::optional<std::string> read_file(const std::string& path, const Position& bl
 }
 
 std::optional<Node> load_directory(const std::string& directory, Diagnostics& diagnostics) {
-  const auto names = names_in(directory, diagnostics);
+  const auto names = names_in(directory, counts, diagnostics);
   if (!names) return std::nullopt;
+  if (names->empty()) {
+    diagnostics.error({directory, 0, 0}, "there is no *.json file in this directory");
+    return std::nullopt;
+  }
   std::optional<Node> merged = Node::object();
   for (const auto& name : *names) {
-    const std::string path = fmt::format("{}/{}", directory, name);
-    auto text = read_file(path, {path, 0, 0}, diagnostics);
-    auto node = text ? parse(std::move(*text), path, diagnostics) : std::nullopt;
+    auto node = read_node(fmt::format("{}/{}", directory, name), diagnostics);
     if (!node)
       merged.reset();
     else if (merged)
       merge(*merged, std::move(*node));
   }
   return merged;
+}
+
+std::vector<Node> load_test_files(const std::string& directory, Diagnostics& diagnostics) {
+  std::vector<Node> files;
+  const auto names = names_in(directory, is_test, diagnostics);
+  for (const auto& name : names.value_or(std::vector<std::string>{}))
+    if (auto node = read_node(fmt::format("{}/{}", directory, name), diagnostics))
+      files.push_back(std::move(*node));
+  return files;
 }
 
 }  // namespace sallyport::config

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/config/node.h"
 
@@ -23,8 +24,12 @@ std::optional<Node> parse(std::string text, const std::string& file, Diagnostics
 std::optional<std::string> read_file(const std::string& path, const Position& blame,
                                      Diagnostics& diagnostics, std::size_t limit = max_file_size);
 
-// The *.json files of a directory in name order (but schema.json, which describes them), merged. nullopt:
-// nothing that could be used; errors in single files are all reported.
+// The *.json files of a directory in name order, merged; but schema.json, which describes them, and
+// *.test.json, which say what should follow from them. nullopt: nothing that could be used; errors in
+// single files are all reported.
 std::optional<Node> load_directory(const std::string& directory, Diagnostics& diagnostics);
+
+// The *.test.json files of a directory in name order, each for itself. Errors are all reported.
+std::vector<Node> load_test_files(const std::string& directory, Diagnostics& diagnostics);
 
 }  // namespace sallyport::config

@@ -1,0 +1,94 @@
+#include "proxy/session_tests_table.h"
+
+#include "policy/replies.h"
+#include "proxy/trial.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using config::list_of;
+using config::located;
+using config::Stage;
+using config::Table;
+using config::text;
+
+constexpr int kMaxName = 255;
+constexpr int kMaxLine = 4096;
+constexpr int kMaxReply = 512;
+constexpr int kMaxScore = 10'000;
+
+config::Type<std::string> one_word_of(const std::vector<std::string>& words) {
+  std::vector<std::pair<std::string, std::string>> choices;
+  for (const std::string& word : words) choices.emplace_back(word, word);
+  return config::choice<std::string>(std::move(choices));
+}
+
+config::Type<std::string> verdict() { return one_word_of({"accept", "defer", "reject"}); }
+
+config::Type<std::string> refusal() {
+  std::vector<std::string> names;
+  for (const policy::RefusalText& text : policy::refusal_texts()) names.emplace_back(text.name);
+  return one_word_of(names);
+}
+
+const Table<ExpectationSection>& expectation_table() {
+  static const auto table =
+      Table<ExpectationSection>("What should become of a recipient.")
+          .required("verdict", &ExpectationSection::verdict, verdict(), Stage::rcpt, "the answer to RCPT")
+          .field("why", &ExpectationSection::why, refusal(), Stage::rcpt,
+                 "the refusal's name, as in events")
+          .field("reply", &ExpectationSection::reply, text(kMaxReply), Stage::rcpt, "is part of the reply")
+          .field("score", &ExpectationSection::score,
+                 config::optional(config::integer<int>(-kMaxScore, kMaxScore)), Stage::rcpt,
+                 "what the findings about the client add up to");
+  return table;
+}
+
+// "reject", or a section.
+config::Type<ExpectationSection> expectation() {
+  auto type = config::section(expectation_table());
+  type.words = verdict().words + R"(, or {"verdict": ..., "why": ..., "reply": ..., "score": N})";
+  type.read = [words = type.words](const config::Node& node, ExpectationSection& out,
+                                   config::Reader& reader) {
+    if (node.as<config::Object>()) return expectation_table().read(node, out, reader);
+    if (!node.as<std::string>()) return reader.expected(node, words);
+    return verdict().read(node, out.verdict, reader);
+  };
+  return type;
+}
+
+const Table<SessionSection>& session_table() {
+  static const auto table =
+      Table<SessionSection>("One session, and what should become of its recipients.")
+          .required("name", &SessionSection::name, text(kMaxName), Stage::start, "for whom it fails")
+          .required("client", &SessionSection::client, config::ip_address(), Stage::connect, "its address")
+          .field("listener", &SessionSection::listener, located(text(kMaxName)), Stage::connect,
+                 "where it comes in; not written: where strangers do")
+          .field("talks_early", &SessionSection::talks_early, config::boolean(), Stage::connect,
+                 "before its greeting")
+          .required("helo", &SessionSection::helo, located(text(kMaxName)), Stage::helo,
+                    "what it calls itself")
+          .field("authenticated", &SessionSection::authenticated, text(kMaxName), Stage::mail,
+                 "the user who has logged in")
+          .required("from", &SessionSection::from, located(text(kMaxName)), Stage::mail,
+                    "the sender; `<>` for none")
+          .field("zone", &SessionSection::zone, list_of(located(text(kMaxLine))), Stage::start,
+                 "what the DNS says, beside the lines of the file: lines of a master file")
+          .required("to", &SessionSection::to, config::map_of(expectation()), Stage::rcpt,
+                    "each recipient, and what should become of it");
+  return table;
+}
+
+}  // namespace
+
+const Table<TestFileSection>& test_file_table() {
+  static const auto table =
+      Table<TestFileSection>("Sessions, and what should become of them.")
+          .field("zone", &TestFileSection::zone, list_of(located(text(kMaxLine))), Stage::start,
+                 "what the DNS says to all of them: lines of a master file")
+          .required("sessions", &TestFileSection::sessions,
+                    list_of(located(config::section(session_table()))), Stage::start, "one after another");
+  return table;
+}
+
+}  // namespace sallyport::proxy

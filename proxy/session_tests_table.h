@@ -1,0 +1,39 @@
+// The sessions of *.test.json as they are written. Only proxy/session_tests*.cpp know these.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/config/table.h"
+
+namespace sallyport::proxy {
+
+// What should become of one recipient. What is not written may be anything.
+struct ExpectationSection {
+  std::string verdict;  // "accept", "defer", "reject"
+  std::string why;      // the refusal's name, as in events
+  std::string reply;    // is part of the reply
+  std::optional<int> score;
+};
+
+struct SessionSection {
+  std::string name;
+  IpAddress client;
+  config::Located<std::string> listener;  // "" = where strangers come in
+  config::Located<std::string> helo;
+  std::string authenticated;
+  bool talks_early = false;
+  config::Located<std::string> from;
+  std::vector<config::Located<std::string>> zone;
+  std::vector<config::Named<ExpectationSection>> to;
+};
+
+struct TestFileSection {
+  std::vector<config::Located<std::string>> zone;  // for all of its sessions
+  std::vector<config::Located<SessionSection>> sessions;
+};
+
+const config::Table<TestFileSection>& test_file_table();
+
+}  // namespace sallyport::proxy
