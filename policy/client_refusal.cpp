@@ -176,11 +176,11 @@ Refuse refusal(const ClientDecision& decision, const mail::Evidence& evidence,
     case Refusal::sender_domain:
     case Refusal::sender_null_mx:
     case Refusal::dns_trouble:
-      return {why, reply_for(why, words), {}, true};
+      return {why, mail::reply(why, words), {}, true};
     case Refusal::client_later:
-      return {why, reply_for(why, fmt::format("{} deferred: {}", client, words)), {}, true};
+      return {why, mail::reply(why, fmt::format("{} deferred: {}", client, words)), {}, true};
     default:
-      return {why, reply_for(why, fmt::format("{} refused: {}", client, words)), {}, true};
+      return {why, mail::reply(why, fmt::format("{} refused: {}", client, words)), {}, true};
   }
 }
 

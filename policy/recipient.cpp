@@ -13,10 +13,12 @@ bool is_listed(const std::string& value, const std::vector<std::string>& list) {
   return !value.empty() && std::ranges::find(list, value) != list.end();
 }
 
-Refuse refuse(Refusal why, std::string_view detail = {}) { return {why, reply_for(why, detail), {}, true}; }
+Refuse refuse(Refusal why, std::string_view detail = {}) {
+  return {why, mail::reply(why, detail), {}, true};
+}
 
 Refuse barred(Refusal why, const WildcardList& list, int line, const Barring& barring) {
-  return {why, reply_for(why, barring.reply), fmt::format("{}:{}", list.file(), line), barring.reply_id};
+  return {why, mail::reply(why, barring.reply), fmt::format("{}:{}", list.file(), line), barring.reply_id};
 }
 
 // user%other.host@our.domain: the old request to forward (RFC 1123 5.2.16). A quoted local part is a

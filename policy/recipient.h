@@ -10,11 +10,12 @@
 
 #include "base/ip_address.h"
 #include "base/mail/address.h"
-#include "base/mail/reply.h"
-#include "policy/replies.h"
+#include "base/mail/replies.h"
 #include "policy/settings.h"
 
 namespace sallyport::policy {
+
+using mail::Refusal;
 
 struct ClientFacts {
   IpAddress address;

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "base/faults.h"
+#include "base/mail/replies.h"
 #include "proxy/check.h"
 #include "proxy/demo.h"
 #include "proxy/dns_command.h"
@@ -159,6 +160,9 @@ int run(int argc, char** argv) {
   });
   config->add_subcommand("reference", "docs/configuration.md")->callback([&] {
     command = [] { return print(proxy::reference()); };
+  });
+  config->add_subcommand("replies", "docs/replies.md")->callback([&] {
+    command = [] { return print(mail::replies_reference()); };
   });
 
   auto* demo = app.add_subcommand("demo", "watch real mail cross a gateway on loopback");

@@ -8,7 +8,7 @@ namespace {
 policy::Refuse too_many_questions(const IpAddress& client) {
   const std::string words =
       client.address_literal() + " deferred: it takes more look-ups than a session may ask for";
-  return {policy::Refusal::client_later, policy::reply_for(policy::Refusal::client_later, words), {}, true};
+  return {policy::Refusal::client_later, mail::reply(policy::Refusal::client_later, words), {}, true};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "base/faults.h"
 #include "base/id.h"
+#include "base/mail/replies.h"
 #include "base/needed_memory.h"
 #include "proxy/session_end.h"
 #include "proxy/session_registry.h"
@@ -30,7 +31,7 @@ io::Task<> Session::break_off(std::string why) {
   services_.events.note("error", "session " + id_ + " broke off: " + why);
   end_ = "internal error";
   if (!machine_) co_return;
-  machine_->end_session({421, {4, 3, 0}, "Internal error, please try again later"});
+  machine_->end_session(mail::reply(mail::Refusal::internal_error));
   (void)co_await flush();
 }
 
@@ -155,7 +156,7 @@ void Session::on_helo(const smtp::Helo& command) {
 
 void Session::on_mail(smtp::Mail command) {
   faults::crash_point("session.mail");
-  machine_->answer({250, {2, 1, 0}, "Sender ok"}, !input_.empty());
+  machine_->answer(mail::reply(mail::Answer::sender_ok), !input_.empty());
   if (!machine_->in_transaction()) return;
   refresh_client();
   if (client_.inquiry) client_.inquiry->said_mail(command.sender);

@@ -1,6 +1,7 @@
 // A session's bytes: what was read and not consumed, what is written, and how long either may take.
 #include <algorithm>
 
+#include "base/mail/replies.h"
 #include "proxy/session.h"
 #include "proxy/session_end.h"
 
@@ -51,10 +52,8 @@ io::Task<bool> Session::receive() {
 // No more input will come, or none is waited for: what the machine says next is the last word.
 void Session::input_ended(const Error& error) {
   end_ = end_word(error.code);
-  if (error.code == Errc::stopped)
-    machine_->end_session(mail::Reply{421, {4, 3, 2}, "Going down, please try again later"});
-  if (error.code == Errc::timeout)
-    machine_->end_session(mail::Reply{421, {4, 4, 2}, "Timeout waiting for you"});
+  if (error.code == Errc::stopped) machine_->end_session(mail::reply(mail::Refusal::going_down));
+  if (error.code == Errc::timeout) machine_->end_session(mail::reply(mail::Refusal::timeout));
 }
 
 void Session::keep_input() {

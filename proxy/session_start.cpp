@@ -1,6 +1,7 @@
 // A session before its first command: PROXY header, limits, implicit TLS, greeting.
 #include <fmt/format.h>
 
+#include "base/mail/replies.h"
 #include "policy/recipient.h"
 #include "proxy/proxy_header.h"
 #include "proxy/session.h"
@@ -54,10 +55,10 @@ io::Task<bool> Session::admit() {
   }
   // Under implicit TLS there is nobody to talk to before a handshake, and a flood is not worth one.
   if (listener_.tls == ListenerTls::implicit) co_return false;
-  mail::Reply reply{
-      421,
-      {4, 7, 0},
-      fmt::format("Sorry, {} from {}; please try again later", end_, peer_.address.address_literal())};
+  const bool too_fast = verdict == SessionLimits::Verdict::too_fast;
+  const mail::Reply reply =
+      mail::reply(too_fast ? mail::Refusal::too_many_new_sessions : mail::Refusal::too_many_sessions,
+                  peer_.address.address_literal());
   std::string line = reply.wire(id_);
   (void)co_await stream_->write(line, services_.clock.now() + settings_->timeouts.write);
   co_return false;
@@ -122,7 +123,7 @@ void Session::greet() {
   const bool known = spared_ != Spared::nobody && spared_ != Spared::internal;
   if (early_talker_ && settings_->early_talkers.turned_away && !known) {
     input_ = {};
-    machine_->greet({554, {5, 5, 1}, "You talked before the greeting"});
+    machine_->greet(mail::reply(mail::Refusal::talked_early));
   } else {
     machine_->greet();
   }

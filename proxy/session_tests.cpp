@@ -119,7 +119,7 @@ struct Outcome {
 Outcome outcome_of(const policy::RecipientVerdict& verdict, int score) {
   Outcome outcome{word_for(verdict), {}, {}, score};
   if (const auto* refuse = std::get_if<policy::Refuse>(&verdict)) {
-    outcome.why = policy::text_of(refuse->why).name;
+    outcome.why = mail::text_of(refuse->why).name;
     outcome.reply = reply_as_text(*refuse);
   }
   return outcome;

@@ -1,6 +1,6 @@
 #include "proxy/session_tests_table.h"
 
-#include "policy/replies.h"
+#include "base/mail/replies.h"
 #include "proxy/trial.h"
 
 namespace sallyport::proxy {
@@ -27,7 +27,9 @@ config::Type<std::string> verdict() { return one_word_of({"accept", "defer", "re
 
 config::Type<std::string> refusal() {
   std::vector<std::string> names;
-  for (const policy::RefusalText& text : policy::refusal_texts()) names.emplace_back(text.name);
+  for (const mail::RefusalText& text : mail::refusal_texts())
+    if (text.chapter == mail::Chapter::addresses || text.chapter == mail::Chapter::strangers)
+      names.emplace_back(text.name);
   return one_word_of(names);
 }
 

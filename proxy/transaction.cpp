@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/faults.h"
+#include "base/mail/replies.h"
 #include "base/needed_memory.h"
 #include "dns/sender_domain.h"
 #include "proxy/authentication.h"
@@ -43,13 +44,12 @@ std::shared_ptr<const relay::Route> without_asking(const relay::Route& route) {
 }
 
 policy::Refuse refusal(policy::Refusal why, std::string_view detail = {}) {
-  return {why, policy::reply_for(why, detail), {}, true};
+  return {why, mail::reply(why, detail), {}, true};
 }
 
 mail::Reply spill_failure(const Error& error) {
-  if (error.code == Errc::no_space)
-    return {452, {4, 3, 1}, "No space left to take the message, please try again later"};
-  return {451, {4, 3, 0}, "Cannot store the message now, please try again later"};
+  if (error.code == Errc::no_space) return mail::reply(mail::Refusal::no_space);
+  return mail::reply(mail::Refusal::cannot_store);
 }
 
 }  // namespace
@@ -143,7 +143,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
     records_.push_back({command.recipient.address(), answer.reply, {}, "next hop"});
     co_return answer.reply;
   }
-  mail::Reply reply{250, {2, 1, 5}, "Recipient ok"};
+  mail::Reply reply = mail::reply(mail::Answer::recipient_ok);
   records_.push_back({command.recipient.address(), reply, {}, {}});
   envelope_.recipients.push_back(std::move(recipient));
   route_ = std::move(route);
@@ -154,7 +154,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
 mail::Reply Transaction::refuse(const smtp::Rcpt& command, const policy::Refuse& refusal) {
   mail::Reply reply = refusal.reply;
   reply.with_id = refusal.reply_id;
-  records_.push_back({command.recipient.address(), reply, refusal.rule, policy::text_of(refusal.why).name});
+  records_.push_back({command.recipient.address(), reply, refusal.rule, mail::text_of(refusal.why).name});
   return reply;
 }
 
@@ -205,13 +205,9 @@ void Transaction::keep(std::string_view content) {
 
 std::optional<mail::Reply> Transaction::header_refusal() const {
   if (headers_.too_large())
-    return mail::Reply{
-        552, {5, 3, 4}, fmt::format("Header block over {} octets", settings_.limits.header_size)};
+    return mail::reply(mail::Refusal::header_too_large, fmt::format("{}", settings_.limits.header_size));
   if (headers_.malformed() && (settings_.malformed_header_refused || headers_.continues_trace()))
-    return mail::Reply{
-        550,
-        {5, 6, 0},
-        fmt::format("Line {} of the header block is no header field", headers_.malformed_line())};
+    return mail::reply(mail::Refusal::malformed_header, fmt::format("{}", headers_.malformed_line()));
   return std::nullopt;
 }
 

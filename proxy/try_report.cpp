@@ -99,7 +99,7 @@ std::string verdict_as_text(const policy::RecipientVerdict& verdict) {
   if (const auto* accept = std::get_if<policy::Accept>(&verdict))
     return fmt::format("verdict: accepted\n{}", line("route", accept->route));
   const auto& refuse = std::get<policy::Refuse>(verdict);
-  return fmt::format("verdict: {} ({})\n{}{}\n", refused_how(refuse), policy::text_of(refuse.why).name,
+  return fmt::format("verdict: {} ({})\n{}{}\n", refused_how(refuse), mail::text_of(refuse.why).name,
                      line("rule", refuse.rule), reply_as_text(refuse));
 }
 
@@ -130,7 +130,7 @@ store::Event as_event(const Trial& trial, const TrialResult& result, const polic
     event.text("verdict", "accepted").text("route", accept->route);
   } else {
     const auto& refuse = std::get<policy::Refuse>(result.verdicts.front());
-    event.text("verdict", refused_how(refuse)).text("why", policy::text_of(refuse.why).name);
+    event.text("verdict", refused_how(refuse)).text("why", mail::text_of(refuse.why).name);
     event.text("rule", refuse.rule).text("reply", reply_as_text(refuse));
   }
   return event;

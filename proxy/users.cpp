@@ -6,6 +6,7 @@
 #include <fstream>
 #include <memory>
 
+#include "base/mail/replies.h"
 #include "base/text.h"
 
 namespace sallyport::proxy {
@@ -70,10 +71,9 @@ io::Task<mail::Reply> check_password(std::string file, std::string user, std::st
     return Result<>{};
   });
   if (!done || login->verdict == Verdict::unavailable)
-    co_return mail::Reply{454, {4, 7, 0}, "Authentication is not available now"};
-  if (login->verdict == Verdict::wrong)
-    co_return mail::Reply{535, {5, 7, 8}, "Wrong user name or password"};
-  co_return mail::Reply{235, {2, 7, 0}, "Authenticated"};
+    co_return mail::reply(mail::Refusal::authentication_unavailable);
+  if (login->verdict == Verdict::wrong) co_return mail::reply(mail::Refusal::wrong_password);
+  co_return mail::reply(mail::Answer::authenticated);
 }
 
 }  // namespace sallyport::proxy

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/faults.h"
+#include "base/mail/replies.h"
 #include "proxy/relay/command.h"
 #include "proxy/relay/recipients.h"
 
@@ -95,7 +96,7 @@ io::Task<Recipients::Outcome> Recipients::converse(const Route& route, std::uniq
   Conversation talk(*hop, recipient, std::min(deadline, environment_.now() + route.command_timeout));
   if (!talk.can_be_asked()) {
     co_await pool_.hand_back(std::move(hop), route.idle_timeout);
-    auto reply = mail::reply(550, {5, 6, 7}, "The destination takes no internationalised addresses");
+    auto reply = mail::reply(mail::Refusal::destination_not_utf8_capable);
     co_return std::unexpected(WayFault{Way::refusing, "no SMTPUTF8", nullptr, std::move(reply)});
   }
   const bool tested =

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/faults.h"
+#include "base/mail/replies.h"
 #include "base/text.h"
 #include "proxy/relay/order.h"
 
@@ -58,13 +59,13 @@ io::Task<Delivery> Handover::run() {
 
 io::Task<bool> Handover::settle_without_next_hop() {
   if (!route_.eight_bit && co_await holds_eight_bit()) {
-    end(Fate::refused, mail::reply(554, {5, 6, 3}, "The destination takes no 8-bit content"), "");
+    end(Fate::refused, mail::reply(mail::Refusal::eight_bit), "");
     co_return true;
   }
   co_await choose_pending();
   if (!pending_.empty()) co_return false;
   faults::crash_point("relay.spared");
-  end(Fate::delivered, mail::reply(250, {2, 0, 0}, "Delivered earlier"), "");
+  end(Fate::delivered, mail::reply(mail::Answer::delivered_earlier), "");
   delivery_.spared = true;
   co_return true;
 }
@@ -188,13 +189,13 @@ void Handover::end(Fate fate, mail::Reply reply, std::string words) {
 void Handover::refuse(mail::Reply reply, std::string words) {
   if (!some_delivered_before()) return end(Fate::refused, std::move(reply), std::move(words));
   for (const auto* recipient : pending_) part(*recipient);
-  end(Fate::deferred, mail::reply(451, {4, 3, 0}, "Delivered to some recipients only"), std::move(words));
+  end(Fate::deferred, mail::reply(mail::Refusal::delivered_in_part), std::move(words));
 }
 
 // The next try is to come without this recipient, so that each part gets an honest answer.
 void Handover::part(const Recipient& recipient) {
   parts_.recipients.refused(message_.envelope.sender, recipient.path,
-                            mail::reply(451, {4, 3, 0}, "Please try this recipient on its own"));
+                            mail::reply(mail::Refusal::on_its_own));
 }
 
 void Handover::tell(const char* kind, std::string detail) const {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/faults.h"
+#include "base/mail/replies.h"
 #include "proxy/relay/delivery.h"
 
 namespace sallyport::relay {
@@ -37,9 +38,7 @@ Step Handover::judge_recipients() {
     parts_.recipients.refused(message_.envelope.sender, slot.recipient->path,
                               passed_on(slot.reply, Asked::recipient));
   }
-  return stop(Fate::deferred,
-              mail::reply(451, {4, 3, 0}, "The destination refused a recipient, please try again"),
-              one_line(refused->reply));
+  return stop(Fate::deferred, mail::reply(mail::Refusal::recipient_refused_late), one_line(refused->reply));
 }
 
 io::Task<> Handover::judge_results() {
@@ -51,9 +50,9 @@ io::Task<> Handover::judge_results() {
     end(Fate::ambiguous, way_reply(Way::lost), "no answer to the final dot");
     co_await report_ambiguous(is_open);
   } else if (any_delivered) {
-    end(Fate::deferred, mail::reply(451, {4, 3, 0}, "Delivered to some recipients only"), "");
+    end(Fate::deferred, mail::reply(mail::Refusal::delivered_in_part), "");
   } else if (const auto& reply = worst(slots_); some_delivered_before() && reply.transient()) {
-    end(Fate::deferred, mail::reply(451, {4, 3, 0}, "Delivered to some recipients only"), one_line(reply));
+    end(Fate::deferred, mail::reply(mail::Refusal::delivered_in_part), one_line(reply));
   } else {
     auto passed = passed_on(reply, Asked::content);
     if (passed.permanent()) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/faults.h"
+#include "base/mail/replies.h"
 #include "base/text.h"
 #include "proxy/relay/command.h"
 
@@ -82,12 +83,11 @@ Result<std::vector<std::string>> Exchange::commands() const {
 
 io::Task<Step> Exchange::address(const std::string& role_mailbox) {
   if (needs_smtputf8() && !hop_.capabilities().smtputf8) {
-    auto reply = mail::reply(451, {4, 6, 7}, "The destination does not take internationalised mail now");
+    auto reply = mail::reply(mail::Refusal::utf8_withdrawn);
     co_return stop(not_here(std::move(reply), ""));
   }
   auto lines = commands();
-  if (!lines)
-    co_return stop(Fate::refused, mail::reply(501, {5, 1, 3}, "Bad address"), lines.error().detail);
+  if (!lines) co_return stop(Fate::refused, mail::reply(mail::Refusal::bad_address), lines.error().detail);
   data_sent_ = data_rides_along();
   if (data_sent_) lines->push_back("DATA\r\n");
   std::vector<mail::Reply> replies;

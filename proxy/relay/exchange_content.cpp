@@ -1,5 +1,6 @@
 // The content's way through an exchange: BDAT where CHUNKING is offered, else DATA with its dots.
 #include "base/faults.h"
+#include "base/mail/replies.h"
 #include "base/text.h"
 #include "proxy/relay/exchange.h"
 
@@ -55,8 +56,7 @@ io::Task<Step> Exchange::frame_content() {
   for (std::uint64_t offset = 0; offset < message_.content.size();) {
     const auto piece = co_await message_.content.piece(offset);
     if (!piece) {
-      co_return stop(Fate::deferred, mail::reply(451, {4, 3, 0}, "Local error, please try again later"),
-                     piece.error().detail);
+      co_return stop(Fate::deferred, mail::reply(mail::Refusal::cannot_read_back), piece.error().detail);
     }
     for (auto rest = *piece; !rest.empty();) {
       if (unwritten() >= kChunk || !as_it_is_.empty()) {
@@ -126,8 +126,8 @@ io::Task<bool> Exchange::collect_results() {
   const auto deadline = patience_.clock.now() + patience_.answer;
   bool in_step = true;
   for (int i = 0; i < answers_due(); ++i) {
-    auto reply = faults::mutant("early-250") ? mail::reply(250, {2, 0, 0}, "mutant")
-                                             : co_await hop_.receive(deadline);
+    auto reply =
+        faults::mutant("early-250") ? mail::reply(mail::Answer::ok) : co_await hop_.receive(deadline);
     if (!reply || reply->code / 100 == 3) {
       in_step = false;
       break;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mail/replies.h"
 #include "proxy/relay/order.h"
 
 namespace sallyport::relay {
@@ -41,7 +42,7 @@ RecipientAnswer look_up(const Route& route, const mail::Path& recipient) {
   if (is_listed(route, recipient.key()) || is_listed(route, without_detail(route, recipient))) {
     return exists(true);
   }
-  return refusal(mail::reply(550, {5, 1, 1}, "Recipient unknown"), true);
+  return refusal(mail::reply(mail::Refusal::recipient_unknown), true);
 }
 
 // Of the route's connections, two thirds at most ask.

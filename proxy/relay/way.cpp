@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mail/replies.h"
 #include "base/text.h"
 
 namespace sallyport::relay {
@@ -45,20 +46,19 @@ WayFault fault_of(const Error& error) {
 mail::Reply way_reply(Way way) {
   switch (way) {
     case Way::unreachable:
-      return mail::reply(451, {4, 4, 1}, "The destination cannot be reached now, please try again later");
+      return mail::reply(mail::Refusal::unreachable);
     case Way::lost:
-      return mail::reply(451, {4, 4, 2},
-                         "The connection to the destination failed, please try again later");
+      return mail::reply(mail::Refusal::connection_lost);
     case Way::refusing:
-      return mail::reply(451, {4, 3, 0}, "The destination does not take mail now, please try again later");
+      return mail::reply(mail::Refusal::destination_refuses);
     case Way::insecure:
-      return mail::reply(451, {4, 7, 5}, "No secure connection to the destination could be made");
+      return mail::reply(mail::Refusal::insecure);
     case Way::loop:
-      return mail::reply(451, {4, 4, 6}, "The destination leads back to this server");
+      return mail::reply(mail::Refusal::way_loop);
     case Way::busy:
       break;
   }
-  return mail::reply(451, {4, 3, 2}, "The destination is busy, please try again later");
+  return mail::reply(mail::Refusal::busy);
 }
 
 mail::Reply passed_on(const mail::Reply& reply, Asked asked) {

@@ -16,19 +16,19 @@ using Why = Close::Why;
 constexpr std::size_t max_response = 12'288;  // RFC 4954 4
 constexpr int max_failures = 3;
 
-mail::Reply malformed_response() { return mail::reply(501, {5, 5, 2}, "Cannot decode the AUTH response"); }
+mail::Reply malformed_response() { return mail::reply(mail::Refusal::auth_response_malformed); }
 
 void wipe(std::string& secret) { explicit_bzero(secret.data(), secret.size()); }
 
 }  // namespace
 
 void ServerMachine::State::auth(std::string_view argument) {
-  if (!options.auth_offered) return out_of_order("AUTH is not offered here");
-  if (!tls) return refuse(538, {5, 7, 11}, "Encryption required for authentication: STARTTLS first");
-  if (!extended) return out_of_order("Send EHLO first");
-  if (!user.empty()) return out_of_order("Authenticated already");
-  if (transaction) return out_of_order("Not inside a mail transaction");
-  if (argument.empty()) return refuse(501, {5, 5, 4}, "Syntax: AUTH mechanism [initial-response]");
+  if (!options.auth_offered) return refuse(mail::Refusal::authentication_not_offered);
+  if (!tls) return refuse(mail::Refusal::authentication_in_clear);
+  if (!extended) return refuse(mail::Refusal::ehlo_first);
+  if (!user.empty()) return refuse(mail::Refusal::authenticated_already);
+  if (transaction) return refuse(mail::Refusal::inside_transaction);
+  if (argument.empty()) return refuse(mail::Refusal::auth_syntax);
   const AuthArgument written = split_auth_argument(argument);
   begin_sasl(written.mechanism, written.initial_response);
 }
@@ -36,7 +36,7 @@ void ServerMachine::State::auth(std::string_view argument) {
 void ServerMachine::State::begin_sasl(std::string_view mechanism,
                                       std::optional<std::string_view> initial_response) {
   const bool plain = iequals(mechanism, "PLAIN");
-  if (!plain && !iequals(mechanism, "LOGIN")) return refuse(504, {5, 5, 4}, "Mechanism not offered");
+  if (!plain && !iequals(mechanism, "LOGIN")) return refuse(mail::Refusal::mechanism_not_offered);
   sasl = Sasl{plain ? Sasl::Step::plain : Sasl::Step::login_user, {}};
   phase = Phase::sasl;
   if (initial_response) return sasl_response(*initial_response == "=" ? "" : *initial_response);
@@ -48,13 +48,13 @@ bool ServerMachine::State::read_sasl(std::string_view& input) {
   if (result == LineReader::Result::more) return false;
   phase = Phase::command;
   if (result == LineReader::Result::too_long) {
-    close_with(mail::reply(500, {5, 5, 6}, "Authentication exchange line is too long"), Why::line_too_long);
+    close_with(mail::reply(mail::Refusal::auth_line_too_long), Why::line_too_long);
   } else if (result == LineReader::Result::broken) {
     broken_line();
   } else if (!input.empty()) {
     illegal_pipelining();
   } else if (lines.text() == "*") {
-    fail_auth(mail::reply(501, {5, 7, 0}, "Authentication cancelled"));
+    fail_auth(mail::reply(mail::Refusal::authentication_cancelled));
   } else {
     sasl_response(lines.text());
   }
@@ -79,7 +79,7 @@ void ServerMachine::State::sasl_plain(std::string_view message) {
   if (authorize_as.empty() || authorize_as == credentials->user)
     return ask_auth("PLAIN", std::move(credentials->user), std::move(credentials->password));
   wipe(credentials->password);
-  fail_auth(mail::reply(535, {5, 7, 8}, "Nobody may act for somebody else here"));
+  fail_auth(mail::reply(mail::Refusal::authorization_refused));
 }
 
 void ServerMachine::State::sasl_login(std::string_view message) {
@@ -107,7 +107,7 @@ void ServerMachine::State::answer_auth(const mail::Reply& reply) {
 // The third failure is answered by the end of the session.
 void ServerMachine::State::fail_auth(const mail::Reply& reply) {
   if (++auth_failures < max_failures) return tell(reply);
-  close_with(mail::reply(421, {4, 7, 0}, "Too many failed authentications"), Why::errors);
+  close_with(mail::reply(mail::Refusal::too_many_failed_logins), Why::errors);
 }
 
 }  // namespace sallyport::smtp

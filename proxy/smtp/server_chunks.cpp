@@ -21,8 +21,7 @@ constexpr std::size_t slice_octets = 32 * 1024;
 
 void ServerMachine::State::bdat(std::string_view argument) {
   const auto announced = parse_chunk_argument(argument);
-  if (!announced)
-    return close_with(mail::reply(501, {5, 5, 4}, "Syntax: BDAT octets [LAST]"), Why::protocol_abuse);
+  if (!announced) return close_with(mail::reply(mail::Refusal::bdat_syntax), Why::protocol_abuse);
   auto refusal = chunk_refusal(*announced);
   if (refusal && announced->octets > discard_allowance()) return close_with(*refusal, Why::protocol_abuse);
   chunk = Chunk{announced->octets, announced->octets, announced->last, std::move(refusal)};
@@ -32,13 +31,12 @@ void ServerMachine::State::bdat(std::string_view argument) {
 }
 
 std::optional<mail::Reply> ServerMachine::State::chunk_refusal(const ChunkArgument& announced) const {
-  if (options.tls_required && !tls)
-    return mail::reply(530, {5, 7, 0}, "Must issue a STARTTLS command first");
+  if (options.tls_required && !tls) return mail::reply(mail::Refusal::starttls_required);
   if (auto refusal = message_refusal()) return refusal;
   const auto& message = transaction->message;
   if (message && message->refusal) return message->refusal;
   if (message && message->chunks >= max_chunks(options.message_size))
-    return mail::reply(552, {5, 3, 4}, "Too many chunks");
+    return mail::reply(mail::Refusal::too_many_chunks);
   // Never below zero: a message that has grown over its limit is refused already.
   const std::uint64_t room = options.message_size - (message ? message->octets : 0);
   if (announced.octets > room) return too_large();
@@ -92,7 +90,7 @@ void ServerMachine::State::end_chunk() {
   const Message& message = *transaction->message;
   if (message.refused())
     return drop_chunk(message.refusal.value_or(content_fault_reply(message.fault())), false);
-  say("250 2.0.0 " + std::to_string(ended.octets) + " octets received");
+  tell(mail::reply(mail::Answer::chunk_received, std::to_string(ended.octets)));
 }
 
 void ServerMachine::State::end_last_chunk() {

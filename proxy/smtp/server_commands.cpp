@@ -11,7 +11,7 @@ using Why = Close::Why;
 
 constexpr int max_broken_lines = 3;
 
-mail::Reply not_smtp() { return mail::reply(502, {5, 7, 0}, "This port speaks SMTP and nothing else"); }
+mail::Reply not_smtp() { return mail::reply(mail::Refusal::other_protocol); }
 
 // RFC 2920 3.1: what has to be the last command of a pipelined group. A session begun with HELO was
 // not offered PIPELINING at all.
@@ -68,7 +68,7 @@ bool ServerMachine::State::read_command(std::string_view& input) {
   if (is_other_protocol(lines.text()))
     close_with(not_smtp(), Why::other_protocol);
   else if (result == LineReader::Result::too_long)
-    close_with(mail::reply(500, {5, 5, 2}, "Line too long"), Why::line_too_long);
+    close_with(mail::reply(mail::Refusal::command_too_long), Why::line_too_long);
   else if (result == LineReader::Result::broken || !is_acceptable(lines.text(), options.smtputf8))
     broken_line();
   else
@@ -77,9 +77,9 @@ bool ServerMachine::State::read_command(std::string_view& input) {
 }
 
 void ServerMachine::State::broken_line() {
-  refuse(500, {5, 5, 2}, "Commands are ASCII text and end in CRLF");
+  refuse(mail::Refusal::broken_line);
   if (++broken_lines < max_broken_lines || phase == Phase::closing) return;
-  close_with(mail::reply(421, {4, 7, 0}, "Too many broken lines"), Why::protocol_abuse);
+  close_with(mail::reply(mail::Refusal::too_many_broken_lines), Why::protocol_abuse);
 }
 
 // `behind`: there is input behind the command already.
@@ -87,7 +87,7 @@ void ServerMachine::State::execute(const CommandLine& command, bool behind) {
   ends_group = is_last_in_group(command.verb, extended);
   if (behind && ends_group) return illegal_pipelining();
   if (options.tls_required && !tls && needs_tls(command.verb))
-    return refuse(530, {5, 7, 0}, "Must issue a STARTTLS command first");
+    return refuse(mail::Refusal::starttls_required);
   run(command);
 }
 
@@ -121,13 +121,13 @@ void ServerMachine::State::idle_command(const CommandLine& command) {
     case Verb::rset:
       return rset(command.argument);
     case Verb::noop:  // RFC 5321 4.1.1.9: an argument is ignored
-      return say("250 2.0.0 OK");
+      return tell(mail::reply(mail::Answer::ok));
     case Verb::help:
       return help();
     case Verb::vrfy:
       return vrfy(command.argument);
     case Verb::expn:  // RFC 5321 7.3: nobody's list is anybody's business
-      return refuse(502, {5, 5, 1}, "EXPN is not available");
+      return refuse(mail::Refusal::no_expn);
     default:
       return helo(command);
   }
@@ -136,11 +136,11 @@ void ServerMachine::State::idle_command(const CommandLine& command) {
 void ServerMachine::State::unwelcome(Verb verb) {
   switch (verb) {
     case Verb::obsolete:
-      return refuse(502, {5, 5, 1}, "Command not implemented");
+      return refuse(mail::Refusal::not_implemented);
     case Verb::trusted_only:
-      return refuse(550, {5, 7, 1}, "Not authorised to speak for another client");
+      return refuse(mail::Refusal::not_a_front_end);
     default:
-      return refuse(500, {5, 5, 1}, "Unknown command; HELP lists the known ones");
+      return refuse(mail::Refusal::unknown_command);
   }
 }
 
@@ -148,9 +148,8 @@ void ServerMachine::State::unwelcome(Verb verb) {
 
 void ServerMachine::State::helo(const CommandLine& command) {
   if (options.lmtp != (command.verb == Verb::lhlo))
-    return refuse(500, {5, 5, 1}, options.lmtp ? "This is LMTP: say LHLO" : "This is SMTP: say EHLO");
-  if (!is_helo_name(command.argument))
-    return refuse(501, {5, 5, 4}, "A domain name or an address literal is needed");
+    return refuse(options.lmtp ? mail::Refusal::this_is_lmtp : mail::Refusal::this_is_smtp);
+  if (!is_helo_name(command.argument)) return refuse(mail::Refusal::bad_helo);
   asked = Asked::helo;
   asked_name = command.argument;
   asked_extended = command.verb != Verb::helo;
@@ -183,37 +182,32 @@ void ServerMachine::State::write_extensions() {
 // -- RSET, HELP, VRFY, QUIT: RFC 5321 4.1.1.5 to 4.1.1.10 ------------------------------------------
 
 void ServerMachine::State::rset(std::string_view argument) {
-  if (!argument.empty()) return refuse(501, {5, 5, 4}, "RSET takes no argument");
+  if (!argument.empty()) return refuse(mail::Refusal::rset_argument);
   reset_transaction();
-  say("250 2.0.0 OK");
+  tell(mail::reply(mail::Answer::ok));
 }
 
-void ServerMachine::State::help() {
-  tell(mail::reply(214, {2, 0, 0},
-                   "Sallyport, a mail gateway: RFC 5321, lines and messages end in CRLF\n"
-                   "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH\n"
-                   "An answer of 4xx or 5xx ends in an id: tell postmaster that id"));
-}
+void ServerMachine::State::help() { tell(mail::reply(mail::Answer::help)); }
 
 // The same for everybody, known or not (RFC 5321 7.3).
 void ServerMachine::State::vrfy(std::string_view argument) {
-  if (argument.empty() || argument == "\"\"") return refuse(501, {5, 5, 4}, "VRFY needs a name");
-  say("252 2.5.0 Send some mail, and RCPT will tell");
+  if (argument.empty() || argument == "\"\"") return refuse(mail::Refusal::vrfy_argument);
+  tell(mail::reply(mail::Answer::cannot_verify));
 }
 
 void ServerMachine::State::quit(std::string_view argument) {
-  if (!argument.empty()) return refuse(501, {5, 5, 4}, "QUIT takes no argument");
-  close_with(mail::reply(221, {2, 0, 0}, "Bye"), Why::quit);
+  if (!argument.empty()) return refuse(mail::Refusal::quit_argument);
+  close_with(mail::reply(mail::Answer::bye), Why::quit);
 }
 
 // -- STARTTLS: RFC 3207 4 --------------------------------------------------------------------------
 
 void ServerMachine::State::starttls(std::string_view argument) {
-  if (!argument.empty()) return refuse(501, {5, 5, 4}, "STARTTLS takes no argument");
-  if (tls) return out_of_order("TLS is active already");
-  if (!options.starttls) return refuse(502, {5, 5, 1}, "STARTTLS is not available");
-  if (transaction) return out_of_order("Not inside a mail transaction");
-  say("220 2.0.0 Ready to start TLS");
+  if (!argument.empty()) return refuse(mail::Refusal::starttls_argument);
+  if (tls) return refuse(mail::Refusal::tls_active);
+  if (!options.starttls) return refuse(mail::Refusal::starttls_unavailable);
+  if (transaction) return refuse(mail::Refusal::inside_transaction);
+  tell(mail::reply(mail::Answer::starttls_ready));
   phase = Phase::handshake;
   upcoming = StartTls{};
 }

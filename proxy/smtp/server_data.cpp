@@ -23,22 +23,21 @@ bool is_line_end_fault(mail::ContentFault fault) {
 mail::Reply content_fault_reply(mail::ContentFault fault) {
   switch (fault) {
     case mail::ContentFault::bare_cr:
-      return mail::reply(550, {5, 5, 2}, "Message holds a bare CR; lines end in CRLF");
+      return mail::reply(mail::Refusal::bare_cr);
     case mail::ContentFault::bare_lf:
-      return mail::reply(550, {5, 5, 2}, "Message holds a bare LF; lines end in CRLF");
+      return mail::reply(mail::Refusal::bare_lf);
     case mail::ContentFault::nul:
-      return mail::reply(550, {5, 5, 2}, "Message holds a NUL");
+      return mail::reply(mail::Refusal::nul);
     case mail::ContentFault::none:
     case mail::ContentFault::line_too_long:
       break;
   }
-  return mail::reply(550, {5, 6, 0}, "Message holds a line that is too long");
+  return mail::reply(mail::Refusal::line_too_long);
 }
 
 // RFC 1870 6.3.
 mail::Reply ServerMachine::State::too_large() const {
-  return mail::reply(552, {5, 3, 4},
-                     "Message exceeds the limit of " + std::to_string(options.message_size) + " octets");
+  return mail::reply(mail::Refusal::message_too_large, std::to_string(options.message_size));
 }
 
 // What is still read of a message that is refused already, so that a polite client gets its answer.
@@ -48,18 +47,17 @@ std::uint64_t ServerMachine::State::discard_allowance() const {
 
 // Why no message can begin now (RFC 5321 3.3, RFC 2033 4.2, RFC 3030 2).
 std::optional<mail::Reply> ServerMachine::State::message_refusal() const {
-  const auto order = [](const char* text) { return mail::reply(503, {5, 5, 1}, text); };
-  if (helo_name.empty()) return order("Send HELO or EHLO first");
-  if (!transaction) return order("Send MAIL first");
+  if (helo_name.empty()) return mail::reply(mail::Refusal::helo_first);
+  if (!transaction) return mail::reply(mail::Refusal::mail_first);
   if (transaction->recipients > 0) return std::nullopt;
-  if (transaction->rcpt_commands == 0 || options.lmtp) return order("No valid recipients: send RCPT first");
-  return mail::reply(554, {5, 5, 1}, "No valid recipients");
+  if (transaction->rcpt_commands == 0 || options.lmtp) return mail::reply(mail::Refusal::rcpt_first);
+  return mail::reply(mail::Refusal::no_valid_recipients);
 }
 
 void ServerMachine::State::data(std::string_view argument) {
-  if (!argument.empty()) return refuse(501, {5, 5, 4}, "DATA takes no argument");
+  if (!argument.empty()) return refuse(mail::Refusal::data_argument);
   if (const auto refusal = message_refusal()) return tell(*refusal);
-  if (transaction->message) return out_of_order("The message has begun with BDAT");
+  if (transaction->message) return refuse(mail::Refusal::message_begun);
   asked = Asked::data;
   upcoming = DataBegins{};
 }

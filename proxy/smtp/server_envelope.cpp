@@ -7,31 +7,29 @@
 namespace sallyport::smtp {
 namespace {
 
-// X.1.7 speaks of the sender's address, X.1.3 of the recipient's (RFC 3463 3.2).
+// X.1.7 speaks of the sender's address, X.1.3 of the recipient's (RFC 3463 3.2). RFC 6531 3.5 leaves 550
+// and 553 for what is not ASCII.
 struct Side {
   std::string_view keyword;
-  mail::EnhancedCode bad_syntax;
-  int not_ascii;  // RFC 6531 3.5 leaves 550 and 553; the design has 550 for RCPT
-  const char* syntax;
-  const char* bad_path;
+  mail::Refusal syntax;
+  mail::Refusal bad_path;
+  mail::Refusal not_ascii;
 };
-constexpr Side sender_side{
-    "FROM", {5, 1, 7}, 553, "Syntax: MAIL FROM:<address>", "Sender address is not valid: FROM:<address>"};
-constexpr Side recipient_side{
-    "TO", {5, 1, 3}, 550, "Syntax: RCPT TO:<address>", "Recipient address is not valid: TO:<address>"};
-
-mail::Reply bad_path(const Side& side) { return mail::reply(501, side.bad_syntax, side.bad_path); }
+constexpr Side sender_side{"FROM", mail::Refusal::mail_syntax, mail::Refusal::bad_sender,
+                           mail::Refusal::sender_not_ascii};
+constexpr Side recipient_side{"TO", mail::Refusal::rcpt_syntax, mail::Refusal::bad_recipient,
+                              mail::Refusal::recipient_not_ascii};
 
 std::optional<mail::Reply> argument_refusal(PathArgumentFault fault, const Side& side) {
   switch (fault) {
     case PathArgumentFault::none:
       return std::nullopt;
     case PathArgumentFault::keyword:
-      return mail::reply(501, {5, 5, 2}, side.syntax);
+      return mail::reply(side.syntax);
     case PathArgumentFault::brackets:
       break;
   }
-  return bad_path(side);
+  return mail::reply(side.bad_path);
 }
 
 // RFC 5321 4.1.1.11: 555 for what was not offered, 501 for what was offered and is malformed.
@@ -40,23 +38,21 @@ std::optional<mail::Reply> parameter_refusal(mail::ParameterFault fault) {
     case mail::ParameterFault::none:
       return std::nullopt;
     case mail::ParameterFault::unknown:
-      return mail::reply(555, {5, 5, 4}, "Parameter not recognised or not offered");
+      return mail::reply(mail::Refusal::parameter_unknown);
     case mail::ParameterFault::too_large:
-      return mail::reply(552, {5, 3, 4}, "Message size exceeds the limit");
+      return mail::reply(mail::Refusal::size_over_limit);
     case mail::ParameterFault::malformed:
     case mail::ParameterFault::doubled:
       break;
   }
-  return mail::reply(501, {5, 5, 4}, "Parameter malformed or given twice");
+  return mail::reply(mail::Refusal::parameter_malformed);
 }
 
 std::optional<mail::Reply> path_refusal(mail::PathFault fault, const mail::Path& path, bool smtputf8,
                                         const Side& side) {
-  if (fault == mail::PathFault::needs_mapping)
-    return mail::reply(553, {5, 6, 7}, "Internationalised domains are taken in their normal form only");
-  if (path.internationalised && !smtputf8)
-    return mail::reply(side.not_ascii, {5, 6, 7}, "Internationalised address without SMTPUTF8");
-  if (fault != mail::PathFault::none) return bad_path(side);
+  if (fault == mail::PathFault::needs_mapping) return mail::reply(mail::Refusal::domain_not_normal);
+  if (path.internationalised && !smtputf8) return mail::reply(side.not_ascii);
+  if (fault != mail::PathFault::none) return mail::reply(side.bad_path);
   return std::nullopt;
 }
 
@@ -65,9 +61,9 @@ std::optional<mail::Reply> path_refusal(mail::PathFault fault, const mail::Path&
 // -- MAIL: RFC 5321 4.1.1.2 ------------------------------------------------------------------------
 
 void ServerMachine::State::mail_from(std::string_view argument) {
-  if (helo_name.empty()) return out_of_order("Send HELO or EHLO first");
-  if (transaction) return out_of_order("Sender given already");
-  if (options.auth_required && user.empty()) return refuse(530, {5, 7, 0}, "Authentication required");
+  if (helo_name.empty()) return refuse(mail::Refusal::helo_first);
+  if (transaction) return refuse(mail::Refusal::sender_given);
+  if (options.auth_required && user.empty()) return refuse(mail::Refusal::authentication_required);
   Mail event;
   if (const auto refusal = parse_mail(argument, event)) return tell(*refusal);
   asked = Asked::mail;
@@ -104,14 +100,14 @@ void ServerMachine::State::answer_mail(const mail::Reply& reply) {
 // -- RCPT: RFC 5321 4.1.1.3 ------------------------------------------------------------------------
 
 void ServerMachine::State::rcpt_to(std::string_view argument) {
-  if (!transaction) return out_of_order("Send MAIL first");
-  if (transaction->message) return out_of_order("The message has begun");
+  if (!transaction) return refuse(mail::Refusal::mail_first);
+  if (transaction->message) return refuse(mail::Refusal::message_begun);
   if (++transaction->rcpt_commands > 2 * options.recipients)
-    return close_with(mail::reply(421, {4, 7, 0}, "Too many recipients"), Close::Why::errors);
+    return close_with(mail::reply(mail::Refusal::too_many_recipient_commands), Close::Why::errors);
   Rcpt event;
   if (const auto refusal = parse_rcpt(argument, event)) return tell(*refusal);
   if (transaction->recipients >= options.recipients)  // RFC 5321 4.5.3.1.10
-    return refuse(452, {4, 5, 3}, "Too many recipients");
+    return refuse(mail::Refusal::too_many_recipients);
   asked = Asked::rcpt;
   upcoming = std::move(event);
 }
@@ -130,7 +126,7 @@ std::optional<mail::Reply> ServerMachine::State::parse_rcpt(std::string_view arg
   const auto path_fault = parse_path(written.path, reading, out.recipient);
   if (auto refusal = path_refusal(path_fault, out.recipient, transaction->smtputf8, recipient_side))
     return refusal;
-  if (out.recipient.is_null()) return bad_path(recipient_side);
+  if (out.recipient.is_null()) return mail::reply(recipient_side.bad_path);
   return std::nullopt;
 }
 

@@ -144,7 +144,7 @@ void ServerMachine::State::append(const mail::Reply& reply) {
 void ServerMachine::State::tell(const mail::Reply& reply) {
   append(reply);
   if (!reply.permanent() || ++errors < options.errors || phase == Phase::closing) return;
-  close_with(mail::reply(421, {4, 7, 0}, "Too many errors"), Why::errors);
+  close_with(mail::reply(mail::Refusal::too_many_errors), Why::errors);
 }
 
 // What became of a message, told as often as the protocol asks for: all but the last of these replies.
@@ -157,11 +157,7 @@ void ServerMachine::State::tell_each(const mail::Reply& fate) {
   tell(fate);
 }
 
-void ServerMachine::State::refuse(int code, mail::EnhancedCode enhanced, std::string text) {
-  tell(mail::reply(code, enhanced, std::move(text)));
-}
-
-void ServerMachine::State::out_of_order(std::string text) { refuse(503, {5, 5, 1}, std::move(text)); }
+void ServerMachine::State::refuse(mail::Refusal refusal) { tell(mail::reply(refusal)); }
 
 // -- endings --------------------------------------------------------------------------------------
 
@@ -182,13 +178,13 @@ void ServerMachine::State::close_with(const mail::Reply& reply, Why reason) {
 }
 
 void ServerMachine::State::illegal_pipelining() {
-  close_with(mail::reply(503, {5, 5, 1}, "Improper use of SMTP command pipelining"), Why::protocol_abuse);
+  close_with(mail::reply(mail::Refusal::illegal_pipelining), Why::protocol_abuse);
 }
 
 // Commands that bring the session no nearer to a message.
 bool ServerMachine::State::too_much_junk() {
   if (++junk <= options.junk_commands) return false;
-  close_with(mail::reply(421, {4, 7, 0}, "Too many commands without a message"), Why::junk);
+  close_with(mail::reply(mail::Refusal::too_much_junk), Why::junk);
   return true;
 }
 

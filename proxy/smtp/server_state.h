@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "base/mail/content.h"
-#include "base/mail/reply.h"
+#include "base/mail/replies.h"
 #include "proxy/smtp/command_line.h"
 #include "proxy/smtp/line_ends.h"
 #include "proxy/smtp/line_reader.h"
@@ -86,8 +86,7 @@ struct ServerMachine::State {
   void tell(const mail::Reply& reply);
   void append_copies(const mail::Reply& fate);
   void tell_each(const mail::Reply& fate);
-  void refuse(int code, mail::EnhancedCode enhanced, std::string text);
-  void out_of_order(std::string text);
+  void refuse(mail::Refusal refusal);
   void close(Close::Why why);
   void close_with(const mail::Reply& reply, Close::Why why);
   void illegal_pipelining();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/mail/replies.h"
 #include "proxy/check.h"
 #include "proxy/settings.h"
 #include "tests/unit/source_tree.h"
@@ -358,14 +359,16 @@ TEST_CASE("the shipped configuration states the defaults") {
   CHECK(changed.find("\"listeners\"") != std::string::npos);
 }
 
-TEST_CASE("the committed schema and reference are what the program prints") {
+TEST_CASE("the committed schema and pages are what the program prints") {
   const auto root = test::source_root();
   if (std::getenv("SALLYPORT_UPDATE_GOLDEN")) {
     std::ofstream(root / "conf.d/schema.json") << schema();
     std::ofstream(root / "docs/configuration.md") << reference();
+    std::ofstream(root / "docs/replies.md") << mail::replies_reference();
   }
   CHECK(schema() == test::file_text(root / "conf.d/schema.json"));
   CHECK(reference() == test::file_text(root / "docs/configuration.md"));
+  CHECK(mail::replies_reference() == test::file_text(root / "docs/replies.md"));
 }
 
 TEST_CASE("show tells where each value was written, never a password, and loads again") {

@@ -176,12 +176,12 @@ TEST_CASE("C20 fifty hops are enough, and three passes through here") {
 }
 
 TEST_CASE("A09 every refusal has a code, an enhanced code of its class, words and help") {
-  for (const RefusalText& entry : refusal_texts()) {
+  for (const mail::RefusalText& entry : mail::refusal_texts()) {
     CAPTURE(entry.name);
     CHECK(entry.code / 100 == entry.enhanced.klass);
     CHECK(!std::string_view(entry.text).empty());
     CHECK(!std::string_view(entry.help).empty());
-    std::string wire = reply_for(entry.refusal, "detail").wire("3kf9q7m2c1x");
+    std::string wire = mail::reply(entry.refusal, "detail").wire("3kf9q7m2c1x");
     CHECK(wire.size() <= 512);
     CHECK(wire.ends_with("; id 3kf9q7m2c1x\r\n"));
   }
