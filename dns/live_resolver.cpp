@@ -18,6 +18,9 @@
 namespace sallyport::dns {
 namespace {
 
+// An answer that is lost, or a server that is dead, is noticed long before the time that a slow one may
+// take is over: a list's own time must hold a second try.
+constexpr int kAskedAnew = 4;
 constexpr int kServersAreDead = 5;
 constexpr auto kBetweenWarnings = std::chrono::minutes(1);
 const Endpoint kLocal{IpAddress::v4(0x7f000001), 53};  // resolv.conf(5): if no server is named
@@ -123,8 +126,8 @@ Result<> LiveResolver::Impl::connect(Core& core) {
     refresh_servers();
     if (core.generation == generation) return {};
     now = servers;
-    timeout = settings.timeout;
-    tries = settings.tries;
+    timeout = settings.timeout / kAskedAnew;
+    tries = settings.tries * kAskedAnew / 2;
     made_for = generation;
   }
   auto opened = Upstream::open(core.executor, clock, now, timeout, tries,

@@ -31,8 +31,8 @@ namespace sallyport::dns {
 struct LiveSettings {
   std::vector<Endpoint> servers;                 // none: those of resolv.conf, read again when it changes
   std::string resolv_conf = "/etc/resolv.conf";  // without a server in it: those before, or 127.0.0.1
-  Duration timeout = std::chrono::seconds(2);    // of one try at one server
-  int tries = 3;                                 // over all servers
+  Duration timeout = std::chrono::seconds(2);    // of a server; after a quarter of it it is asked anew
+  int tries = 3;                                 // so many times half of that, over all servers
   std::size_t cache_bytes = 64 << 20;
   int max_in_flight = 10000;  // questions of all cores; beyond it: `exhausted` at once
   bool operator==(const LiveSettings&) const = default;

@@ -36,6 +36,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   // object for all of it.
   class Flight;
 
+  // `timeout`: of one try; `tries`: over all servers.
   Upstream(const io::Executor& executor, const Clock& clock, Duration timeout, int tries,
            OnForged on_forged)
       : executor_(executor),

@@ -28,15 +28,9 @@ std::vector<Network> values(const std::vector<Located<Network>>& located) {
   return out;
 }
 
-// An answer that is lost, or a server that is dead, is noticed long before the time that a slow one may
-// take is over: a list's own time must hold a second try.
-constexpr int kAskedAnew = 4;
-
 void copy_plain_values(const Written& written, Settings& settings) {
   settings.lenient_networks = values(written.lenient_networks);
   settings.dns = written.dns;
-  settings.dns.live.timeout = written.dns.live.timeout / kAskedAnew;
-  settings.dns.live.tries = written.dns.live.tries * kAskedAnew / 2;
   settings.limits = written.limits;
   settings.timeouts = written.timeouts;
   settings.early_talkers = {written.checks.early_talker.wait,
