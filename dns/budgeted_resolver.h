@@ -10,22 +10,25 @@
 
 namespace sallyport::dns {
 
+struct Budget {  // of a session
+  int questions = 300;
+  Duration waiting = std::chrono::seconds(15);  // of a round, from its first question that had to wait
+};
+
 // Of a session, in all its rounds.
 struct Allowance {
   static constexpr int kMostInFlight = 60;
   static constexpr int kForMessage = 50;
 
-  int questions = 300;  // left
+  explicit Allowance(int most) : questions(most) {}
+
+  int questions;  // left
   int in_flight = 0;
   bool overdrawn = false;  // more was wanted than there was, here or of all sessions together
 };
 
 class BudgetedResolver : public Resolver {
  public:
-  struct Budget {
-    int questions = 300;
-    Duration waiting = std::chrono::seconds(15);  // of a round, from its first question that had to wait
-  };
   BudgetedResolver(Resolver& resolver, const Clock& clock, Duration waiting,
                    std::shared_ptr<Allowance> allowance);
 

@@ -72,10 +72,9 @@ Inquiry::Inquiry(IpAddress client, IpAddress ours, std::shared_ptr<const Setting
       ours_(ours),
       settings_(std::move(settings)),
       services_(std::move(services)),
-      allowance_(std::make_shared<dns::Allowance>()),
+      allowance_(std::make_shared<dns::Allowance>(settings_->dns.budget.questions)),
       arrived_(core) {
   evidence_.client = client;
-  allowance_->questions = settings_->dns.budget.questions;
   for (auto& resolver : resolvers_) resolver = fresh_resolver();
 }
 

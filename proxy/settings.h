@@ -66,7 +66,7 @@ struct Timeouts {
 
 struct DnsSettings {
   dns::LiveSettings live;
-  dns::BudgetedResolver::Budget budget;  // of one session
+  dns::Budget budget;  // of one session
 };
 
 // Clients that talk before they are greeted; what else follows is in policy::CheckSettings.

@@ -107,7 +107,7 @@ io::Task<Status> status(Resolver& resolver, bool fresh = false) {
 io::Task<> within_budget(const io::Executor&) {
   TestClock clock;
   Distant distant;
-  const auto two = std::make_shared<Allowance>(Allowance{.questions = 2});
+  const auto two = std::make_shared<Allowance>(2);
   BudgetedResolver few(distant, clock, seconds(15), two);
   CHECK(co_await status(few) == Status::found);
   CHECK(distant.last.deadline == clock.time + seconds(15));
@@ -119,7 +119,7 @@ io::Task<> within_budget(const io::Executor&) {
   CHECK(two->in_flight == 0);
   CHECK(two->overdrawn);
 
-  const auto many = std::make_shared<Allowance>();
+  const auto many = std::make_shared<Allowance>(Budget().questions);
   BudgetedResolver slow(distant, clock, seconds(15), many);
   clock.time += hours(1);  // the time begins with the first question
   CHECK(co_await status(slow) == Status::found);
@@ -133,7 +133,7 @@ io::Task<> within_budget(const io::Executor&) {
 
   std::vector<ZoneResolver::Fault> faults;
   ZoneResolver zone = ZoneResolver::parse("a.example. TXT \"x\"\n", faults);
-  BudgetedResolver none(zone, clock, seconds(15), std::make_shared<Allowance>(Allowance{.questions = 0}));
+  BudgetedResolver none(zone, clock, seconds(15), std::make_shared<Allowance>(0));
   CHECK(co_await status(none) == Status::found);  // at hand: it costs nothing
   CHECK(co_await status(none, true) == Status::exhausted);
 }
