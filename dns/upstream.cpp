@@ -13,6 +13,7 @@ namespace sallyport::dns {
 namespace {
 
 constexpr auto kPause = std::chrono::seconds(10);
+constexpr auto kWithoutEdns = std::chrono::minutes(15);  // as unbound's infra-host-ttl has it
 
 Answer answer_of(const Question& question, Status status, const std::string& message, Aliases& aliases) {
   if (status == Status::found)
@@ -30,7 +31,7 @@ Result<std::shared_ptr<Upstream>> Upstream::open(const io::Executor& executor, c
   for (const Endpoint& server : servers) {
     auto channel = Channel::open(executor, server, timeout);
     if (!channel) return std::move(channel.error());
-    upstream->servers_.push_back({server, {std::move(*channel)}, nullptr, false, true, {}});
+    upstream->servers_.push_back({server, {std::move(*channel)}, nullptr, false, {}, TimePoint::min()});
   }
   return upstream;
 }
@@ -100,7 +101,8 @@ void Upstream::begin(Flight& flight) {
 void Upstream::try_next(Flight& flight) {
   flight.server_ = flight.tries_-- > 0 && !abandoned_ ? choose(flight.past_, clock_.now()) : nullptr;
   if (!flight.server_) return conclude(flight, std::move(flight.last_));
-  send(flight, flight.server_->edns);
+  flight.edns_failed_ = false;
+  send(flight, clock_.now() >= flight.server_->edns_again);
 }
 
 void Upstream::send(Flight& flight, bool edns) {
@@ -125,7 +127,8 @@ bool Upstream::turn_to_tcp(Flight& flight) {
 }
 
 // A server that does not know EDNS says FORMERR to it, at best (RFC 6891 7): where a second question
-// without it is answered, so are all the next.
+// without it is answered, so are the next. Not for ever: it may be mended, and the FORMERR may have been
+// a forwarder's behind it.
 void Upstream::take_reply(Flight& flight, const Channel& over) {
   Server& server = *flight.server_;
   if (over.in_flight() == 0) give_back(server);
@@ -136,8 +139,11 @@ void Upstream::take_reply(Flight& flight, const Channel& over) {
   }
   const bool answered = flight.status == Status::found;
   Answer answer = answer_of(flight.question, flight.status, flight.answer, flight.aliases_);
-  if (!is_temporary(answer.status)) server.edns = flight.edns_;
-  if (answered && answer.status == Status::malformed && flight.edns_) return send(flight, false);
+  if (flight.edns_failed_ && !is_temporary(answer.status)) server.edns_again = clock_.now() + kWithoutEdns;
+  if (answered && answer.status == Status::malformed && flight.edns_) {
+    flight.edns_failed_ = true;
+    return send(flight, false);
+  }
   server.failing = !answered || answer.status == Status::refused;
   if (!is_temporary(answer.status)) return conclude(flight, std::move(answer));
   flight.past_[static_cast<std::size_t>(&server - servers_.data())].answered = answered;

@@ -63,8 +63,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
     std::vector<std::shared_ptr<Channel>> channels;  // by UDP, one at least
     std::shared_ptr<Channel> stream;                 // by TCP, once it is needed
     bool failing = false;
-    bool edns = true;  // until it has shown that it knows none
-    TimePoint again;   // when one question may try it, if it is failing
+    TimePoint again;                          // when one question may try it, if it is failing
+    TimePoint edns_again = TimePoint::min();  // when it has shown that it knows none
   };
   struct Past {  // of one question, a server
     int tries = 0;
@@ -112,6 +112,7 @@ class Upstream::Flight : public Channel::Sending {
   Answer last_;  // if nobody knows better
   Server* server_ = nullptr;
   bool edns_ = true, over_tcp_ = false;
+  bool edns_failed_ = false;  // at this server, just now
 };
 
 }  // namespace sallyport::dns

@@ -175,6 +175,17 @@ io::Task<> does_without_edns(LiveResolver& resolver, FakeServer& server, TestClo
   CHECK(server.queries() == 3);
 }
 
+io::Task<> tries_edns_again(LiveResolver& resolver, FakeServer& server, TestClock& clock) {
+  CHECK(co_await status(resolver, question("a.example")) == Status::found);
+  CHECK(server.queries() == 2);
+  clock.ahead = 14min;
+  CHECK(co_await status(resolver, question("b.example")) == Status::found);
+  CHECK(server.queries() == 3);
+  clock.ahead = 15min;  // after the first failure: what was asked without it since proves nothing
+  CHECK(co_await status(resolver, question("c.example")) == Status::found);
+  CHECK(server.queries() == 5);
+}
+
 void misunderstand_one(const Query& query) {
   if (query.message()[13] == 'a' || !has_edns(query)) return query.send(query.answer(1));
   answer_address(query);
@@ -317,8 +328,9 @@ TEST_CASE("dns: who guesses ids drives the question to TCP, and is spoken of onc
   resolver.detach(loop.executor());
 }
 
-TEST_CASE("dns: a server that knows no EDNS is asked without it, from its first FORMERR on") {
+TEST_CASE("dns: a server that knows no EDNS is asked without it, from its first FORMERR on, a while") {
   on_server(know_no_edns, does_without_edns);
+  on_server(know_no_edns, tries_edns_again);
   on_server(misunderstand_one, keeps_edns);
 }
 
