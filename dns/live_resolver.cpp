@@ -39,6 +39,13 @@ struct Waiter {
 
 using WaiterPtr = std::shared_ptr<Waiter>;
 
+// Of one question in flight. Those in the table of flights are asked of the servers of now.
+struct Waiting {
+  std::vector<WaiterPtr> waiters;  // under the lock
+};
+
+using WaitingPtr = std::shared_ptr<Waiting>;
+
 void wake(WaiterPtr waiter, AnswerPtr answer) {
   const io::Executor executor = waiter->executor;
   if (executor.running_in_this_thread()) {
@@ -77,20 +84,23 @@ struct LiveResolver::Impl {
     refresh_servers();
   }
 
-  // Under the lock.
-  void refresh_servers() {
-    if (settings.servers.empty() && resolv_conf.refresh(clock.now(), servers)) ++generation;
+  // Under the lock. True: there are others now, and what those before have said is to be forgotten.
+  bool refresh_servers() {
+    const bool changed = settings.servers.empty() && resolv_conf.refresh(clock.now(), servers);
     if (servers.empty()) servers = {kLocal};
+    if (!changed) return false;
+    ++generation;
+    flights.clear();
+    return true;
   }
 
   Result<> connect(Core& core);
   std::shared_ptr<Upstream> upstream(const io::Executor& executor);
   struct Flight;
-  void start(const Question& question, const io::Executor& executor);
-  void finish(const Question& question, const AnswerPtr& answer);
+  void start(const Question& question, const WaitingPtr& waiting, const io::Executor& executor);
   void warn_of_forger(const Endpoint& server);
   void watch_servers(Status status);
-  void land(const Question& question, const AnswerPtr& answer);
+  void land(const Question& question, Waiting& waiting, const AnswerPtr& answer, bool kept);
 
   std::mutex mutex;  // of the following; held for moments, never while a cache shard's is wanted twice
   LiveSettings settings;
@@ -98,7 +108,7 @@ struct LiveResolver::Impl {
   std::vector<Endpoint> servers;
   unsigned generation = 1;
   std::vector<std::shared_ptr<Core>> cores;
-  std::unordered_map<Question, std::vector<WaiterPtr>> flights;
+  std::unordered_map<Question, WaitingPtr> flights;
   TimePoint next_warning = TimePoint::min();
 
   const Clock& clock;
@@ -110,10 +120,15 @@ struct LiveResolver::Impl {
 
 // Goes on when all that wanted it have given up: the next ones find it in the cache.
 struct LiveResolver::Impl::Flight : Upstream::Flight {
-  Flight(Impl& by, const Question& question) : Upstream::Flight(question), impl(by) {}
-  void landed(Answer answer) override { impl.finish(asked, std::make_shared<Answer>(std::move(answer))); }
+  Flight(Impl& by, const Question& question, WaitingPtr who)
+      : Upstream::Flight(question), impl(by), waiting(std::move(who)) {}
+  void landed(Answer answer) override {
+    impl.watch_servers(answer.status);
+    impl.land(asked, *waiting, std::make_shared<Answer>(std::move(answer)), true);
+  }
 
   Impl& impl;
+  WaitingPtr waiting;
 };
 
 Result<> LiveResolver::Impl::connect(Core& core) {
@@ -121,15 +136,17 @@ Result<> LiveResolver::Impl::connect(Core& core) {
   Duration timeout;
   int tries = 0;
   unsigned made_for = 0;
+  bool changed = false;
   {
     const std::lock_guard lock(mutex);
-    refresh_servers();
+    changed = refresh_servers();
     if (core.generation == generation) return {};
     now = servers;
     timeout = settings.timeout / kAskedAnew;
     tries = settings.tries * kAskedAnew / 2;
     made_for = generation;
   }
+  if (changed) cache.clear();
   auto opened = Upstream::open(core.executor, clock, now, timeout, tries,
                                [this](const Endpoint& server) { warn_of_forger(server); });
   if (!opened) return std::move(opened.error());
@@ -153,19 +170,13 @@ std::shared_ptr<Upstream> LiveResolver::Impl::upstream(const io::Executor& execu
   return core->upstream;
 }
 
-void LiveResolver::Impl::start(const Question& question, const io::Executor& executor) {
+void LiveResolver::Impl::start(const Question& question, const WaitingPtr& waiting,
+                               const io::Executor& executor) {
   const NeededMemory needed;  // whoever has a flight in the table starts it
   const auto servers_here = upstream(executor);
-  if (!servers_here) return land(question, failure(question, Status::timeout));
+  if (!servers_here) return land(question, *waiting, failure(question, Status::timeout), false);
   asked.fetch_add(1, std::memory_order_relaxed);
-  servers_here->ask(std::make_shared<Flight>(*this, question));
-}
-
-void LiveResolver::Impl::finish(const Question& question, const AnswerPtr& answer) {
-  watch_servers(answer->status);
-  // A failure outdates no knowledge.
-  if (!is_temporary(answer->status) || !cache.find(question)) cache.put(question, answer);
-  land(question, answer);
+  servers_here->ask(std::make_shared<Flight>(*this, question, waiting));
 }
 
 // One question without an answer is its domain's affair; several in a row are ours.
@@ -199,13 +210,20 @@ void LiveResolver::Impl::warn_of_forger(const Endpoint& server) {
                       server.to_string(), Datagrams::kMostForged));
 }
 
-void LiveResolver::Impl::land(const Question& question, const AnswerPtr& answer) {
-  if (is_temporary(answer->status)) failed.fetch_add(1, std::memory_order_relaxed);
+// An answer of servers that are no longer asked is for those who wait for it alone.
+void LiveResolver::Impl::land(const Question& question, Waiting& waiting, const AnswerPtr& answer,
+                              bool kept) {
+  const bool temporary = is_temporary(answer->status);
+  if (temporary) failed.fetch_add(1, std::memory_order_relaxed);
   std::vector<WaiterPtr> waiters;
   {
     const std::lock_guard lock(mutex);
-    const auto flight = flights.extract(question);
-    if (flight) waiters = std::move(flight.mapped());
+    waiters = std::move(waiting.waiters);
+    const auto flight = flights.find(question);
+    const bool of_now = flight != flights.end() && flight->second.get() == &waiting;
+    // A failure outdates no knowledge.
+    if (of_now && kept && (!temporary || !cache.find(question))) cache.put(question, answer);
+    if (of_now) flights.erase(flight);
   }
   for (WaiterPtr& waiter : waiters) wake(std::move(waiter), answer);
 }
@@ -250,6 +268,7 @@ void LiveResolver::reload(LiveSettings settings) {
     ++impl_->generation;
     impl_->refresh_servers();
     changed = impl_->servers != before;
+    if (changed) impl_->flights.clear();
   }
   if (changed) impl_->cache.clear();
 }
@@ -264,6 +283,7 @@ io::Task<AnswerPtr> LiveResolver::ask(Question question, Asking asking) {
   const io::Executor executor = co_await boost::asio::this_coro::executor;  // not a task of its own
   const auto waiter = std::make_shared<Waiter>(executor);
   bool first = false;
+  WaitingPtr waiting;
   {
     const NeededMemory needed;  // until the flight is started
     const std::lock_guard lock(impl_->mutex);
@@ -271,15 +291,16 @@ io::Task<AnswerPtr> LiveResolver::ask(Question question, Asking asking) {
     if (!asking.fresh)
       if (AnswerPtr answer = at_hand(question)) co_return answer;
     if (impl_->clock.now() >= asking.deadline) co_return failure(question, Status::timeout);
-    auto flight = impl_->flights.find(question);
+    const auto flight = impl_->flights.find(question);
     first = flight == impl_->flights.end();
     if (first && impl_->flights.size() >= static_cast<std::size_t>(impl_->settings.max_in_flight))
       co_return failure(question, Status::exhausted);
-    if (first) flight = impl_->flights.try_emplace(question).first;
-    flight->second.push_back(waiter);
+    waiting = first ? std::make_shared<Waiting>() : flight->second;
+    if (first) impl_->flights.emplace(question, waiting);
+    waiting->waiters.push_back(waiter);
   }
   if (first)
-    impl_->start(question, executor);
+    impl_->start(question, waiting, executor);
   else
     impl_->shared.fetch_add(1, std::memory_order_relaxed);
   co_await waiter->answered.wait(asking.deadline);

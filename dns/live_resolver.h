@@ -49,7 +49,8 @@ class LiveResolver : public Resolver {
   void detach(const io::Executor& core);
 
   // New servers and times; questions in flight are finished with the old ones. The cache stays, unless
-  // the servers changed; its bound is that of the start.
+  // the servers changed: then it is emptied, and what the old ones still say is not kept, nor shared with
+  // who asks now. (So it is where resolv.conf changes.) Its bound is that of the start.
   void reload(LiveSettings settings);
 
   io::Task<AnswerPtr> ask(Question question, Asking asking) override;

@@ -292,6 +292,39 @@ io::Task<> changes_servers(LiveResolver& resolver, FakeServer& server, TestClock
   CHECK(server.queries() == 1);
 }
 
+void answer_otherwise(const Query& query) {
+  query.send(query.answer(0, std::string("\xc0\x00\x02\x02", 4)));
+}
+
+io::Task<> believes_the_new(LiveResolver& resolver, FakeServer& server, TestClock&) {
+  FakeServer other(answer_otherwise);
+  const io::Executor executor = co_await io::this_executor();
+  server.hold();
+  Asked before(executor);
+  tasks().spawn(executor, "before", ask_into(resolver, question(), {}, before));
+  server.await_held(1);
+  resolver.reload(settings({other.endpoint()}));
+  const AnswerPtr now = co_await resolver.ask(question(), {});  // not shared with who asked before
+  CHECK(all<IpAddress>(*now) == std::vector{IpAddress::v4(0xc0000202)});
+  server.release();
+  CHECK(co_await before.done.wait(io::testing::soon() + kPatience));
+  CHECK(all<IpAddress>(*before.answer) == std::vector{IpAddress::v4(0xc0000201)});
+  CHECK(resolver.at_hand(question()) == now);
+  CHECK(other.queries() == 1);
+}
+
+io::Task<> keeps_across_reload(LiveResolver& resolver, FakeServer& server, TestClock&) {
+  const io::Executor executor = co_await io::this_executor();
+  server.hold();
+  Asked before(executor);
+  tasks().spawn(executor, "before", ask_into(resolver, question(), {}, before));
+  server.await_held(1);
+  resolver.reload(settings({server.endpoint()}, 2 * kPatience));  // the same server has said it
+  server.release();
+  CHECK(co_await before.done.wait(io::testing::soon() + kPatience));
+  CHECK(resolver.at_hand(question()) == before.answer);
+}
+
 io::Task<> leaves_in_flight(LiveResolver& resolver, FakeServer& server, TestClock&) {
   CHECK(co_await status(resolver, question("a.example"), {io::testing::in(1ms)}) == Status::timeout);
   resolver.reload(settings({server.endpoint()}));
@@ -367,6 +400,11 @@ TEST_CASE("dns: what is in flight when its loop has ended is given back, also by
 
 TEST_CASE("dns: a reload changes the servers, and ends no question in flight (attack D09)") {
   on_server(answer_address, changes_servers);
+}
+
+TEST_CASE("dns: what old servers still answer is for those who asked them, and not kept") {
+  on_server(answer_address, believes_the_new);
+  on_server(answer_address, keeps_across_reload);
 }
 
 namespace {
