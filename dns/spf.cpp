@@ -165,9 +165,13 @@ class Evaluation {
 
   io::Task<Match> has_address(const Name& name, const SpfTerm& term) {
     const AnswerPtr answer = co_await look_up({name, address_type()});
-    if (const Match trouble = trouble_of(name, *answer); trouble != Match::yes) co_return trouble;
-    const auto addresses = all<IpAddress>(*answer);
-    co_return matched(std::ranges::any_of(
+    co_return is_address(name, *answer, term);
+  }
+
+  Match is_address(const Name& name, const Answer& answer, const SpfTerm& term) {
+    if (const Match trouble = trouble_of(name, answer); trouble != Match::yes) return trouble;
+    const auto addresses = all<IpAddress>(answer);
+    return matched(std::ranges::any_of(
         addresses, [&](const IpAddress& address) { return in_network(values_.client, address, term); }));
   }
 
@@ -180,9 +184,12 @@ class Evaluation {
       co_return Match::permerror;
     }
     std::ranges::sort(exchanges);
-    for (const Mx& mx : exchanges) {
-      if (mx.exchange.is_root()) continue;
-      const Match match = co_await has_address(mx.exchange, term);
+    std::vector<Name> names;
+    for (Mx& mx : exchanges)
+      if (!mx.exchange.is_root()) names.push_back(std::move(mx.exchange));
+    const auto answers = co_await look_up_addresses(names);
+    for (std::size_t place = 0; place < names.size(); ++place) {
+      const Match match = is_address(names[place], *answers[place], term);
       if (match != Match::no) co_return match;
     }
     co_return Match::no;
@@ -210,11 +217,12 @@ class Evaluation {
     nameless = is_void(answer->status);
     auto names = all<Name>(*answer);
     if (names.size() > kMaxNames) names.resize(kMaxNames);
+    const auto answers = co_await look_up_addresses(names);
     std::vector<Name> validated;
-    for (Name& name : names) {
-      const AnswerPtr addresses = co_await look_up({name, address_type()});
-      const auto theirs = all<IpAddress>(*addresses);
-      if (std::ranges::find(theirs, values_.client) != theirs.end()) validated.push_back(std::move(name));
+    for (std::size_t place = 0; place < names.size(); ++place) {
+      const auto theirs = all<IpAddress>(*answers[place]);
+      if (std::ranges::find(theirs, values_.client) != theirs.end())
+        validated.push_back(std::move(names[place]));
     }
     co_return validated;
   }
@@ -266,8 +274,21 @@ class Evaluation {
   io::Task<AnswerPtr> look_up(Question question) {
     if (clock_.now() < deadline_)
       co_return co_await ask(resolver_, clock_, outcome_.lookups, std::move(question), {deadline_, false});
-    static const auto late = std::make_shared<const Answer>();  // a time-out
-    co_return late;
+    co_return late();
+  }
+
+  // All at once, though the first may be enough: what is counted is counted in their order.
+  io::Task<std::vector<AnswerPtr>> look_up_addresses(const std::vector<Name>& names) {
+    if (clock_.now() >= deadline_) co_return std::vector<AnswerPtr>(names.size(), late());
+    std::vector<Question> questions;
+    for (const Name& name : names) questions.push_back({name, address_type()});
+    co_return co_await ask_all(resolver_, clock_, outcome_.lookups, std::move(questions),
+                               {deadline_, false});
+  }
+
+  static AnswerPtr late() {
+    static const auto timed_out = std::make_shared<const Answer>();
+    return timed_out;
   }
 
   bool count_void() { return ++outcome_.void_lookups > kMaxVoidLookups; }

@@ -1,5 +1,6 @@
 // SPF (RFC 7208): may this client send mail for that domain? check_host() as the RFC has it, pure over a
-// Resolver: no sockets, no clock but the one passed in.
+// Resolver: no sockets, no clock but the one passed in. The hosts of an mx, and the names of a ptr, are
+// asked for side by side.
 //
 // Limits (4.6.4): 10 terms that ask, 2 void look-ups, 10 addresses' names for each mx and ptr, and 20 s
 // for all of it; beyond the first three the result is permerror, beyond the last temperror. The 10 and

@@ -6,6 +6,7 @@
 #include "dns/spf_macro.h"
 #include "dns/spf_record.h"
 #include "tests/unit/dns_support.h"
+#include "tests/unit/io_support.h"
 
 using namespace sallyport;
 using namespace sallyport::dns;
@@ -31,6 +32,25 @@ struct SlowResolver final : Resolver {
   ZoneResolver& zone;
   LateClock& clock;
   Duration takes;
+};
+
+// No address before all of them have been asked for.
+struct GatheringResolver final : Resolver {
+  GatheringResolver(ZoneResolver& records, int addresses) : zone(records), missing(addresses) {}
+  io::Task<AnswerPtr> ask(Question question, Asking) override {
+    if (question.type != Type::a) co_return zone.answer(question);
+    const io::Executor executor = co_await io::this_executor();
+    auto all = all_here.lock();
+    if (!all) all_here = all = std::make_shared<io::Signal>(executor);
+    if (--missing == 0) all->notify();
+    while (missing > 0 && co_await all->wait(io::testing::soon())) {
+    }
+    CHECK(missing == 0);
+    co_return zone.answer(question);
+  }
+  ZoneResolver& zone;
+  int missing;
+  std::weak_ptr<io::Signal> all_here;  // of those who wait: it dies with their loop
 };
 
 SpfOutcome check(Resolver& resolver, SpfRequest request, const Clock& clock = system_clock()) {
@@ -200,6 +220,30 @@ TEST_CASE("D05 SPF: eleven MX records, circles of includes and of redirects") {
   CHECK(check(domain("include:d.example")).result == SpfResult::permerror);
   CHECK(check(domain("redirect=d.example")).result == SpfResult::permerror);
   CHECK(check(domain("mx -all") + "d.example. MX 0 .\n").result == SpfResult::fail);  // null MX
+}
+
+TEST_CASE("SPF: the hosts of an mx are asked for at once, and counted in their order") {
+  auto records =
+      zone(domain("mx -all") + "d.example. MX 3 m3.example.\nd.example. MX 1 m1.example.\n" +
+           "d.example. MX 2 m2.example.\nd.example. MX 4 m4.example.\nd.example. MX 5 m5.example.\n" +
+           "m2.example. A 192.0.2.1\nm3.example. TIMEOUT\n");
+  GatheringResolver together(records, 5);
+  const auto outcome =
+      check(together,
+            {.client = address("192.0.2.1"), .helo = "h.example", .sender = "a@d.example", .receiver = {}});
+  CHECK(outcome.result == SpfResult::pass);
+  CHECK(outcome.void_lookups == 1);  // m1: m2 has ended it before m4 and m5
+}
+
+TEST_CASE("SPF: a client's names are looked at at once") {
+  auto records = zone(domain("ptr -all") +
+                      "1.2.0.192.in-addr.arpa. PTR a.d.example.\n1.2.0.192.in-addr.arpa. PTR b.x.example.\n"
+                      "a.d.example. A 192.0.2.1\n");
+  GatheringResolver together(records, 2);
+  CHECK(
+      check(together,
+            {.client = address("192.0.2.1"), .helo = "h.example", .sender = "a@d.example", .receiver = {}})
+          .result == SpfResult::pass);
 }
 
 TEST_CASE("D05 SPF: of a client's names ten are looked at") {
