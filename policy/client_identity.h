@@ -1,0 +1,37 @@
+// Who a client is, for all that is remembered of it: greylisting, rates, reputation. A server farm that
+// takes turns is one client, and so is a mailbox provider; an address alone would be many.
+//
+// Pure. The public suffix list is the system's (libpsl), read once.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/ip_address.h"
+#include "base/mail/evidence.h"
+
+namespace sallyport::policy {
+
+struct ClientIdentity {
+  enum class Kind : std::uint8_t {
+    spf_domain,    // SPF passed for it: of MAIL FROM, else of HELO
+    organisation,  // the organisational domain of the confirmed reverse name
+    network,       // /24, or /64 of IPv6
+  };
+  Kind kind = Kind::network;
+  std::string name;  // "example.net", "192.0.2.0/24", "2001:db8::/64"
+
+  bool operator==(const ClientIdentity&) const = default;
+};
+
+// The strongest that is known by now. A generic reverse name says whose customer a client is, and not who:
+// such a client is its network.
+ClientIdentity identify(const mail::Evidence& evidence);
+// Of a client about whom nothing is asked, or not yet.
+ClientIdentity identify(const IpAddress& client);
+
+// "mail.example.co.uk": "example.co.uk". "" for a public suffix itself, and for what is no name.
+std::string organisational_domain(std::string_view name);
+
+}  // namespace sallyport::policy
