@@ -11,17 +11,27 @@ using mail::Check;
 using mail::Fact;
 using mail::Finding;
 
-constexpr std::size_t kMaxWords = 400;   // of all findings together
-constexpr std::size_t kMaxDetail = 160;  // of a stranger's words
+constexpr std::size_t kMaxWords = 600;   // of all findings together; a line of a reply holds 512
+constexpr std::size_t kMaxListed = 255;  // a name
+constexpr std::size_t kMaxDetail = 280;  // of a stranger's words: one line holds them, and what is around
+
+// Cut behind a word, if it must be: half an address to write to, or half a link, leads nowhere.
+std::string cut_to(std::size_t most, const std::string& words) {
+  std::string whole = printable(words, 2048);
+  if (whole.size() <= most) return whole;
+  const std::size_t blank = whole.rfind(' ', most);
+  if (blank == std::string::npos) return printable(words, most);
+  return whole.substr(0, blank) + " ...";
+}
 
 std::string in_brackets(const std::string& detail) {
-  return detail.empty() ? "" : fmt::format(" ({})", printable(detail, kMaxDetail));
+  return detail.empty() ? "" : fmt::format(" ({})", cut_to(kMaxDetail, detail));
 }
 
 std::string describe_list(const Fact& fact, const CheckSettings& settings) {
   const ListSettings& list = settings.lists.at(static_cast<std::size_t>(fact.key.list));
   return fmt::format("{}listed by {}{}",
-                     fact.listed.empty() ? "" : printable(fact.listed, kMaxDetail) + " is ", list.name,
+                     fact.listed.empty() ? "" : printable(fact.listed, kMaxListed) + " is ", list.name,
                      list.secret ? "" : in_brackets(fact.detail));
 }
 

@@ -213,6 +213,22 @@ TEST_CASE("a stranger's words cannot leave their place") {
   CHECK(wire.size() < 700);
 }
 
+TEST_CASE("a list's words are cut behind a word, and only if one line cannot hold them") {
+  const auto settings = two_lists();
+  const std::string link = "https://bl.test/query/" + std::string(50, 'q');
+  const auto with = [&](const std::string& words) {
+    return refused_with(stranger({listed(kBad, "127.0.0.4", words)}), settings);
+  };
+  const std::string fits = std::string(200, 'w') + ' ' + link;
+  CHECK(with(fits).find('(' + fits + ')') != std::string::npos);
+  const std::string longer = std::string(240, 'w') + ' ' + link;
+  CHECK(with(longer).find('(' + std::string(240, 'w') + " ...)") != std::string::npos);
+  for (const auto& wire : {with(fits), with(longer), with(std::string(600, 'y'))}) {
+    CHECK(wire.size() <= 512);
+    CHECK(wire.find("\r\n") == wire.size() - 2);
+  }
+}
+
 // -- the property ------------------------------------------------------------------------------------
 
 namespace {
