@@ -47,6 +47,9 @@ class Judge {
   Judge(const mail::Evidence& evidence, const CheckSettings& settings, View view)
       : evidence_(evidence), settings_(settings), view_(view) {
     for (std::size_t place = 0; place < evidence.known.size(); ++place) add(place);
+    const bool unasked = settings.mode(Check::spf_mailfrom) == Mode::off;
+    if (unasked && is_own_sender(Check::spf_mailfrom, Finding::spf_none))
+      add({evidence.known.size(), settings.own_sender, true}, Finding::spf_none);
   }
 
   void expect_pending() {

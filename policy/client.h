@@ -19,7 +19,7 @@ namespace sallyport::policy {
 
 // What one fact adds to the judgement.
 struct Contribution {
-  std::size_t fact = 0;  // index into Evidence::known
+  std::size_t fact = 0;  // index into Evidence::known; its size: none (own_sender, where SPF is off)
   Outcome outcome;
   bool own_sender = false;  // of CheckSettings::own_sender, not of the finding
 };
@@ -51,7 +51,7 @@ ClientDecision judge_known(const mail::Evidence& evidence, const CheckSettings& 
 // Whose name a client claims in HELO.
 enum class HeloClaim : std::uint8_t {
   other,
-  our_host,    // our host name, or the address that the client connected to: nobody else is called so
+  our_host,    // our host name, or our address: nobody else is called so
   our_domain,  // true of a web server that has the domain's address
 };
 HeloClaim claimed_by(std::string_view helo, const IpAddress& our_address, const Settings& settings);

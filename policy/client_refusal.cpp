@@ -129,6 +129,8 @@ Refusal reason_of(const ClientDecision& decision, const mail::Evidence& evidence
 
 std::string describe(const Contribution& contribution, const mail::Evidence& evidence,
                      const CheckSettings& settings) {
+  if (contribution.fact == evidence.known.size())
+    return "the sender's domain is one of ours, and nothing vouches for this address";
   const Fact& fact = evidence.known.at(contribution.fact);
   if (!contribution.own_sender) return describe(fact, settings);
   return fmt::format("{} is a domain of ours, and SPF does not vouch for this address",
@@ -144,7 +146,8 @@ std::string all_words(const ClientDecision& decision, const mail::Evidence& evid
                       const CheckSettings& settings) {
   std::string words;
   for (const Contribution& contribution : decision.contributions) {
-    const bool passes = is_temporary(evidence.known.at(contribution.fact).finding);
+    const bool known = contribution.fact != evidence.known.size();
+    const bool passes = known && is_temporary(evidence.known.at(contribution.fact).finding);
     const bool for_good = decision.action == ClientDecision::Action::reject;
     if (!speaks_against(contribution) || (passes && for_good)) continue;
     const std::string more = describe(contribution, evidence, settings);

@@ -182,6 +182,24 @@ TEST_CASE("our own domain as a stranger's sender") {
   CHECK(decided(evidence, settings).score == 0);
 }
 
+TEST_CASE("our own domain as a stranger's sender counts where SPF is off: nobody knows of a pass") {
+  auto settings = shipped_checks();
+  settings.own_sender = Outcome::points(5);
+  settings.mode(Check::spf_mailfrom) = Mode::off;
+  auto evidence = stranger({fact(Check::rdns, Finding::rdns_confirmed)});
+  CHECK(decided(evidence, settings).action == Action::accept);
+  evidence.sender_is_ours = true;
+  const auto decision = decided(evidence, settings);
+  CHECK(decision.action == Action::reject);
+  CHECK(refusal(decision, evidence, settings).reply.text ==
+        "Mail from [192.0.2.1] refused: the sender's domain is one of ours, and nothing vouches for this "
+        "address");
+  settings.own_sender = Outcome::rejected();
+  CHECK(refusal(decided(evidence, settings), evidence, settings).reply.code == 550);
+  settings.mode(Check::spf_mailfrom) = Mode::observe;  // asked, and then judged by its result
+  CHECK(decided(evidence, settings).action == Action::accept);
+}
+
 TEST_CASE("every refusal says what was found") {
   auto settings = two_lists();
   CHECK(refused_with(stranger({listed(kBad, "127.0.0.4", "https://bl.example/?192.0.2.1")}), settings) ==
