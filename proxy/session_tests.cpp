@@ -144,11 +144,13 @@ std::string explanation(const Outcome& outcome, const policy::ClientDecision& ju
   std::string out = fmt::format("the score is {}", judged.score);
   std::string_view before = ": ";
   for (const auto& part : judged.contributions) {
+    const bool of_no_fact = part.fact == evidence.known.size();  // our own domain, and SPF is off
+    const auto check = of_no_fact ? mail::Check::spf_mailfrom : evidence.known[part.fact].key.check;
     const std::string_view what = part.own_sender
                                       ? "our own domain without an SPF pass"
                                       : std::string_view(to_string(evidence.known[part.fact].finding));
-    out += fmt::format("{}{} {} ({})", std::exchange(before, ", "),
-                       to_string(evidence.known[part.fact].key.check), what, word_for(part.outcome));
+    out += fmt::format("{}{} {} ({})", std::exchange(before, ", "), to_string(check), what,
+                       word_for(part.outcome));
   }
   if (!outcome.reply.empty()) out += "; " + outcome.reply;
   return printable(out, 1024);
