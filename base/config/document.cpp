@@ -18,7 +18,7 @@ using Json = nlohmann::json;
 class Builder final : public Json::json_sax_t {
  public:
   Builder(std::string_view text, const std::string& file, Diagnostics& diagnostics)
-      : cursor_(text, file), diagnostics_(diagnostics) {}
+      : cursor_(text, file), last_(cursor_), diagnostics_(diagnostics) {}
 
   bool null() override { return scalar(Node{}); }
   bool boolean(bool value) override { return scalar(Node::boolean(value)); }
@@ -55,6 +55,7 @@ class Builder final : public Json::json_sax_t {
   char closing() const;
 
   Cursor cursor_;
+  Cursor last_;  // where the last token begins
   Diagnostics& diagnostics_;
   std::vector<Frame> frames_;
   Node root_;
@@ -63,6 +64,7 @@ class Builder final : public Json::json_sax_t {
 
 Position Builder::token() {
   cursor_.skip_to_token();
+  last_ = cursor_;
   Position start = cursor_.position();
   cursor_.skip_token();
   return start;
@@ -132,8 +134,10 @@ bool Builder::parse_error(std::size_t, const std::string&, const Json::exception
     diagnostics_.error(cursor_.position(), "this number is too large");
     return false;
   }
-  auto told = explain_syntax(cursor_, after_, closing(),
-                             frames_.empty() ? Position{} : frames_.back().node.position);
+  auto address = after_ == After::value ? unquoted_address(last_) : std::nullopt;
+  auto told = address ? std::move(*address)
+                      : explain_syntax(cursor_, after_, closing(),
+                                       frames_.empty() ? Position{} : frames_.back().node.position);
   diagnostics_.error(std::move(told.position), std::move(told.message), std::move(told.hint));
   return false;
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 
+#include "base/ip_address.h"
 #include "base/text.h"
 
 namespace sallyport::config {
@@ -117,6 +118,7 @@ SyntaxFault value_fault(const Cursor& cursor, char closing, const Position& open
   if (c == '"') return string_fault(cursor);
   if (c == '\'') return single_quotes(cursor);
   if (is_curly_quote(cursor.rest())) return curly_quotes(cursor);
+  if (auto address = unquoted_address(cursor)) return std::move(*address);
   if (is_digit(c) || c == '-' || c == '+' || c == '.') return number_fault(cursor);
   if (!leading_word(cursor.rest()).empty()) return word_fault(cursor);
   return {cursor.position(), fmt::format("a value was expected here, found {}", found(cursor)),
@@ -176,6 +178,17 @@ SyntaxFault after_key(Cursor cursor, char closing, const Position& opened) {
 }
 
 }  // namespace
+
+std::optional<SyntaxFault> unquoted_address(const Cursor& cursor) {
+  constexpr std::size_t shortest = 3;  // "::1"
+  const auto rest = cursor.rest();
+  const auto written = rest.substr(0, std::min(rest.find_first_of(" \t\r\n,}\""), rest.size()));
+  std::string_view word = written;
+  if (word.ends_with(']') && !word.starts_with('[')) word.remove_suffix(1);  // of a list
+  if (word.size() < shortest || (!Network::parse(word) && !Endpoint::parse(word))) return std::nullopt;
+  return SyntaxFault{cursor.position(), fmt::format("the address {} must stand in double quotes", word),
+                     fmt::format("write \"{}\"", word)};
+}
 
 SyntaxFault explain_syntax(Cursor cursor, After after, char closing, const Position& opened) {
   if (after == After::value && !leading_word(cursor.rest()).empty()) return glued_fault(cursor);
