@@ -19,17 +19,27 @@ std::optional<std::string> StateMemory::get(std::string_view kind, std::string_v
                                             WallTime now) const {
   const Shard& shard = this->shard(kind, key);
   const std::lock_guard lock(shard.mutex);
+  const Entry* entry = find(shard, kind, key);
+  if (entry == nullptr || entry->expires <= now) return std::nullopt;
+  return entry->value;
+}
+
+const StateMemory::Entry* StateMemory::find(const Shard& shard, std::string_view kind,
+                                            std::string_view key) {
   const auto table = shard.tables.find(kind);
-  if (table == shard.tables.end()) return std::nullopt;
+  if (table == shard.tables.end()) return nullptr;
   const auto entry = table->second.entries.find(key);
-  if (entry == table->second.entries.end() || entry->second.expires <= now) return std::nullopt;
-  return entry->second.value;
+  return entry == table->second.entries.end() ? nullptr : &entry->second;
 }
 
 void StateMemory::put(StateRecord record, WallTime now, const OnChange& on_change) {
   const NeededMemory needed;  // half a change would be worse than a late one
   Shard& shard = this->shard(record.kind, record.key);
   const std::lock_guard lock(shard.mutex);
+  put_locked(shard, std::move(record), now, on_change);
+}
+
+void StateMemory::put_locked(Shard& shard, StateRecord record, WallTime now, const OnChange& on_change) {
   if (shard.records >= shard.sweep_at) sweep(shard, now, on_change);
   Table& table = shard.tables[record.kind];
   store(table, shard, record);
@@ -78,6 +88,45 @@ void StateMemory::erase(std::string_view kind, std::string_view key, const OnCha
   const NeededMemory needed;
   Shard& shard = this->shard(kind, key);
   const std::lock_guard lock(shard.mutex);
+  erase_locked(shard, kind, key, on_change);
+}
+
+void StateMemory::update(std::string_view kind, std::string_view key, WallTime now, const Change& change,
+                         const OnChange& on_change) {
+  const NeededMemory needed;
+  Shard& shard = this->shard(kind, key);
+  const std::lock_guard lock(shard.mutex);
+  StateEntry changed;
+  if (const Entry* entry = find(shard, kind, key); entry != nullptr && entry->expires > now)
+    changed = {.known = true, .value = entry->value, .expires = entry->expires};
+  if (!change(changed)) return;
+  if (changed.expires <= now) return erase_locked(shard, kind, key, on_change);
+  put_locked(shard, {std::string(kind), std::string(key), std::move(changed.value), changed.expires}, now,
+             on_change);
+}
+
+void StateMemory::scan(std::string_view kind, WallTime now, const Visitor& visitor) const {
+  for (const Shard& shard : shards_) {
+    for (const StateRecord& record : copy(shard, kind, now)) {
+      if (!visitor(record.key, record.value, record.expires)) return;
+    }
+  }
+}
+
+std::vector<StateRecord> StateMemory::copy(const Shard& shard, std::string_view kind, WallTime now) {
+  const std::lock_guard lock(shard.mutex);
+  std::vector<StateRecord> records;
+  const auto table = shard.tables.find(kind);
+  if (table == shard.tables.end()) return records;
+  for (const auto& [key, entry] : table->second.entries) {
+    if (entry.expires > now)
+      records.push_back({.kind = {}, .key = key, .value = entry.value, .expires = entry.expires});
+  }
+  return records;
+}
+
+void StateMemory::erase_locked(Shard& shard, std::string_view kind, std::string_view key,
+                               const OnChange& on_change) {
   const auto table = shard.tables.find(kind);
   if (table == shard.tables.end()) return;
   const auto entry = table->second.entries.find(key);

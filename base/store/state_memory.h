@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/store/state_record.h"
 
@@ -25,6 +26,8 @@ namespace sallyport::store {
 class StateMemory {
  public:
   using OnChange = std::function<void(StateRecord)>;
+  using Change = std::function<bool(StateEntry&)>;
+  using Visitor = std::function<bool(std::string_view key, std::string_view value, WallTime expires)>;
   static constexpr std::size_t kShards = 16;
 
   // At least one record of a kind a shard.
@@ -35,6 +38,10 @@ class StateMemory {
   std::optional<std::string> get(std::string_view kind, std::string_view key, WallTime now) const;
   void put(StateRecord record, WallTime now, const OnChange& on_change);
   void erase(std::string_view kind, std::string_view key, const OnChange& on_change);
+  // See StateStore.
+  void update(std::string_view kind, std::string_view key, WallTime now, const Change& change,
+              const OnChange& on_change);
+  void scan(std::string_view kind, WallTime now, const Visitor& visitor) const;
   std::size_t count(std::string_view kind) const;
   // Every record, as if it had just been put.
   void replay(const OnChange& on_change) const;
@@ -60,6 +67,11 @@ class StateMemory {
   };
 
   Shard& shard(std::string_view kind, std::string_view key) const;
+  static const Entry* find(const Shard& shard, std::string_view kind, std::string_view key);
+  static std::vector<StateRecord> copy(const Shard& shard, std::string_view kind, WallTime now);
+  void put_locked(Shard& shard, StateRecord record, WallTime now, const OnChange& on_change);
+  static void erase_locked(Shard& shard, std::string_view kind, std::string_view key,
+                           const OnChange& on_change);
   void trim(const std::string& kind, Table& table, Shard& shard, const OnChange& on_change);
   static void sweep(Shard& shard, WallTime now, const OnChange& on_change);
   static void store(Table& table, Shard& shard, const StateRecord& record);

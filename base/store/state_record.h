@@ -16,4 +16,11 @@ struct StateRecord {
   bool erased = false;  // kind and key only: the record is gone
 };
 
+// A record in the hands of StateStore::update().
+struct StateEntry {
+  bool known = false;  // else there is none (or it has expired), and the rest is empty
+  std::string value;
+  WallTime expires;
+};
+
 }  // namespace sallyport::store

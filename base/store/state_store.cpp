@@ -32,6 +32,13 @@ class Store final : public StateStore {
   }
   io::Task<Result<>> put_durable(std::string kind, std::string key, std::string value,
                                  WallTime expires) override;
+  WallTime now() const override { return clock_.wall(); }
+  void update(std::string_view kind, std::string_view key, const Change& change) override {
+    memory_.update(kind, key, now(), change, [this](StateRecord record) { submit(std::move(record)); });
+  }
+  void scan(std::string_view kind, const Visitor& visitor) const override {
+    memory_.scan(kind, now(), visitor);
+  }
   void erase(std::string_view kind, std::string_view key) override {
     memory_.erase(kind, key, [this](StateRecord record) { submit(std::move(record)); });
   }

@@ -21,12 +21,18 @@
 #include "base/clock.h"
 #include "base/io/task.h"
 #include "base/result.h"
+#include "base/store/state_record.h"
 
 namespace sallyport::store {
 
 class StateStore {
  public:
   using OnTrouble = std::function<void(std::string_view what)>;
+  // Changes the entry and says whether that is to be kept; expired then: the record is erased. Runs under
+  // a lock: short, without input or output, and never back into the store.
+  using Change = std::function<bool(StateEntry&)>;
+  // False: enough seen.
+  using Visitor = std::function<bool(std::string_view key, std::string_view value, WallTime expires)>;
 
   static constexpr std::size_t kMaxRecords = 200'000;
 
@@ -37,12 +43,19 @@ class StateStore {
                                                   std::size_t max_records = kMaxRecords);
   virtual ~StateStore() = default;
 
+  // The time by which records expire: `expires` is counted from it, and so is a time inside of a value.
+  virtual WallTime now() const = 0;
   virtual std::optional<std::string> get(std::string_view kind, std::string_view key) const = 0;
   virtual void put(std::string_view kind, std::string_view key, std::string_view value,
                    WallTime expires) = 0;
   virtual io::Task<Result<>> put_durable(std::string kind, std::string key, std::string value,
                                          WallTime expires) = 0;
   virtual void erase(std::string_view kind, std::string_view key) = 0;
+  // Reads and writes a record in one step: no other thread comes between.
+  virtual void update(std::string_view kind, std::string_view key, const Change& change) = 0;
+  // Shows the records of a kind, in no order and on no lock: one that is put, renewed or erased meanwhile
+  // may be shown or not, all others are, once.
+  virtual void scan(std::string_view kind, const Visitor& visitor) const = 0;
   virtual std::size_t count(std::string_view kind) const = 0;  // as held; may include expired ones
   virtual void flush() = 0;  // blocks until everything put so far is on disk
 };

@@ -62,6 +62,11 @@ class StateOnDisk final : public store::StateStore {
     co_return Result<>{};
   }
   void erase(std::string_view kind, std::string_view key) override { memory_->erase(kind, key); }
+  WallTime now() const override { return memory_->now(); }
+  void update(std::string_view kind, std::string_view key, const Change& change) override {
+    memory_->update(kind, key, change);
+  }
+  void scan(std::string_view kind, const Visitor& visitor) const override { memory_->scan(kind, visitor); }
   std::size_t count(std::string_view kind) const override { return memory_->count(kind); }
   void flush() override {}
 

@@ -148,6 +148,86 @@ TEST_CASE("state: files are for our eyes only") {
   }
 }
 
+TEST_CASE("state: update reads and writes in one step") {
+  TestClock clock;
+  Troubles troubles;
+  const ScratchDirectory directory;
+  auto store = open(directory.file("state.db"), clock, troubles);
+  const auto add = [&](StateEntry& entry) {
+    entry.value += entry.known ? "+" : "1";
+    entry.expires = store->now() + 1min;
+    return true;
+  };
+  store->update("rate", "a", add);
+  store->update("rate", "a", add);
+  store->update("rate", "a", [](StateEntry& entry) {
+    entry.value = "not kept";
+    return false;
+  });
+  CHECK(store->get("rate", "a") == "1+");
+  store = nullptr;
+  store = open(directory.file("state.db"), clock, troubles);
+  CHECK(store->get("rate", "a") == "1+");
+  clock.time += 1min;  // expired is unknown
+  store->update("rate", "a", add);
+  CHECK(store->get("rate", "a") == "1");
+  store->update("rate", "a", [](StateEntry& entry) {
+    entry.expires = {};
+    return true;
+  });
+  CHECK(store->count("rate") == 0);
+}
+
+TEST_CASE("state: update by many threads loses nothing") {
+  const TestClock clock;
+  Troubles troubles;
+  const auto store = open("", clock, troubles);
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&store] {
+        for (int i = 0; i < 500; ++i) {
+          store->update("rate", "shared", [&](StateEntry& entry) {
+            entry.value += 'x';
+            entry.expires = store->now() + 1h;
+            return true;
+          });
+        }
+      });
+    }
+  }
+  CHECK(store->get("rate", "shared")->size() == 2000);
+}
+
+TEST_CASE("state: scan shows every record of a kind once") {
+  TestClock clock;
+  Troubles troubles;
+  const auto store = open("", clock, troubles);
+  store->put("other", "a", "v", clock.time + 1h);
+  store->put("k", "expired", "v", clock.time + 1ms);
+  clock.time += 1s;
+  std::set<std::string> expected;
+  for (int i = 0; i < 1000; ++i) {
+    store->put("k", std::to_string(i), "v" + std::to_string(i), clock.time + 1h);
+    expected.insert(std::to_string(i));
+  }
+  std::set<std::string> seen;
+  store->scan("k", [&](std::string_view key, std::string_view value, WallTime expires) {
+    CHECK(seen.emplace(key).second);
+    CHECK(value == "v" + std::string(key));
+    CHECK(expires == clock.time + 1h);
+    store->erase("k", key);  // no lock is held
+    return true;
+  });
+  CHECK(seen == expected);
+  CHECK(store->get("k", "7") == std::nullopt);
+  store->put("k", "a", "v", clock.time + 1h);
+  store->put("k", "b", "v", clock.time + 1h);
+  int visits = 0;
+  store->scan("k", [&](std::string_view, std::string_view, WallTime) { return ++visits < 1; });
+  CHECK(visits == 1);
+}
+
 TEST_CASE("state: many threads") {
   const TestClock clock;
   Troubles troubles;
