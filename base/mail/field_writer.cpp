@@ -1,6 +1,7 @@
 #include "base/mail/field_writer.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/mail/address.h"
 #include "base/text.h"
@@ -10,16 +11,33 @@ namespace {
 
 constexpr std::size_t fold_at = 78;
 
-bool is_token_octet(char c) {  // RFC 2045 5.1
+// A set of octets, to be asked for each octet of a text.
+class Octets {
+ public:
+  template <class Which>
+  explicit constexpr Octets(Which which) {
+    for (std::size_t octet = 0; octet < in_.size(); ++octet) in_[octet] = which(static_cast<char>(octet));
+  }
+  bool operator()(char c) const { return in_[static_cast<unsigned char>(c)]; }
+
+ private:
+  std::array<bool, 256> in_{};
+};
+
+constexpr Octets kOfTokens([](char c) {  // RFC 2045 5.1
   return c > ' ' && c < '\x7f' && !std::string_view("()<>@,;:\\\"/[]?=").contains(c);
-}
+});
+
+bool is_token_octet(char c) { return kOfTokens(c); }
 
 bool is_token(std::string_view text) { return !text.empty() && std::ranges::all_of(text, is_token_octet); }
 
 // Non-ASCII octets are part of atoms where there are any (RFC 6532 3.2).
-bool is_atom_octet(char c) {
+constexpr Octets kOfAtoms([](char c) {
   return is_alnum(c) || !is_ascii(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").contains(c);
-}
+});
+
+bool is_atom_octet(char c) { return kOfAtoms(c); }
 
 bool is_domain_octet(char c) { return is_alnum(c) || !is_ascii(c) || c == '-'; }
 
@@ -49,6 +67,7 @@ std::string_view cut(std::string_view text) {
 }
 
 std::string escaped(std::string_view text, std::string_view special) {
+  if (text.find_first_of(special) == std::string_view::npos) return std::string(text);
   std::string out;
   for (const char c : text) {
     if (special.contains(c)) out += '\\';
@@ -91,6 +110,9 @@ void FieldWriter::put(char blank, std::string_view text) {
 
 std::string shown(std::string_view untrusted, bool utf8) {
   const bool whole = untrusted.size() <= kMostShown;
+  bool plain = whole;  // as nearly all is
+  for (const char c : untrusted) plain &= c >= ' ' && c <= '~';
+  if (plain) return std::string(untrusted);
   std::string out(whole ? untrusted : cut(untrusted));
   const bool ascii_only = !utf8 || !is_valid_utf8(out) || holds_control(out);
   for (char& c : out)
