@@ -9,6 +9,7 @@
 
 #include "base/faults.h"
 #include "base/needed_memory.h"
+#include "proxy/control_commands.h"
 #include "proxy/session.h"
 #include "proxy/version.h"
 
@@ -90,6 +91,7 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
   if (!listeners) return listeners.error();
   listeners_ = *listeners;
   faults::crash_point("start.listening");
+  open_control(settings->state_file);
   adopt(std::move(settings));
   learn(kLearnAtStart);
   run(listeners_);
@@ -117,6 +119,17 @@ void Gateway::open_register(const std::string& file) {
                                         "noted of them cannot be read: each may arrive twice",
                                         torn));
   }
+}
+
+// Without it mail flows all the same. A file of a killed process is in nobody's use: the state's lock is
+// ours.
+void Gateway::open_control(const std::string& file) {
+  if (file.empty()) return;
+  add_commands(control_, {*state_, clock_});
+  const auto trouble = [this](std::string_view what) { events_.note("error", what); };
+  auto opened = ControlServer::open(control_path(file), control_, trouble);
+  if (!opened) return trouble("no control socket, so no commands: " + opened.error().detail);
+  control_server_ = std::move(*opened);
 }
 
 void Gateway::start_cores(int count) {
@@ -387,6 +400,7 @@ bool Gateway::wait_until_empty(TimePoint deadline) const {
 }
 
 void Gateway::stop() {
+  control_server_.reset();
   if (cores_.empty()) return;
   close(listeners_);
   listeners_.clear();

@@ -17,6 +17,7 @@
 #include "base/io/event_loop.h"
 #include "base/store/in_flight.h"
 #include "base/store/state_store.h"
+#include "proxy/control_server.h"
 #include "proxy/services.h"
 #include "proxy/session_registry.h"
 #include "proxy/settings.h"
@@ -68,6 +69,7 @@ class Gateway {
                      const io::Executor& executor);
   Result<> open_state(const std::string& file);
   void open_register(const std::string& file);
+  void open_control(const std::string& file);
   void start_cores(int count);
   Result<> attach_resolver();
   void adopt(std::shared_ptr<const Settings> settings);
@@ -93,6 +95,8 @@ class Gateway {
   std::unique_ptr<dns::LiveResolver> resolver_;
   dns::Resolver* asked_;  // that one, or another in its place
   std::unique_ptr<Services> services_;
+  Control control_;
+  std::unique_ptr<ControlServer> control_server_;
 
   mutable std::mutex settings_mutex_;
   Running running_;

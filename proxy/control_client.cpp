@@ -1,0 +1,108 @@
+#include "proxy/control_client.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "base/config/document.h"
+#include "base/config/json_line.h"
+#include "base/io/local_socket.h"
+#include "base/io/system_error.h"
+#include "base/store/state_store.h"
+#include "proxy/control.h"
+#include "proxy/control_commands.h"
+#include "proxy/settings.h"
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(60);  // it may have to wait for a disk, and for others
+constexpr std::size_t kMaxLine = 1 << 20;
+
+// True: it was the last one.
+bool take(ControlAnswer& answer, config::Node line) {
+  if (line.find("ok")) return true;
+  if (line.find("error")) {
+    answer.error = text_of(line, "error");
+    return true;
+  }
+  answer.lines.push_back(std::move(line));
+  return false;
+}
+
+// What root makes of a folder of somebody else's belongs to that user.
+Result<> become_owner(const std::string& file) {
+  struct stat folder{};
+  const std::filesystem::path path = std::filesystem::path(file).parent_path();
+  if (::stat(path.c_str(), &folder) != 0)
+    return fail(Errc::not_found, io::describe_errno(path.string(), errno));
+  if (::geteuid() != 0 || folder.st_uid == 0) return {};
+  if (::setgroups(0, nullptr) == 0 && ::setgid(folder.st_gid) == 0 && ::setuid(folder.st_uid) == 0)
+    return {};
+  return fail(Errc::refused, io::describe_errno("cannot become the owner of " + path.string(), errno));
+}
+
+Taken<ControlAnswer> taken(Result<ControlAnswer> answer) {
+  if (answer) return std::move(*answer);
+  return std::unexpected(CommandFault{EX_UNAVAILABLE, answer.error().detail});
+}
+
+}  // namespace
+
+Result<ControlAnswer> ask_running(const std::string& path, const config::Node& request) {
+  auto stream = io::LocalStream::connect(path);
+  if (!stream) return stream.error();
+  const TimePoint deadline = std::chrono::steady_clock::now() + kPatience;
+  if (auto sent = stream->write(config::to_json_line(request) + "\n", deadline); !sent) return sent.error();
+  ControlAnswer answer;
+  for (;;) {
+    auto line = stream->read_line(kMaxLine, deadline);
+    if (!line) return fail(Errc::io, "the gateway's answer broke off: " + line.error().detail);
+    config::Diagnostics diagnostics;
+    auto node = config::parse(std::move(*line), "answer", diagnostics);
+    if (!node) return fail(Errc::io, "the gateway's answer is no JSON");
+    if (take(answer, std::move(*node))) return answer;
+  }
+}
+
+Result<ControlAnswer> ask_state(const std::string& file, const config::Node& request) {
+  if (auto owner = become_owner(file); !owner) return owner.error();
+  std::string trouble;
+  auto state =
+      store::StateStore::open(file, system_clock(), [&](std::string_view what) { trouble = what; });
+  if (!state) return state.error();
+  if (!trouble.empty()) return fail(Errc::io, trouble);
+  Control control;
+  add_commands(control, {**state, system_clock()});
+  ControlAnswer answer;
+  control.answer(config::to_json_line(request),
+                 [&](const config::Node& line) { return !take(answer, line); });
+  (*state)->flush();
+  return answer;
+}
+
+Taken<ControlAnswer> ask_gateway(const std::string& directory, const config::Node& request) {
+  config::Diagnostics diagnostics;
+  const auto settings = load(directory, {.open_files = false}, diagnostics);
+  if (!settings) return std::unexpected(CommandFault{EX_CONFIG, diagnostics.to_string()});
+  if (settings->state_file.empty())
+    return std::unexpected(
+        CommandFault{EX_CONFIG, "the state is in memory only (state.sqlite): nothing can be asked of it"});
+  auto answer = ask_running(control_path(settings->state_file), request);
+  if (answer) return std::move(*answer);
+  const Error& error = answer.error();
+  if (error.code == Errc::refused)
+    return std::unexpected(
+        CommandFault{EX_NOPERM, error.detail + "; its owner may ask: sudo -u sallyport ..."});
+  return taken(error.code == Errc::not_found ? ask_state(settings->state_file, request)
+                                             : std::move(answer));
+}
+
+}  // namespace sallyport::proxy

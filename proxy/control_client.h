@@ -1,0 +1,31 @@
+// The command line's side of the control socket.
+//
+// The gateway that runs with a configuration is asked; where none does, the state is opened here, under its
+// lock, and the same commands are asked. Root becomes the owner of the state's folder for that, or the
+// gateway could not open its own files later.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/config/node.h"
+#include "proxy/asker.h"
+
+namespace sallyport::proxy {
+
+struct ControlAnswer {
+  std::vector<config::Node> lines;  // without the last one
+  std::string error;                // of the command; "" = it went well
+};
+
+// `directory`: conf.d, for where the state is.
+Taken<ControlAnswer> ask_gateway(const std::string& directory, const config::Node& request);
+
+// Of a gateway that runs. Errors: not_found (none does), refused (another user's), as io::LocalStream.
+Result<ControlAnswer> ask_running(const std::string& path, const config::Node& request);
+// In this process. `file`: the state's. Errors: refused (a gateway runs, and has no control socket), as
+// StateStore.
+Result<ControlAnswer> ask_state(const std::string& file, const config::Node& request);
+
+}  // namespace sallyport::proxy

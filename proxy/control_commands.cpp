@@ -1,0 +1,18 @@
+#include "proxy/control_commands.h"
+
+#include <unistd.h>
+
+#include "proxy/version.h"
+
+namespace sallyport::proxy {
+
+void add_commands(Control& control, const ControlServices& /*services*/) {
+  control.add("version", [](const config::Node&, const Control::Write& write) -> Result<> {
+    config::Node line = config::Node::object();
+    line.add("version", config::Node::text(kVersion)).add("pid", config::Node::integer(::getpid()));
+    write(line);
+    return Result<>{};
+  });
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,19 @@
+// The commands that a gateway answers on its control socket, and the command line where none runs.
+#pragma once
+
+#include "base/clock.h"
+#include "base/store/state_store.h"
+#include "proxy/control.h"
+
+namespace sallyport::proxy {
+
+// What commands use; all of it outlives the Control, and may be used from any thread.
+struct ControlServices {
+  store::StateStore& state;
+  const Clock& clock;
+};
+
+// {"command": "version"}: who answers.
+void add_commands(Control& control, const ControlServices& services);
+
+}  // namespace sallyport::proxy
