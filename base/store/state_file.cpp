@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <vector>
 
 #include "base/faults.h"
 #include "base/store/file_error.h"
@@ -17,16 +19,33 @@ namespace sallyport::store {
 namespace {
 
 constexpr std::int64_t kApplication = 0x53414c50;  // "SALP", in the file's header
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 
-// A replaced row gets a new, highest id: the order of ids is the order in which records were put.
+// A log: the newest row of a key counts, one that expires at 0 says that the key was erased. Rows are only
+// added at its end and removed at its beginning, because ten thousand changes a second in their places
+// would be as many pages a second. `large` is 1 for what a start reads in the background.
 constexpr const char* kSchema = R"(
 BEGIN IMMEDIATE;
-CREATE TABLE record (
+CREATE TABLE log (
   id INTEGER PRIMARY KEY, kind BLOB NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
-  expires INTEGER NOT NULL, checksum INTEGER NOT NULL, UNIQUE (kind, key));
+  expires INTEGER NOT NULL, large INTEGER NOT NULL, checksum INTEGER NOT NULL);
+CREATE INDEX early ON log (id) WHERE large = 0;
+CREATE TABLE clock (id INTEGER PRIMARY KEY, store INTEGER NOT NULL, wall INTEGER NOT NULL);
 PRAGMA application_id = 0x53414c50;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
+COMMIT;
+)";
+
+constexpr const char* kFromVersion1 = R"(
+BEGIN IMMEDIATE;
+CREATE TABLE log (
+  id INTEGER PRIMARY KEY, kind BLOB NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
+  expires INTEGER NOT NULL, large INTEGER NOT NULL, checksum INTEGER NOT NULL);
+INSERT INTO log SELECT id, kind, key, value, expires, 0, checksum FROM record ORDER BY id;
+CREATE INDEX early ON log (id) WHERE large = 0;
+CREATE TABLE clock (id INTEGER PRIMARY KEY, store INTEGER NOT NULL, wall INTEGER NOT NULL);
+DROP TABLE record;
+PRAGMA user_version = 2;
 COMMIT;
 )";
 
@@ -39,16 +58,29 @@ PRAGMA synchronous = FULL;
 PRAGMA journal_size_limit = 16777216;
 )";
 
-constexpr const char* kPut =
-    "INSERT OR REPLACE INTO record (kind, key, value, expires, checksum) VALUES (?, ?, ?, ?, ?)";
-constexpr const char* kErase = "DELETE FROM record WHERE kind = ? AND key = ?";
-constexpr const char* kSelect = "SELECT kind, key, value, expires, checksum FROM record ORDER BY id";
+constexpr const char* kAppend =
+    "INSERT INTO log (kind, key, value, expires, large, checksum) VALUES (?, ?, ?, ?, ?, ?)";
+constexpr const char* kSetClock = "INSERT OR REPLACE INTO clock (id, store, wall) VALUES (1, ?, ?)";
+constexpr const char* kGetClock = "SELECT store, wall FROM clock WHERE id = 1";
+constexpr const char* kEarlyRows =
+    "SELECT kind, key, value, expires, checksum, id, large FROM log INDEXED BY early "
+    "WHERE large = 0 AND id < ? ORDER BY id DESC LIMIT ?";
+constexpr const char* kAllRows =
+    "SELECT kind, key, value, expires, checksum, id, large FROM log WHERE id < ? ORDER BY id DESC LIMIT ?";
+constexpr const char* kOldestRows =
+    "SELECT kind, key, value, expires, checksum, id, large FROM log WHERE id >= ? ORDER BY id LIMIT ?";
+constexpr const char* kDropRows = "DELETE FROM log WHERE id <= ?";
+constexpr const char* kFirst = "SELECT ifnull(min(id), 0) FROM log";
+constexpr const char* kLast = "SELECT ifnull(max(id), 0) FROM log";
 
 std::int64_t to_milliseconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
-WallTime from_milliseconds(std::int64_t count) { return WallTime(std::chrono::milliseconds(count)); }
+WallTime from_milliseconds(std::int64_t count) {
+  return count >= to_milliseconds(WallTime::max()) ? WallTime::max()
+                                                   : WallTime(std::chrono::milliseconds(count));
+}
 
 // FNV-1a over the record's parts; the length of each goes in as well, so that they cannot be shifted.
 class Checksum {
@@ -114,6 +146,7 @@ Result<> check_version(sqlite3* database) {
   const auto application = pragma(database, "PRAGMA application_id");
   if (!application) return application.error();
   if (*application != kApplication) return fail(Errc::invalid, "it is not a state file of Sallyport");
+  if (*version == 1) return sqlite_run(database, kFromVersion1);
   if (*version != kVersion)
     return fail(Errc::invalid, fmt::format("its version is {}, not {}", *version, kVersion));
   return {};
@@ -128,16 +161,21 @@ Result<> check_writable(sqlite3* database) {
 
 }  // namespace
 
-StateFile::StateFile(std::string path, const Clock& clock, OnTrouble on_trouble, io::Descriptor lock)
-    : path_(std::move(path)), clock_(clock), on_trouble_(std::move(on_trouble)), lock_(std::move(lock)) {}
+StateFile::StateFile(std::string path, const Clock& clock, StateLimits limits, OnTrouble on_trouble,
+                     io::Descriptor lock)
+    : path_(std::move(path)),
+      clock_(clock),
+      limits_(std::move(limits)),
+      on_trouble_(std::move(on_trouble)),
+      lock_(std::move(lock)) {}
 
-Result<std::unique_ptr<StateFile>> StateFile::open(std::string path, const Clock& clock,
+Result<std::unique_ptr<StateFile>> StateFile::open(std::string path, const Clock& clock, StateLimits limits,
                                                    OnTrouble on_trouble) {
   Result<io::Descriptor> lock = StateFile::lock(path + ".lock");
   if (!lock) return lock.error();
   faults::crash_point("state.locked");
   std::unique_ptr<StateFile> file(
-      new StateFile(std::move(path), clock, std::move(on_trouble), std::move(*lock)));
+      new StateFile(std::move(path), clock, std::move(limits), std::move(on_trouble), std::move(*lock)));
   Result<> connected = file->connect();
   if (!connected && connected.error().code == Errc::invalid) {
     connected = file->begin_anew(connected.error().detail);
@@ -180,72 +218,151 @@ Result<StateFile::Session> StateFile::open_session() const {
   if (const auto set = sqlite_run(raw, kSettings); !set) return set.error();
   if (const auto version = check_version(raw); !version) return version.error();
   if (const auto writable = check_writable(raw); !writable) return writable.error();
-  auto put = Statement::prepare(raw, kPut);
-  if (!put) return put.error();
-  auto erase = Statement::prepare(raw, kErase);
-  if (!erase) return erase.error();
-  return Session{std::move(*database), std::move(*put), std::move(*erase)};
+  Session session;
+  session.database = std::move(*database);
+  const auto first = pragma(raw, kFirst);
+  if (!first) return first.error();
+  const auto last = pragma(raw, kLast);
+  if (!last) return last.error();
+  session.first = std::max<std::int64_t>(*first, 1);
+  session.last = *last;
+  if (const auto read = read_clock(session); !read) return read.error();
+  auto append = Statement::prepare(raw, kAppend);
+  if (!append) return append.error();
+  session.append.emplace(std::move(*append));
+  return session;
 }
 
-Result<> StateFile::load(const OnRecord& on_record) {
-  const WallTime now = clock_.wall();
-  if (const auto loaded = load_rows(on_record, now); !loaded) return loaded.error();
-  auto purge = Statement::prepare(session_->database.get(), "DELETE FROM record WHERE expires <= ?");
-  if (!purge) return purge.error();
-  Result<> purged = purge->bind(1, to_milliseconds(now)).run();
-  // Another program may hold the write lock for now; what stays is left out again next time.
-  if (!purged && purged.error().code == Errc::invalid) return purged;
+Result<> StateFile::read_clock(Session& session) {
+  auto row = Statement::prepare(session.database.get(), kGetClock);
+  if (!row) return row.error();
+  const Result<bool> found = row->step();
+  if (!found) return found.error();
+  if (*found) session.clock = {from_milliseconds(row->number(0)), from_milliseconds(row->number(1))};
   return {};
 }
 
-Result<> StateFile::load_rows(const OnRecord& on_record, WallTime now) {
-  auto rows = Statement::prepare(session_->database.get(), kSelect);
+std::optional<StateClock::Reading> StateFile::last_reading() const {
+  return session_ ? session_->clock : std::nullopt;
+}
+
+std::int64_t StateFile::rows() const { return session_ ? session_->last - session_->first + 1 : 0; }
+
+Result<bool> StateFile::load(Which which, std::size_t most, const OnRecord& on_record) {
+  if (!session_) return false;
+  std::int64_t& before = which == Which::early ? session_->early_before : session_->before;
+  std::size_t seen = 0;
+  const auto rows = read(which == Which::early ? kEarlyRows : kAllRows, before, most, [&](Row& row) {
+    ++seen;
+    before = row.id;
+    if (which == Which::early || row.large) on_record(row.record);
+    return Result<>{};
+  });
   if (!rows) return rows.error();
+  return seen == most;
+}
+
+Result<> StateFile::read(const char* sql, std::int64_t from, std::size_t most,
+                         const std::function<Result<>(Row&)>& on_row) const {
+  auto rows = Statement::prepare(session_->database.get(), sql);
+  if (!rows) return rows.error();
+  rows->bind(1, from).bind(2, static_cast<std::int64_t>(most));
   for (;;) {
-    const Result<bool> row = rows->step();
-    if (!row) return row.error();
-    if (!*row) return {};
+    const Result<bool> found = rows->step();
+    if (!found) return found.error();
+    if (!*found) return {};
     const std::int64_t expires = rows->number(3);
-    if (checksum(rows->blob(0), rows->blob(1), rows->blob(2), expires) != rows->number(4)) {
+    if (checksum(rows->blob(0), rows->blob(1), rows->blob(2), expires) != rows->number(4))
       return fail(Errc::invalid, "a record's checksum is wrong");
-    }
-    if (from_milliseconds(expires) <= now) continue;
-    on_record({.kind = std::string(rows->blob(0)),
-               .key = std::string(rows->blob(1)),
-               .value = std::string(rows->blob(2)),
-               .expires = from_milliseconds(expires)});
+    Row row{.record = {.kind = std::string(rows->blob(0)),
+                       .key = std::string(rows->blob(1)),
+                       .value = std::string(rows->blob(2)),
+                       .expires = from_milliseconds(expires),
+                       .erased = expires == 0},
+            .id = rows->number(5),
+            .large = rows->number(6) != 0};
+    if (const auto taken = on_row(row); !taken) return taken;
   }
 }
 
-Result<> StateFile::commit(const Batch& batch) {
+Result<> StateFile::transaction(const std::function<Result<>()>& work) {
   if (!session_) {
     // The last attempt to begin anew failed.
     if (const auto connected = connect(); !connected) return connected.error();
   }
   sqlite3* const database = session_->database.get();
   if (const auto begun = sqlite_run(database, "BEGIN IMMEDIATE"); !begun) return begun.error();
-  Result<> result;
-  for (auto record = batch.begin(); result && record != batch.end(); ++record)
-    result = write(record->second);
+  const std::int64_t first = session_->first, last = session_->last;
+  Result<> result = work();
   faults::crash_point("state.before-commit");
   if (result) result = sqlite_run(database, "COMMIT");
   faults::crash_point("state.committed");
-  if (!result && sqlite3_get_autocommit(database) == 0) {
-    // The error that counts is the first one; SQLite may have rolled back already.
-    static_cast<void>(sqlite_run(database, "ROLLBACK"));
-  }
+  if (result) return result;
+  session_->first = first;
+  session_->last = last;
+  // The error that counts is the first one; SQLite may have rolled back already.
+  if (sqlite3_get_autocommit(database) == 0) static_cast<void>(sqlite_run(database, "ROLLBACK"));
   return result;
 }
 
-Result<> StateFile::write(const StateRecord& record) {
-  if (record.erased) return session_->erase.bind(1, record.kind).bind(2, record.key).run();
-  const std::int64_t expires = to_milliseconds(record.expires);
-  return session_->put.bind(1, record.kind)
-      .bind(2, record.key)
-      .bind(3, record.value)
-      .bind(4, expires)
-      .bind(5, checksum(record.kind, record.key, record.value, expires))
-      .run();
+Result<> StateFile::commit(const Batch& batch, const StateClock::Reading& clock) {
+  return transaction([&]() -> Result<> {
+    for (const auto& [name, record] : batch) {
+      if (const auto written = append(record); !written) return written;
+    }
+    return write(clock);
+  });
+}
+
+Result<> StateFile::commit(std::span<const StateRecord> records) {
+  return transaction([&]() -> Result<> {
+    for (const StateRecord& record : records) {
+      if (const auto written = append(record); !written) return written;
+    }
+    return {};
+  });
+}
+
+Result<> StateFile::shorten(std::size_t most, const IsHeld& is_held) {
+  return transaction([&]() -> Result<> {
+    std::vector<StateRecord> kept;
+    std::int64_t until = session_->first - 1;
+    const auto seen = read(kOldestRows, session_->first, most, [&](Row& row) {
+      until = row.id;
+      if (!row.record.erased && is_held(row.record)) kept.push_back(std::move(row.record));
+      return Result<>{};
+    });
+    if (!seen) return seen;
+    for (const StateRecord& record : kept) {
+      if (const auto written = append(record); !written) return written;
+    }
+    auto drop = Statement::prepare(session_->database.get(), kDropRows);
+    if (!drop) return drop.error();
+    if (const auto dropped = drop->bind(1, until).run(); !dropped) return dropped;
+    if (until == session_->last) session_->last = until = 0;  // empty: SQLite counts from 1 again
+    session_->first = until + 1;
+    return {};
+  });
+}
+
+Result<> StateFile::write(const StateClock::Reading& clock) {
+  auto set = Statement::prepare(session_->database.get(), kSetClock);
+  if (!set) return set.error();
+  return set->bind(1, to_milliseconds(clock.store)).bind(2, to_milliseconds(clock.wall)).run();
+}
+
+Result<> StateFile::append(const StateRecord& record) {
+  const std::int64_t expires = record.erased ? 0 : to_milliseconds(record.expires);
+  const Result<> written = session_->append->bind(1, record.kind)
+                               .bind(2, record.key)
+                               .bind(3, record.value)
+                               .bind(4, expires)
+                               .bind(5, std::int64_t{limits_.is_large(record.kind) ? 1 : 0})
+                               .bind(6, checksum(record.kind, record.key, record.value, expires))
+                               .run();
+  if (!written) return written;
+  session_->last = sqlite3_last_insert_rowid(session_->database.get());
+  return {};
 }
 
 Result<> StateFile::begin_anew(std::string_view reason) {

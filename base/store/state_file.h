@@ -1,16 +1,22 @@
-// The state on disk: one SQLite file in WAL mode, every commit synced, guarded against a second process.
+// The state on disk: a log in one SQLite file in WAL mode, every commit synced, guarded against a second
+// process.
 //
-// <file>.lock is held for as long as the object lives. A file that is damaged, or of another version, is
-// renamed to <file>.corrupt-<time> and a new one begun; each record carries a checksum, because SQLite
-// would hand out a flipped bit inside a value. One thread at a time.
+// Changes are added at the end; a start reads from there backwards, so that the first row of a key it meets
+// is the one that counts. What has been overtaken is removed from the beginning (shorten). <file>.lock is
+// held for as long as the object lives. A file that is damaged, or of a later version, is renamed to
+// <file>.corrupt-<time> and a new one begun; each record carries a checksum, because SQLite would hand out
+// a flipped bit inside a value. One thread at a time.
 //
 // Errors: refused (another instance holds the lock: "in use by another instance (pid N)"), invalid (the
 // file is damaged: call begin_anew()), no_space, io.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,42 +25,66 @@
 #include "base/io/descriptor.h"
 #include "base/result.h"
 #include "base/store/sqlite.h"
+#include "base/store/state_clock.h"
+#include "base/store/state_limits.h"
 #include "base/store/state_record.h"
 
 namespace sallyport::store {
 
 class StateFile {
  public:
-  using OnRecord = std::function<void(StateRecord)>;
+  using OnRecord = std::function<void(const StateRecord&)>;
+  using IsHeld = std::function<bool(const StateRecord&)>;
   using OnTrouble = std::function<void(std::string_view what)>;
   using Batch = std::unordered_map<std::string, StateRecord>;
+  enum class Which { early, rest };  // by StateLimits::is_large
 
-  static Result<std::unique_ptr<StateFile>> open(std::string path, const Clock& clock,
+  static Result<std::unique_ptr<StateFile>> open(std::string path, const Clock& clock, StateLimits limits,
                                                  OnTrouble on_trouble);
 
-  // All records in the order they were put, the expired ones left out (and deleted).
-  Result<> load(const OnRecord& on_record);
-  Result<> commit(const Batch& batch);
+  std::optional<StateClock::Reading> last_reading() const;  // as found
+  // The next `most` rows, the newest first; false if those were the last. Erased and expired ones too: they
+  // say that older rows do not count.
+  Result<bool> load(Which which, std::size_t most, const OnRecord& on_record);
+  Result<> commit(const Batch& batch, const StateClock::Reading& clock);
+  Result<> commit(std::span<const StateRecord> records);
+  // Takes the oldest rows out, and adds those that are held as they stand to the end.
+  Result<> shorten(std::size_t most, const IsHeld& is_held);
+  std::int64_t rows() const;
   // Sets the file aside and begins an empty one in its place; told to on_trouble.
   Result<> begin_anew(std::string_view reason);
 
  private:
-  // An open database with its statements; never without both.
+  // An open database; `append` is always there.
   struct Session {
     SqliteHandle database;
-    Statement put;
-    Statement erase;
+    std::optional<Statement> append;
+    std::int64_t first = 0, last = 0;  // rows
+    std::int64_t early_before = std::numeric_limits<std::int64_t>::max();
+    std::int64_t before = std::numeric_limits<std::int64_t>::max();
+    std::optional<StateClock::Reading> clock;
+  };
+  struct Row {
+    StateRecord record;
+    std::int64_t id;
+    bool large;
   };
 
-  StateFile(std::string path, const Clock& clock, OnTrouble on_trouble, io::Descriptor lock);
+  StateFile(std::string path, const Clock& clock, StateLimits limits, OnTrouble on_trouble,
+            io::Descriptor lock);
   static Result<io::Descriptor> lock(const std::string& path);
   Result<Session> open_session() const;
+  static Result<> read_clock(Session& session);
   Result<> connect();
-  Result<> load_rows(const OnRecord& on_record, WallTime now);
-  Result<> write(const StateRecord& record);
+  Result<> read(const char* sql, std::int64_t from, std::size_t most,
+                const std::function<Result<>(Row&)>& on_row) const;
+  Result<> transaction(const std::function<Result<>()>& work);
+  Result<> append(const StateRecord& record);
+  Result<> write(const StateClock::Reading& clock);
 
   std::string path_;
   const Clock& clock_;
+  StateLimits limits_;
   OnTrouble on_trouble_;
   io::Descriptor lock_;
   std::optional<Session> session_;

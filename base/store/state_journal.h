@@ -1,66 +1,64 @@
-// Writes the state to disk behind the memory: one thread, group commit.
+// Writes the state to disk behind the memory: one thread, group commit; reads the rest of a large file.
 //
 // What is submitted gathers in a batch, a later change of a key in the place of an earlier one. A batch is
-// committed after a second, or at once when somebody waits for it. A batch that cannot be written goes
-// into the next one: nothing is lost while the process lives. Bounded: beyond kMaxPending keys a record is
-// not taken. submit() never blocks and may be called from any thread.
+// committed after a second, or at once when somebody waits for it. One that cannot be written is tried
+// again every second, before anything later. Bounded: beyond kMaxPending keys a record is not taken; memory
+// marks it, and it is collected when the disk keeps up again (erasures have as much room again: an erased
+// record must not come back). submit() never blocks and may be called from any thread.
 //
-// Trouble is told once when it begins and once when it is over, from the journal's own thread.
+// Nobody waits longer than kPatience, and nobody at all for a disk that has been silent for that long. At
+// the end a disk that has been silent for `farewell` is left behind, with its thread.
+//
+// Trouble is told once when it begins and once when it is over.
 #pragma once
 
-#include <condition_variable>
+#include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <thread>
 
 #include "base/result.h"
+#include "base/store/state_clock.h"
 #include "base/store/state_file.h"
+#include "base/store/state_memory.h"
 #include "base/store/state_record.h"
 
 namespace sallyport::store {
 
 class StateJournal {
  public:
-  static constexpr std::size_t kMaxPending = 1'000'000;
+  using Steady = std::chrono::steady_clock;  // the disk knows no other clock
+  static constexpr std::size_t kMaxPending = 100'000;
   static constexpr std::chrono::seconds kDelay{1};
+  static constexpr std::chrono::milliseconds kPatience{500};
 
   // A batch on its way to disk, to wait for.
-  class Batch;
+  struct Batch;
   using Ticket = std::shared_ptr<Batch>;
+  using OnTrouble = StateFile::OnTrouble;
 
-  // `refill` submits everything that memory holds: the file had to be begun anew.
-  StateJournal(std::unique_ptr<StateFile> file, StateFile::OnTrouble on_trouble,
-               std::function<void()> refill);
+  // `refill`: the file is to get everything that memory holds. `load`: memory, what else is in the file.
+  struct Begin {
+    bool refill = false;
+    bool load = false;
+    std::chrono::milliseconds farewell{};
+  };
+  StateJournal(std::unique_ptr<StateFile> file, std::shared_ptr<StateMemory> memory,
+               std::shared_ptr<StateClock> clock, OnTrouble on_trouble, Begin begin);
   ~StateJournal();  // commits what is pending
   StateJournal(const StateJournal&) = delete;
   StateJournal& operator=(const StateJournal&) = delete;
 
-  Ticket submit(StateRecord record);  // nullptr: too much is pending
-  // Blocks until the batch is on disk. Errors: limit (no ticket), no_space, io.
-  Result<> wait(const Ticket& ticket);
+  Ticket submit(const StateRecord& record);  // nullptr: too much is pending
+  // Blocks until the batch is on disk. Errors: limit (no ticket), no_space, io, timeout.
+  Result<> wait(const Ticket& ticket, Steady::time_point until);
   Result<> flush();
+  bool loading() const;
+  std::size_t pending() const;
+  void notice_silence();  // tells of a disk that does not answer; called now and then, by anybody
 
  private:
-  void run();
-  Result<> commit(const Batch& batch);
-  void finish(const Ticket& batch, Result<> result);
-  void report(const Result<>& result);
-
-  std::unique_ptr<StateFile> file_;
-  StateFile::OnTrouble on_trouble_;
-  std::function<void()> refill_;
-  bool failing_ = false;  // the writer's own
-
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::condition_variable finished_;
-  Ticket gathering_;
-  bool wanted_ = false;  // somebody waits for `gathering_`
-  bool dropping_ = false;
-  bool stopping_ = false;
-  std::thread writer_;
+  class Writer;
+  std::shared_ptr<Writer> writer_;
 };
 
 }  // namespace sallyport::store

@@ -3,13 +3,20 @@
 // Kinds in use: "recipient" (found / not found), "refused" (at delivery), "delivered" (the memory that
 // keeps retries from delivering twice), "capabilities" (of next hops), "unverifiable" (domains).
 //
-// Everything is held in memory in front; put() is written behind by one writer thread with group
-// commit, at the latest after a second and at destruction; put_durable() resolves when the record is on
-// disk (synchronous=FULL). get() never touches the disk. Every function may be called from any thread.
-// Bounded: over `max_records` of a kind the ones put longest ago go. A store that cannot be opened or
-// written is a logged degradation, never lost mail: memory goes on, put_durable() reports it. A damaged
-// file is renamed to <file>.corrupt-<time> and a new one begun. A file in use by another process is the
-// one thing that is refused: two gateways would undo each other's memory.
+// Everything is held in memory in front: get(), put(), update() and erase() never touch the disk, and take
+// about a microsecond, however many records there are. put() is written behind by one writer thread with
+// group commit, at the latest after a second and at destruction; put_durable() resolves when the record is
+// on disk (synchronous=FULL), or fails after half a second, at once where the disk is known to be silent.
+// Every function may be called from any thread. Bounded: over the limit of a kind (StateLimits) old ones
+// go. A key with its value takes 16,000 octets at most; what is larger is not kept.
+//
+// A start reads a file in which millions are stored for half a second at most beyond the small kinds; the
+// rest of the large kinds comes behind, the newest first, and until then is_complete() is false of them:
+// who finds nothing then does not know, and lets pass.
+//
+// A store that cannot be opened or written is a logged degradation, never lost mail: memory goes on,
+// put_durable() reports it. A damaged file is renamed to <file>.corrupt-<time> and a new one begun. A file
+// in use by another process is the one thing that is refused: two gateways would undo each other's memory.
 #pragma once
 
 #include <functional>
@@ -21,6 +28,7 @@
 #include "base/clock.h"
 #include "base/io/task.h"
 #include "base/result.h"
+#include "base/store/state_limits.h"
 #include "base/store/state_record.h"
 
 namespace sallyport::store {
@@ -34,16 +42,19 @@ class StateStore {
   // False: enough seen.
   using Visitor = std::function<bool(std::string_view key, std::string_view value, WallTime expires)>;
 
-  static constexpr std::size_t kMaxRecords = 200'000;
+  struct Figures {
+    std::size_t records = 0;
+    std::size_t unwritten = 0;  // on their way to the disk
+  };
 
   // "" as `file`: memory only, by choice (put_durable() succeeds then). `on_trouble` is called from any
   // thread. The only error is `refused`, "in use by another instance (pid N)": do not start.
   static Result<std::unique_ptr<StateStore>> open(std::string file, const Clock& clock,
-                                                  OnTrouble on_trouble,
-                                                  std::size_t max_records = kMaxRecords);
+                                                  OnTrouble on_trouble, StateLimits limits = {});
   virtual ~StateStore() = default;
 
-  // The time by which records expire: `expires` is counted from it, and so is a time inside of a value.
+  // The time by which records expire: the wall clock's, as long as that does not jump (state_clock.h).
+  // `expires` is counted from it, and so is a time inside of a value.
   virtual WallTime now() const = 0;
   virtual std::optional<std::string> get(std::string_view kind, std::string_view key) const = 0;
   virtual void put(std::string_view kind, std::string_view key, std::string_view value,
@@ -56,8 +67,11 @@ class StateStore {
   // Shows the records of a kind, in no order and on no lock: one that is put, renewed or erased meanwhile
   // may be shown or not, all others are, once.
   virtual void scan(std::string_view kind, const Visitor& visitor) const = 0;
+  // False while a large kind is still being read: what is not found may be there.
+  virtual bool is_complete(std::string_view kind) const = 0;
   virtual std::size_t count(std::string_view kind) const = 0;  // as held; may include expired ones
-  virtual void flush() = 0;  // blocks until everything put so far is on disk
+  virtual Figures figures() const = 0;
+  virtual void flush() = 0;  // blocks until everything put so far is on disk, 5 s at most
 };
 
 }  // namespace sallyport::store

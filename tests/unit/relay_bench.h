@@ -67,6 +67,8 @@ class StateOnDisk final : public store::StateStore {
     memory_->update(kind, key, change);
   }
   void scan(std::string_view kind, const Visitor& visitor) const override { memory_->scan(kind, visitor); }
+  bool is_complete(std::string_view kind) const override { return memory_->is_complete(kind); }
+  Figures figures() const override { return memory_->figures(); }
   std::size_t count(std::string_view kind) const override { return memory_->count(kind); }
   void flush() override {}
 

@@ -229,7 +229,7 @@ TEST_CASE("state: damage while running costs nothing that memory holds") {
     CHECK(run((*store)->put_durable("k", "before", "v", clock.time + 1h)).has_value());
     sqlite3* raw = nullptr;
     REQUIRE(sqlite3_open(directory.file("state.db").c_str(), &raw) == SQLITE_OK);
-    CHECK(sqlite3_exec(raw, "DROP TABLE record", nullptr, nullptr, nullptr) == SQLITE_OK);
+    CHECK(sqlite3_exec(raw, "DROP TABLE log", nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(raw);
     CHECK(run((*store)->put_durable("k", "after", "v", clock.time + 1h)).has_value());
   }

@@ -46,8 +46,11 @@ inline void write_file(const std::string& path, std::string_view content) {
   std::ofstream(path, std::ios::binary) << content;
 }
 
+// Both clocks go as `time` does; `jumped` is what the wall clock alone has done.
 struct TestClock : Clock {
-  WallTime wall() const override { return time; }
+  TimePoint now() const override { return TimePoint(time.time_since_epoch()); }
+  WallTime wall() const override { return time + jumped; }
+  Duration jumped{0};
   WallTime time{std::chrono::milliseconds(1'795'363'200'123)};  // 2026-11-22T16:00:00.123Z
 };
 
