@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,20 +15,25 @@
 
 namespace sallyport::policy {
 
-// Our domains. Exact names beat wildcards; of two wildcards the longer one counts.
+// Our domains. Exact names beat wildcards; of two wildcards the longer one counts. Copies share: those that
+// only differ in what rulesets say hold the names once.
 class Domains {
  public:
   // `name`: "example.com" or "*.example.com" (any depth below, not example.com itself), A-labels.
   void add(const std::string& name, const std::string& route);
   // The route of a domain in comparing form, or nullptr: not ours.
   const std::string* find(std::string_view domain_ascii) const;
-  const std::map<std::string, std::string, std::less<>>& exact() const { return exact_; }
-  const std::map<std::string, std::string, std::less<>>& below() const { return below_; }
-  bool empty() const { return exact_.empty() && below_.empty(); }
+  using Names = std::map<std::string, std::string, std::less<>>;
+  const Names& exact() const { return names_->exact; }
+  const Names& below() const { return names_->below; }
+  bool empty() const { return exact().empty() && below().empty(); }
 
  private:
-  std::map<std::string, std::string, std::less<>> exact_;
-  std::map<std::string, std::string, std::less<>> below_;  // "example.com" for "*.example.com"
+  struct Both {
+    Names exact;
+    Names below;  // "example.com" for "*.example.com"
+  };
+  std::shared_ptr<Both> names_ = std::make_shared<Both>();
 };
 
 struct Barring {

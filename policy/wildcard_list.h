@@ -3,9 +3,10 @@
 // One pattern a line (wildcard_pattern.h), `#` at the start of a line is a comment. Read top to bottom;
 // every line that matches the whole address changes the state: a plain line bars, a line that begins with
 // `~` clears; so the last match decides. A list may have a million lines and answers in microseconds.
-// Immutable once parsed; usable from every thread.
+// Immutable once parsed; copies share; usable from every thread.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,22 +27,27 @@ class WildcardList {
                             Star star = Star::one_or_more);
 
   // The number of the line that bars `address`, from 1. The null sender is never barred.
-  std::optional<int> bars(std::string_view address) const { return bars(address, star_); }
+  std::optional<int> bars(std::string_view address) const { return bars(address, star()); }
   std::optional<int> bars(std::string_view address, Star star) const;  // by the other reading
 
-  const std::string& file() const { return file_; }
-  Star star() const { return star_; }
-  std::size_t size() const { return patterns_.size(); }  // lines that count
+  const std::string& file() const { return lines_->file; }
+  Star star() const { return lines_->star; }
+  std::size_t size() const { return lines_->patterns.size(); }  // lines that count
 
   // For the lints of a list.
-  const WildcardPatterns& patterns() const { return patterns_; }
-  const WildcardIndex& index() const { return index_; }
+  const WildcardPatterns& patterns() const { return lines_->patterns; }
+  const WildcardIndex& index() const { return lines_->index; }
 
  private:
-  std::string file_;
-  Star star_ = Star::one_or_more;
-  WildcardPatterns patterns_;
-  WildcardIndex index_;
+  struct Lines {
+    std::string file;
+    Star star = Star::one_or_more;
+    WildcardPatterns patterns;
+    WildcardIndex index;
+  };
+  static const std::shared_ptr<const Lines>& no_lines();
+
+  std::shared_ptr<const Lines> lines_ = no_lines();
 };
 
 }  // namespace sallyport::policy

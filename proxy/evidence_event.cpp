@@ -40,6 +40,13 @@ std::string in_words(const std::vector<IpAddress>& codes) {
   return out;
 }
 
+std::string in_words(const std::vector<policy::MatchedRule>& rules) {
+  std::string out;
+  for (const policy::MatchedRule& rule : rules)
+    out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", rule.path, rule.place);
+  return out;
+}
+
 std::string word_for(const policy::Outcome& outcome) {
   switch (outcome.kind) {
     case policy::Outcome::Kind::ignore:

@@ -152,13 +152,19 @@ void Inquiry::said_mail(const mail::Path& sender) {
 
 // -- decisions -------------------------------------------------------------------------------------------
 
-io::Task<policy::ClientDecision> Inquiry::decide() {
+io::Task<policy::ClientDecision> Inquiry::decide(const policy::CheckSettings& checks) {
   const TimePoint until = services_.clock.now() + settings_->dns.budget.waiting + kGrace;
   while (true) {
-    auto judged = policy::judge_client(evidence_, checks());
+    auto judged = policy::judge_client(evidence_, checks);
     if (auto* decision = std::get_if<policy::ClientDecision>(&judged)) co_return std::move(*decision);
     if (!co_await arrived_.wait(until)) give_up();
   }
+}
+
+io::Task<> Inquiry::settle_any(std::vector<FactKey> keys) {
+  const TimePoint until = services_.clock.now() + settings_->dns.budget.waiting + kGrace;
+  while (std::ranges::all_of(keys, [this](const FactKey& key) { return is_pending(key); }))
+    if (!co_await arrived_.wait(until)) give_up();
 }
 
 io::Task<> Inquiry::settle_all(TimePoint until) {
@@ -172,8 +178,9 @@ io::Task<> Inquiry::settle_all(TimePoint until) {
 
 bool Inquiry::is_listed() const {
   return std::ranges::any_of(evidence_.known, [&](const Fact& fact) {
+    const policy::CheckSettings& usual = settings_->policy->checks;
     return fact.finding == Finding::dnsbl_listed && fact.key.of == Listed::client &&
-           checks().mode_of(fact.key) == Mode::enforce && checks().outcome_of(fact).score > 0;
+           usual.mode_of(fact.key) == Mode::enforce && usual.outcome_of(fact).score > 0;
   });
 }
 

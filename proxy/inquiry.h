@@ -64,13 +64,16 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   bool overdrawn() const { return allowance_->overdrawn; }
 
   // Waits for the facts that the decision needs, for the session's budget of time at most.
-  io::Task<policy::ClientDecision> decide();
+  io::Task<policy::ClientDecision> decide(const policy::CheckSettings& checks);
+  // Until one of those is no longer pending, no longer than that.
+  io::Task<> settle_any(std::vector<mail::FactKey> keys);
   // Until nothing is pending, or `until`: for what is written about the client.
   io::Task<> settle_all(TimePoint until = TimePoint::max());
 
   const mail::Evidence& evidence() const { return evidence_; }
   const std::string& helo() const { return helo_; }
-  const policy::CheckSettings& checks() const { return settings_->policy->checks; }
+  // What is asked: lists by their places, modes as far as any rule goes.
+  const policy::CheckSettings& checks() const { return settings_->asked(); }
   bool is_listed() const;  // its address, by a list that counts against it
   // The confirmed reverse name; "" = none, or not known yet.
   std::string reverse_name() const;

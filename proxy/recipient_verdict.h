@@ -9,6 +9,11 @@
 
 namespace sallyport::proxy {
 
+// By what is known by now: nothing is waited for.
+policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, const Inquiry* inquiry,
+                                             const mail::Path& sender, const mail::Path& recipient,
+                                             const policy::Settings& settings);
+
 // Waits for the facts that the verdict needs, and for no others. `inquiry`: null: nothing is asked about
 // the client. What is named outlives the task.
 io::Task<policy::RecipientVerdict> judge_recipient(const policy::ClientFacts& client, Inquiry* inquiry,

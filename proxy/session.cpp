@@ -6,6 +6,7 @@
 #include "base/needed_memory.h"
 #include "proxy/session_end.h"
 #include "proxy/session_registry.h"
+#include "proxy/treatment.h"
 #include "proxy/users.h"
 
 namespace sallyport::proxy {
@@ -50,6 +51,7 @@ Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Setti
       budget_(settings_->timeouts, began_) {
   client_.facts.address = peer_.address;
   client_.session_id = id_;
+  client_.listener = listener_.name;
 }
 
 // A session whose task is destroyed has not come to its own end: the gateway went down over it.
@@ -63,7 +65,9 @@ Session::~Session() {
 
 io::Task<> Session::run() {
   faults::crash_point("session.accepted");
-  if (!co_await read_proxy_header() || !co_await admit()) co_return;
+  if (!co_await read_proxy_header()) co_return;
+  treatment_ = treatment_at_connect(*settings_, peer_.address, listener_.name);
+  if (!co_await admit()) co_return;
   co_await inquire();
   if (!co_await begin_tls() || !co_await wait_before_greeting()) co_return;
   greet();

@@ -94,6 +94,7 @@ class Session {
   const ListenerSettings& listener_;
   std::shared_ptr<dns::ListWatch> lists_;
   Services& services_;
+  std::shared_ptr<const Treatment> treatment_;  // by what is known at connect
   Admission admission_;
   std::string id_;
   TimePoint began_;

@@ -43,7 +43,7 @@ io::Task<bool> Session::read_proxy_header() {
 io::Task<bool> Session::admit() {
   bool exempt = policy::is_trusted(peer_.address, *settings_->policy) ||
                 policy::is_upstream(peer_.address, *settings_->policy);
-  auto verdict = services_.limits.admit(peer_.address, exempt, settings_->limits, services_.clock.now());
+  auto verdict = services_.limits.admit(peer_.address, exempt, treatment_->limits, services_.clock.now());
   if (verdict == SessionLimits::Verdict::admitted) {
     admission_ = Admission(services_.limits, peer_.address);
     co_return true;
@@ -93,8 +93,8 @@ io::Task<bool> Session::begin_tls() {
 // A stranger is greeted a little later: whoever talks first is no mail server. Under implicit TLS the
 // client has to talk first.
 io::Task<bool> Session::wait_before_greeting() {
-  const Mode mode = settings_->policy->checks.mode(mail::Check::early_talker);
-  const Duration wait = settings_->early_talkers.wait;
+  const Mode mode = treatment_->policy->checks.mode(mail::Check::early_talker);
+  const Duration wait = treatment_->early_talkers.wait;
   const bool waits = client_.inquiry && mode != Mode::off && listener_.tls != ListenerTls::implicit &&
                      !services_.known_good.knows(peer_.address, services_.clock.now());
   if (!waits || wait == Duration::zero() || has_unread()) co_return true;
@@ -117,11 +117,11 @@ void Session::greet() {
   machine_ = std::make_unique<smtp::ServerMachine>(machine_options(), id_);
   if (listener_.tls == ListenerTls::implicit) machine_->set_tls_from_start();
   refresh_client();
-  const Mode mode = settings_->policy->checks.mode(mail::Check::early_talker);
+  const Mode mode = treatment_->policy->checks.mode(mail::Check::early_talker);
   early_talker_ = mode != Mode::off && has_unread();
-  if (client_.inquiry) client_.inquiry->greeted(early_talker_, waited_);
+  if (client_.inquiry && mode != Mode::off) client_.inquiry->greeted(early_talker_, waited_);
   const bool known = spared_ != Spared::nobody && spared_ != Spared::internal;
-  if (early_talker_ && settings_->early_talkers.turned_away && !known) {
+  if (early_talker_ && treatment_->early_talkers.turned_away && !known) {
     input_ = {};
     machine_->greet(mail::reply(mail::Refusal::talked_early));
   } else {
@@ -130,7 +130,7 @@ void Session::greet() {
 }
 
 smtp::ServerOptions Session::machine_options() const {
-  const Limits& limits = settings_->limits;
+  const Limits& limits = treatment_->limits;
   auto offers = services_.relay.offers(settings_->all_routes());
   bool lenient = policy::contains(settings_->lenient_networks, peer_.address);
 
@@ -144,10 +144,10 @@ smtp::ServerOptions Session::machine_options() const {
   options.dsn = offers.dsn;
   options.lenient = lenient;
   options.normalize_line_ends = lenient;
-  options.message_size = limits.message_size;
+  options.message_size = settings_->most_octets();
   options.line_length = limits.line_length;
   options.command_line = limits.command_line;
-  options.recipients = limits.recipients;
+  options.recipients = settings_->most_recipients();
   options.errors = limits.errors;
   options.junk_commands = limits.junk_commands;
   return options;

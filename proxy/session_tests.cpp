@@ -184,11 +184,11 @@ class SessionTester {
   static io::Task<> keep(io::Task<TrialResult> task, TrialResult& out) { out = co_await std::move(task); }
 
   bool compare(const SessionSection& session, const TrialResult& result) {
-    const policy::CheckSettings& checks = settings_->policy->checks;
-    const auto judged = policy::judge_known(result.evidence, checks);
     bool good = true;
     for (std::size_t i = 0; i < session.to.size(); ++i) {
       const auto& [recipient, position, expected] = session.to[i];
+      const policy::CheckSettings& checks = result.treatments[i]->policy->checks;
+      const auto judged = policy::judge_known(result.evidence, checks);
       const Outcome outcome = outcome_of(result.verdicts[i], judged.score);
       const std::string differs = difference(expected, outcome);
       if (differs.empty()) continue;

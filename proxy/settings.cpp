@@ -1,9 +1,11 @@
 #include "proxy/settings.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "base/config/document.h"
-#include "proxy/settings_loading.h"
+#include "policy/rules_compiler.h"
+#include "proxy/settings_treatments.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -31,22 +33,29 @@ std::vector<Network> values(const std::vector<Located<Network>>& located) {
 void copy_plain_values(const Written& written, Settings& settings) {
   settings.lenient_networks = values(written.lenient_networks);
   settings.dns = written.dns;
-  settings.limits = written.limits;
   settings.timeouts = written.timeouts;
-  settings.early_talkers = {written.checks.early_talker.wait,
-                            written.checks.early_talker.mode == EarlyTalkerMode::enforce};
-  settings.malformed_header_refused = written.checks.malformed_header_refused;
   settings.state_file = written.state.sqlite;
   settings.temp_directory = written.temp_directory;
   settings.users_file = written.users.value;
   settings.workers = written.workers;
 }
 
+void compose_rulable_values(const Loading& loading, Settings& settings) {
+  settings.rules = compose_rules(loading);
+  check_lists(loading);
+  const TreatmentSources sources{compose_site(loading), read_barring_lists(loading)};
+  static_cast<Treatment&>(settings) = compose_treatment(loading.written, sources);
+  if (settings.rules.empty()) return;
+  settings.treatments =
+      std::make_shared<Treatments>(loading.written, sources, loading.rulesets, settings.rules);
+  settings.reach = settings.treatments->reach();
+}
+
 std::shared_ptr<const Settings> compose(const Loading& loading) {
   auto settings = std::make_shared<Settings>();
   settings->directory = loading.directory;
   copy_plain_values(loading.written, *settings);
-  settings->policy = compose_policy(loading);
+  compose_rulable_values(loading, *settings);
   settings->lists = compose_watched_lists(loading);
   settings->routes = compose_routes(loading);
   settings->tls = compose_tls(loading);
@@ -72,6 +81,22 @@ void note_origins(Node& shown, const Node& written) {
       note_origins(member.value, *found->second);
 }
 
+// As it is written, in the place of its last rule's value.
+void show_ruleset(Node& shown, const config::Ruleset& ruleset) {
+  Node* at = &shown;
+  for (const std::string& step : ruleset.steps) {
+    if (!at->as<config::Object>()) *at = Node::object();
+    auto& members = std::get<config::Object>(at->value);
+    auto found = std::ranges::find(members, step, &config::Member::key);
+    if (found == members.end()) {
+      at->add(step, Node::object());
+      found = members.end() - 1;
+    }
+    at = &found->value;
+  }
+  *at = ruleset.written;
+}
+
 }  // namespace
 
 std::vector<std::shared_ptr<const relay::Route>> Settings::all_routes() const {
@@ -91,11 +116,12 @@ std::shared_ptr<const Settings> load(const std::string& directory, const LoadOpt
   std::shared_ptr<const Settings> settings;
   if (document) {
     Written written;
-    config::Reader reader(diagnostics);
+    auto reading = policy::rule_words();
+    config::Reader reader(diagnostics, &reading);
     written_table().read(*document, written, reader);
     const config::Position whole{directory, 0, 0};
     const auto hostname = compose_hostname(written, options, whole, diagnostics);
-    settings = compose({written, options, directory, hostname, diagnostics});
+    settings = compose({written, reading.rulesets, options, directory, hostname, diagnostics});
   }
   diagnostics.sort();
   return diagnostics.has_errors() ? nullptr : settings;
@@ -104,12 +130,14 @@ std::shared_ptr<const Settings> load(const std::string& directory, const LoadOpt
 std::string show(const std::string& directory, bool changed, Diagnostics& diagnostics) {
   const auto document = read_document(directory, {}, diagnostics);
   Written written;
-  config::Reader reader(diagnostics);
+  auto reading = policy::rule_words();
+  config::Reader reader(diagnostics, &reading);
   const bool good = document && written_table().read(*document, written, reader);
   diagnostics.sort();
   if (!good || diagnostics.has_errors()) return {};
   Node shown = written_table().show(written, changed ? config::Show::changed : config::Show::all);
   note_origins(shown, *document);
+  for (const config::Ruleset& ruleset : reading.rulesets) show_ruleset(shown, ruleset);
   return config::to_json(shown, config::Comments::origin);
 }
 
@@ -119,6 +147,7 @@ std::string schema() {
   out.add("title", Node::text("Configuration of Sallyport"));
   Node table = config::table_schema(written_table().info());
   config::merge(out, std::move(table));
+  out.add("definitions", Node::object().add("ruleset", policy::rule_schema()));
   return config::to_json(out);
 }
 
@@ -138,6 +167,8 @@ written". Unknown keys and keys written twice are errors. `sallyport check` tell
 - Durations: `"5m"`, `"1h30m"`, `"500ms"`; the units are d, h, m, s and ms, largest first.
 - Networks: `"10.0.0.0/24"`, `"2001:db8::/48"` or a single address.
 - File names: relative to the directory of the file that names them.
+- Where "rules" stands behind the stage the value may be a ruleset (`docs/rules.md`): other values for some senders,
+  recipients or clients.
 - "Read at" is the stage of a session at which a value is read: after a reload (SIGHUP) new sessions use new values,
   running ones keep those they began with, and listeners are opened and closed; what is read at `start` needs a
   restart.

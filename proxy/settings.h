@@ -7,6 +7,7 @@
 // Plain functions without state, for any thread; they read files and so may block.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@
 #include "dns/budgeted_resolver.h"
 #include "dns/list_watch.h"
 #include "dns/live_resolver.h"
+#include "policy/rules.h"
 #include "policy/settings.h"
 #include "proxy/relay/route.h"
 
@@ -75,23 +77,48 @@ struct EarlyTalkers {
   bool turned_away = false;                 // with 554, at once
 };
 
-struct Settings {
-  std::string directory;  // conf.d
+// The furthest that any rule goes, for what is needed before it is known which rules hold.
+struct Reach {
+  std::shared_ptr<const policy::CheckSettings> checks;  // null: as without rules
+  std::uint64_t message_size = 0;
+  std::size_t recipients = 0;
+};
+
+// What rulesets may change: the values of one recipient, or (what is read at connect) of one connection.
+struct Treatment {
   std::shared_ptr<const policy::Settings> policy;
+  Limits limits;
+  EarlyTalkers early_talkers;
+  bool malformed_header_refused = true;
+  std::vector<policy::MatchedRule> matched = {};  // the rules that made it so
+};
+
+class Treatments;
+
+// As a Treatment: that of whoever no rule holds for.
+struct Settings : Treatment {
+  std::string directory;  // conf.d
+  policy::Rules rules;
   std::map<std::string, std::shared_ptr<const relay::Route>> routes;
   std::vector<ListenerSettings> listeners;
   std::vector<Network> lenient_networks;     // hand-typed commands, bare line ends normalised
   std::shared_ptr<const io::ServerTls> tls;  // nullptr: no certificate configured
-  Limits limits;
+  std::shared_ptr<const Treatments> treatments;
+  Reach reach;
   Timeouts timeouts;
   DnsSettings dns;
   std::vector<dns::WatchedList> lists;  // as policy->checks.lists, place by place
-  EarlyTalkers early_talkers;
-  bool malformed_header_refused = true;
-  std::string state_file;      // "" = memory only
-  std::string temp_directory;  // for messages over 1 MiB
-  std::string users_file;      // name:crypt(3) hash; "" = nobody can authenticate
-  int workers = 0;             // 0: one a core
+  std::string state_file;               // "" = memory only
+  std::string temp_directory;           // for messages over 1 MiB
+  std::string users_file;               // name:crypt(3) hash; "" = nobody can authenticate
+  int workers = 0;                      // 0: one a core
+
+  // Of those whom that profile stands for; not to outlive these settings.
+  std::shared_ptr<const Treatment> treatment(const policy::Profile& profile) const;
+  // The checks with the furthest modes that any rule gives: what is looked up before a recipient is known.
+  const policy::CheckSettings& asked() const { return reach.checks ? *reach.checks : policy->checks; }
+  std::uint64_t most_octets() const { return std::max(limits.message_size, reach.message_size); }
+  std::size_t most_recipients() const { return std::max(limits.recipients, reach.recipients); }
 
   const relay::Route* route(const std::string& name) const;
   std::vector<std::shared_ptr<const relay::Route>> all_routes() const;

@@ -115,30 +115,31 @@ const char* help_of(Check check, Finding finding) {
 
 using Checks = Table<ChecksSection>;
 
-Checks with_mode(Checks table, Check check, Stage stage) {
+Checks with_mode(Checks table, Check check) {
   return std::move(table).field_at(
-      "mode", [check](auto& checks) -> auto& { return checks.mode(check); }, mode(), stage,
-      "`enforce`, `observe` (judged and recorded, never acted on) or `off` (not asked)");
+      "mode", [check](auto& checks) -> auto& { return checks.mode(check); }, mode(), Stage::rcpt,
+      "`enforce`, `observe` (judged and recorded, never acted on) or `off` (not asked, unless a rule says "
+      "otherwise of somebody)");
 }
 
 // One key for each finding, in their order.
-Checks with_outcomes(Checks table, Check check, Stage stage, const std::string& before = {}) {
+Checks with_outcomes(Checks table, Check check, const std::string& before = {}) {
   for (const Finding finding : mail::findings_of(check))
     table = std::move(table).field_at(
         before + std::string(to_string(finding)),
         [check, finding](auto& checks) -> auto& { return checks.outcome(check, finding); },
-        is_temporary(finding) ? passing_outcome() : outcome(), stage,
+        is_temporary(finding) ? passing_outcome() : outcome(), Stage::rcpt,
         (before.empty() ? "" : "of the HELO name: ") + std::string(help_of(check, finding)));
   return table;
 }
 
-Checks check_table(Check check, Stage stage, const char* help) {
-  return with_outcomes(with_mode(Checks(help), check, stage), check, stage);
+Checks check_table(Check check, const char* help) {
+  return with_outcomes(with_mode(Checks(help).ruled(), check), check);
 }
 
 const Checks& rdns_table() {
   static const auto table =
-      check_table(Check::rdns, Stage::connect,
+      check_table(Check::rdns,
                   "The client's reverse name (PTR), and whether that name has the client's address. Each "
                   "key says what "
                   "follows: `\"ignore\"`, `\"defer\"` (451), `\"reject\"` (550) or `{\"score\": N}`, "
@@ -147,29 +148,29 @@ const Checks& rdns_table() {
           .field("generic_names", &ChecksSection::generic_names, located(config::file_name()),
                  Stage::connect,
                  "list of words and patterns (RE2) of reverse names that are `generic`, besides those that "
-                 "hold the client's address");
+                 "hold the client's address")
+          .fixed();
   return table;
 }
 
 const Checks& helo_table() {
-  static const auto table =
-      check_table(Check::helo, Stage::helo, "What the client calls itself in HELO or EHLO.");
+  static const auto table = check_table(Check::helo, "What the client calls itself in HELO or EHLO.");
   return table;
 }
 
 const Checks& sender_table() {
-  static const auto table = check_table(Check::sender_domain, Stage::mail,
-                                        "Whether the domain in MAIL FROM could take an answer.");
+  static const auto table =
+      check_table(Check::sender_domain, "Whether the domain in MAIL FROM could take an answer.");
   return table;
 }
 
 const Checks& spf_table() {
   static const auto table = [] {
     auto one = check_table(
-        Check::spf_mailfrom, Stage::mail,
+        Check::spf_mailfrom,
         "SPF (RFC 7208), for the domain in MAIL FROM and, with `helo_` in front, for the name in HELO.");
-    one = with_outcomes(std::move(one), Check::spf_helo, Stage::mail, "helo_");
-    return std::move(one).field("own_domain", &ChecksSection::own_sender, outcome(), Stage::mail,
+    one = with_outcomes(std::move(one), Check::spf_helo, "helo_");
+    return std::move(one).field("own_domain", &ChecksSection::own_sender, outcome(), Stage::rcpt,
                                 "a domain of ours in MAIL FROM, from outside, without a `pass`; it counts "
                                 "beside the result");
   }();
@@ -181,6 +182,7 @@ const Table<EarlyTalkerSection>& early_talker_table() {
       Table<EarlyTalkerSection>(
           "Clients that talk before they are greeted. Mail servers wait; most that do not are spam "
           "programs.")
+          .ruled()
           .field(
               "mode", &EarlyTalkerSection::mode,
               choice<EarlyTalkerMode>({{"enforce", EarlyTalkerMode::enforce},
@@ -202,31 +204,39 @@ const Table<ListSection>& list_table() {
   static const auto table =
       Table<ListSection>(
           "A DNS list (RFC 5782), by its zone. What a list answers counts only where `codes` says so.")
-          .field("codes", &ListSection::ranges, located(list_codes()), Stage::connect,
+          .ruled()
+          .field("codes", &ListSection::ranges, located(list_codes()), Stage::rcpt,
                  "what each answer counts: a code, a range of codes octet by octet, and points, negative "
                  "for good lists; of several that match the greatest counts")
           .field(
               "of", &ListSection::of, list_of(listed(), config::Empty::refused), Stage::connect,
               "what is looked up: the `client`'s address, its confirmed reverse name (`rdns`), the `helo` "
               "name, the domain of the `sender`")
-          .field("mode", &ListSection::mode, mode(), Stage::connect, "of this list alone")
-          .field("flag", &ListSection::flag, boolean(), Stage::connect,
+          .fixed()
+          .field("mode", &ListSection::mode, mode(), Stage::rcpt, "of this list alone")
+          .field("flag", &ListSection::flag, boolean(), Stage::rcpt,
                  "no points: a listing is written into `Authentication-Results`, for filters behind us")
           .field("secret", &ListSection::secret, boolean(), Stage::connect,
                  "the zone's name holds a key: neither it nor what the list says goes into replies, header "
                  "fields or events; needs a `name`")
+          .fixed()
           .field("name", &ListSection::name, text(kMaxName, "a name"), Stage::connect,
                  "how the list is called in replies and events, if not by its zone")
+          .fixed()
           .field("ipv4", &ListSection::ipv4, config::optional(family_of_addresses()), Stage::connect,
                  "whether it lists IPv4 addresses (by default if `of` has `client`); an object names test "
                  "entries other than 127.0.0.2 and 127.0.0.1")
+          .fixed()
           .field("ipv6", &ListSection::ipv6, config::optional(family_of_addresses()), Stage::connect,
                  "whether it lists IPv6 addresses; by default it does not")
+          .fixed()
           .field("domain", &ListSection::domain, config::optional(family_of_domains()), Stage::connect,
                  "whether it lists names (by default if `of` has one of the others); test entries are TEST "
                  "and INVALID")
+          .fixed()
           .field("timeout", &ListSection::timeout, config::optional(wait(milliseconds(50), seconds(10))),
-                 Stage::connect, "for an answer of this list");
+                 Stage::connect, "for an answer of this list")
+          .fixed();
   return table;
 }
 
@@ -236,13 +246,16 @@ const Table<ListsSection>& lists_table() {
           "DNS lists of addresses and domains, good and bad, all asked at once. One that does not answer "
           "is "
           "not asked again until it does; one that lists everything is set aside.")
-          .field("mode", &ListsSection::mode, mode(), Stage::connect, "of all lists")
+          .ruled()
+          .field("mode", &ListsSection::mode, mode(), Stage::rcpt, "of all lists")
           .field("zones", &ListsSection::zones, map_of(section(list_table())), Stage::connect,
                  "the lists, each under the name of its zone")
           .field("timeout", &ListsSection::timeout, wait(milliseconds(50), seconds(10)), Stage::connect,
                  "for an answer")
+          .fixed()
           .field("good_timeout", &ListsSection::good_timeout, wait(milliseconds(50), seconds(10)),
-                 Stage::connect, "for an answer of a list with negative points only");
+                 Stage::connect, "for an answer of a list with negative points only")
+          .fixed();
   return table;
 }
 
@@ -285,6 +298,7 @@ const Table<ChecksSection>& checks_table() {
           "What is looked at before mail is taken, and what follows from it. Clients that log in, "
           "`trusted_networks`, `upstream` and private addresses are spared all of it but "
           "`malformed_header`; so is mail to the `role_names`.")
+          .ruled()
           .field("early_talker", &ChecksSection::early_talker, section(early_talker_table()),
                  Stage::connect, "clients that talk before the greeting")
           .group("rdns", rdns_table(), Stage::connect, "the client's reverse name")
@@ -301,6 +315,7 @@ const Table<ChecksSection>& checks_table() {
 
 const Table<ThresholdsSection>& thresholds_table() {
   static const auto table = Table<ThresholdsSection>("What points come to, all checks together.")
+                                .ruled()
                                 .field("reject", &ThresholdsSection::reject, integer<int>(1, 1'000),
                                        Stage::rcpt, "from so many on mail is refused");
   return table;

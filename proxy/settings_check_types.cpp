@@ -56,6 +56,12 @@ Node show_outcome(const Outcome& outcome) {
   return {};
 }
 
+// How hard it is on the client: points, then a delay, then a refusal.
+std::pair<Outcome::Kind, int> weight_of(const Outcome& outcome) {
+  using enum Outcome::Kind;
+  return {outcome.kind == ignore ? score : outcome.kind, outcome.score};
+}
+
 Node outcome_schema(const std::vector<std::string>& names) {
   Node score = Node::object().add("type", Node::text("object"));
   score.add("properties", Node::object().add("score", config::integer_schema(-kMaxScore, kMaxScore)));
@@ -85,6 +91,9 @@ config::Type<Outcome> outcome_of(std::size_t count, const char* hint) {
   };
   type.show = [](const Outcome& outcome, config::Show) { return show_outcome(outcome); };
   type.schema = outcome_schema(names);
+  type.strictness = [](const Outcome& one, const Outcome& other) {
+    return weight_of(one) <=> weight_of(other);
+  };
   return type;
 }
 
@@ -194,7 +203,10 @@ config::Type<FamilyChoice> family(ParseSubject parse) {
 }  // namespace
 
 config::Type<Mode> mode() {
-  return config::choice<Mode>({{"enforce", Mode::enforce}, {"observe", Mode::observe}, {"off", Mode::off}});
+  auto type =
+      config::choice<Mode>({{"enforce", Mode::enforce}, {"observe", Mode::observe}, {"off", Mode::off}});
+  type.strictness = config::less_is_stricter<Mode>;
+  return type;
 }
 
 config::Type<Outcome> outcome() { return outcome_of(kOutcomeWords, ""); }

@@ -113,20 +113,23 @@ Mode judged(EarlyTalkerMode mode) {
 
 }  // namespace
 
-policy::CheckSettings compose_checks(const Loading& loading) {
-  const ChecksSection& written = loading.written.checks;
+void check_lists(const Loading& loading) {
+  for (const Entry& list : loading.written.checks.dnsbl.zones) {
+    check_list(loading, list);
+    check_twice(loading, list);
+  }
+}
+
+policy::CheckSettings compose_checks(const PolicySections& sections) {
+  const ChecksSection& written = sections.checks;
   const policy::CheckSettings& judged_by = written;
   policy::CheckSettings settings = judged_by;
   settings.mode(Check::early_talker) = judged(written.early_talker.mode);
   settings.outcome(Check::early_talker, mail::Finding::early_talked) = written.early_talker.outcome;
   settings.mode(Check::dnsbl) = written.dnsbl.mode;
   settings.mode(Check::spf_helo) = settings.mode(Check::spf_mailfrom);  // one key for both
-  settings.reject_at = loading.written.thresholds.reject;
-  for (const Entry& list : written.dnsbl.zones) {
-    check_list(loading, list);
-    check_twice(loading, list);
-    settings.lists.push_back(compose_list(list));
-  }
+  settings.reject_at = sections.thresholds.reject;
+  for (const Entry& list : written.dnsbl.zones) settings.lists.push_back(compose_list(list));
   return settings;
 }
 

@@ -16,6 +16,7 @@ namespace sallyport::proxy {
 
 struct Loading {
   const Written& written;
+  const std::vector<config::Ruleset>& rulesets;
   const LoadOptions& options;
   const std::string& directory;
   const std::string& hostname;
@@ -26,8 +27,11 @@ struct Loading {
 
 std::string compose_hostname(const Written& written, const LoadOptions& options,
                              const config::Position& whole, config::Diagnostics& diagnostics);
-std::shared_ptr<const policy::Settings> compose_policy(const Loading& loading);
-policy::CheckSettings compose_checks(const Loading& loading);
+// What is the same for everybody; compose_treatment() adds the rest.
+std::shared_ptr<const policy::Settings> compose_site(const Loading& loading);
+void check_lists(const Loading& loading);
+policy::CheckSettings compose_checks(const PolicySections& sections);
+policy::Rules compose_rules(const Loading& loading);
 std::vector<dns::WatchedList> compose_watched_lists(const Loading& loading);
 std::map<std::string, std::shared_ptr<const relay::Route>> compose_routes(const Loading& loading);
 std::shared_ptr<const io::ServerTls> compose_tls(const Loading& loading);
@@ -42,6 +46,9 @@ void check_route_names(const Loading& loading);  // known, and used
 policy::GenericNames read_generic_names(const Located<std::string>& file, const Loading& loading);
 policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy::Star star,
                                         const Loading& loading);
+// Every barring list that the sections name, in whatever rule, once: by its path.
+using BarringLists = std::map<std::string, policy::WildcardList>;
+BarringLists read_barring_lists(const Loading& loading);
 std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,
                                              const Loading& loading);
 void check_users_file(const Located<std::string>& file, const Loading& loading);

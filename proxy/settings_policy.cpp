@@ -1,4 +1,4 @@
-// Our name, our domains, role mailbox and barring lists.
+// Our name, our domains, role mailbox.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -110,12 +110,6 @@ void check_role_mailbox(const Loading& loading, const policy::Domains& domains) 
                             R"("role_mailbox": "it@example.com", with a mailbox in one of these domains)");
 }
 
-policy::Barring compose_barring(const Loading& loading) {
-  const auto& written = loading.written.barring;
-  return {read_wildcard_list(written.senders, written.star, loading),
-          read_wildcard_list(written.recipients, written.star, loading), written.reply, written.reply_id};
-}
-
 std::vector<Network> values(const std::vector<Located<Network>>& located) {
   std::vector<Network> out;
   for (const auto& network : located) out.push_back(network.value);
@@ -146,7 +140,7 @@ std::string compose_hostname(const Written& written, const LoadOptions& options,
   return {};
 }
 
-std::shared_ptr<const policy::Settings> compose_policy(const Loading& loading) {
+std::shared_ptr<const policy::Settings> compose_site(const Loading& loading) {
   const auto& written = loading.written;
   auto settings = std::make_shared<policy::Settings>();
   settings->hostname = loading.hostname;
@@ -158,11 +152,7 @@ std::shared_ptr<const policy::Settings> compose_policy(const Loading& loading) {
                                    written.tls.value.client_names.value};
   settings->role_names = written.role_names;
   settings->role_mailbox = written.role_mailbox.value;
-  settings->barring = compose_barring(loading);
-  settings->checks = compose_checks(loading);
   settings->generic_names = read_generic_names(written.checks.generic_names, loading);
-  settings->max_received = written.limits.received;
-  settings->max_received_by_us = written.limits.received_by_us;
   check_role_mailbox(loading, settings->domains);
   return settings;
 }

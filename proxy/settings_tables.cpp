@@ -110,11 +110,13 @@ const Table<StateSection>& state_table() {
 const Table<Limits>& limits_table() {
   static const auto table =
       Table<Limits>("How much of everything. Over a limit the answer is 421, 452 or 552, never silence.")
-          .field("message_size", &Limits::message_size, size(64'000, max_message), Stage::mail,
-                 "a whole message; offered as SIZE")
+          .ruled()
+          .field("message_size", &Limits::message_size, size(64'000, max_message), Stage::rcpt,
+                 "a whole message; the most that any rule gives is offered as SIZE, and of several "
+                 "recipients the least counts")
           .field("header_size", &Limits::header_size, size(16'000, 16 << 20), Stage::data,
-                 "the header block of a message")
-          .field("line_length", &Limits::line_length, size(1'000, 64 << 20), Stage::data,
+                 "the header block of a message; of several recipients the least counts, here and below")
+          .field("line_length", &Limits::line_length, size(1'000, 64 << 20), Stage::connect,
                  "a line of a message; lines are never re-wrapped")
           .field("command_line", &Limits::command_line, integer<std::size_t>(512, 65'536), Stage::connect,
                  "octets of a command line, its CRLF included")
@@ -126,6 +128,7 @@ const Table<Limits>& limits_table() {
                  "commands that do nothing (NOOP, RSET, VRFY ...) between two messages")
           .field("sessions", &Limits::sessions, integer<int>(1, 1'000'000), Stage::connect,
                  "sessions at once, in all")
+          .fixed()
           .field("sessions_per_address", &Limits::sessions_per_address, integer<int>(1, 1'000'000),
                  Stage::connect, "sessions at once from one address; of IPv6, from one /64")
           .field("sessions_per_network", &Limits::sessions_per_network, integer<int>(1, 1'000'000),
@@ -174,6 +177,7 @@ const Table<BarringSection>& barring_table() {
           "instead of barring; `*` one or more "
           "characters (or as `star` says), `?` one, `$` a letter, `%` a digit, `\\` takes the next "
           "character as it is; `#` begins a comment.")
+          .ruled()
           .field("senders", &BarringSection::senders, located(file_name()), Stage::rcpt,
                  "list of barred senders")
           .field("recipients", &BarringSection::recipients, located(file_name()), Stage::rcpt,
@@ -185,7 +189,8 @@ const Table<BarringSection>& barring_table() {
           .field("star", &BarringSection::star,
                  choice<policy::Star>({{"one_or_more", policy::Star::one_or_more},
                                        {"zero_or_more", policy::Star::zero_or_more}}),
-                 Stage::rcpt, "how many characters `*` stands for in both lists");
+                 Stage::rcpt, "how many characters `*` stands for in both lists")
+          .fixed();
   return table;
 }
 
@@ -217,6 +222,20 @@ Table<Written> sites_part() {
 
 }  // namespace
 
+const Table<PolicySections>& policy_sections_table() {
+  static const auto table =
+      Table<PolicySections>("What rulesets may change.")
+          .field("limits", &PolicySections::limits, section(limits_table()), Stage::connect,
+                 "how much of everything")
+          .field("checks", &PolicySections::checks, section(checks_table()), Stage::connect,
+                 "what is looked at before mail is taken")
+          .field("thresholds", &PolicySections::thresholds, section(thresholds_table()), Stage::rcpt,
+                 "what the points of all checks together come to")
+          .field("barring", &PolicySections::barring, section(barring_table()), Stage::rcpt,
+                 "addresses that are refused");
+  return table;
+}
+
 const Table<Written>& written_table() {
   static const auto table =
       sites_part()
@@ -231,17 +250,10 @@ const Table<Written>& written_table() {
                  "holds messages over 1 MiB while they are handled; a disk, not memory")
           .field("workers", &Written::workers, integer<int>(0, 256), Stage::start,
                  "threads that serve sessions; 0 is one a core")
-          .field("limits", &Written::limits, section(limits_table()), Stage::connect,
-                 "how much of everything")
           .field("timeouts", &Written::timeouts, section(timeouts_table()), Stage::connect,
                  "how long is waited")
           .field("dns", &Written::dns, section(dns_table()), Stage::connect, "who is asked, and how long")
-          .field("checks", &Written::checks, section(checks_table()), Stage::connect,
-                 "what is looked at before mail is taken")
-          .field("thresholds", &Written::thresholds, section(thresholds_table()), Stage::rcpt,
-                 "what the points of all checks together come to")
-          .field("barring", &Written::barring, section(barring_table()), Stage::rcpt,
-                 "addresses that are refused");
+          .include(policy_sections_table());
   return table;
 }
 

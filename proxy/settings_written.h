@@ -114,7 +114,15 @@ struct BarringSection {
   policy::Star star = policy::Star::one_or_more;
 };
 
-struct Written {
+// What rulesets may change: the root of their changes (config::Change).
+struct PolicySections {
+  Limits limits;
+  ChecksSection checks;
+  ThresholdsSection thresholds;
+  BarringSection barring;
+};
+
+struct Written : PolicySections {
   std::string schema;
   Located<std::string> hostname;
   Located<std::vector<Named<DomainSection>>> domains;
@@ -131,15 +139,12 @@ struct Written {
   std::string temp_directory = "/var/lib/sallyport/tmp";
   Located<std::string> users;
   int workers = 0;
-  Limits limits;
   Timeouts timeouts;
   DnsSettings dns;
-  ChecksSection checks;
-  ThresholdsSection thresholds;
-  BarringSection barring;
 };
 
 const config::Table<Written>& written_table();
+const config::Table<PolicySections>& policy_sections_table();
 const config::Table<RouteSection>& route_table();
 const config::Table<DnsSettings>& dns_table();
 const config::Table<ChecksSection>& checks_table();

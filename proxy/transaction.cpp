@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <span>
 
 #include "base/faults.h"
 #include "base/mail/replies.h"
@@ -60,7 +62,7 @@ Transaction::Transaction(const Settings& settings, Services& services, const Cli
       services_(services),
       client_(client),
       began_(services.clock.now()),
-      headers_(settings.limits.header_size, settings.policy->hostname),
+      headers_(std::numeric_limits<std::uint64_t>::max(), settings.policy->hostname),
       forged_results_(settings.policy->hostname),
       content_(settings.temp_directory, services.files) {
   envelope_.id = std::move(id);
@@ -96,30 +98,69 @@ void Transaction::cut_off() {
 // -- recipients ----------------------------------------------------------------------------------------
 
 io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
+  const Treated treated = co_await treatment_of(
+      settings_, {client_.facts, client_.listener, client_.helo, envelope_.sender, command.recipient},
+      client_.inquiry.get());
   auto verdict = co_await judge_recipient(client_.facts, client_.inquiry.get(), envelope_.sender,
-                                          command.recipient, *settings_.policy);
+                                          command.recipient, *treated.acting->policy);
   if (client_.inquiry && client_.inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
-  if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(command, *refusal);
+  RecipientRecord record{.address = command.recipient.address(),
+                         .treatment = treated.acting,
+                         .would_be = would_be(command.recipient, treated, verdict)};
+  if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refusal);
   auto accept = std::get<policy::Accept>(verdict);
   passed_ = passed_ || !accept.role;
   std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);
   if (accept.outbound) route = without_asking(*route);
-  if (auto refusal = other_route(accept.route)) co_return refuse(command, *refusal);
-  if (auto refusal = route_refuses(*route)) co_return refuse(command, *refusal);
-  co_return co_await ask(std::move(command), accept, std::move(route));
+  if (auto refusal = other_route(accept.route)) co_return refuse(std::move(record), *refusal);
+  if (auto refusal = route_refuses(*route)) co_return refuse(std::move(record), *refusal);
+  if (auto refusal = limits_refuse(treated.acting->limits)) co_return refuse(std::move(record), *refusal);
+  co_return co_await ask(std::move(command), accept, std::move(route), std::move(record));
+}
+
+// "accept", or the reason's name: by rules that only observe, where it is another one.
+std::string Transaction::would_be(const mail::Path& recipient, const Treated& treated,
+                                  const policy::RecipientVerdict& verdict) const {
+  if (treated.would_be == treated.acting) return {};
+  const auto name = [](const policy::RecipientVerdict& given) -> std::string {
+    const auto* refusal = std::get_if<policy::Refuse>(&given);
+    return refusal ? mail::text_of(refusal->why).name : "accept";
+  };
+  const auto other = name(judge_recipient_now(client_.facts, client_.inquiry.get(), envelope_.sender,
+                                              recipient, *treated.would_be->policy));
+  return other == name(verdict) ? std::string() : other;
+}
+
+std::optional<policy::Refuse> Transaction::limits_refuse(const Limits& limits) const {
+  if (envelope_.parameters.size.value_or(0) > limits.message_size)
+    return refusal(mail::Refusal::too_large_for_route, fmt::format("{}", limits.message_size));
+  if (envelope_.recipients.size() >= limits.recipients) return refusal(mail::Refusal::too_many_recipients);
+  return std::nullopt;
+}
+
+void Transaction::treat_as_well(const std::shared_ptr<const Treatment>& treatment) {
+  if (std::ranges::find(treatments_, treatment) != treatments_.end()) return;
+  treatments_.push_back(treatment);
+  headers_.limit(treatment->limits.header_size);
+}
+
+const Treatment& Transaction::common_treatment() const {
+  const bool differ = std::ranges::adjacent_find(records_, std::ranges::not_equal_to(),
+                                                 &RecipientRecord::treatment) != records_.end();
+  return records_.empty() || differ ? settings_ : *records_.front().treatment;
 }
 
 std::optional<policy::Refuse> Transaction::other_route(const std::string& route) const {
   if (envelope_.recipients.empty() || route == route_->name) return std::nullopt;
-  return refusal(policy::Refusal::other_route);
+  return refusal(mail::Refusal::other_route);
 }
 
 // What the message was declared to be, and this way cannot carry.
 std::optional<policy::Refuse> Transaction::route_refuses(const relay::Route& route) const {
   const mail::MailParameters& declared = envelope_.parameters;
   auto hop = services_.relay.capabilities(route);
-  if (declared.smtputf8 && hop.known && !hop.smtputf8) return refusal(policy::Refusal::not_utf8_capable);
-  if (declared.eight_bit && !route.eight_bit) return refusal(policy::Refusal::eight_bit);
+  if (declared.smtputf8 && hop.known && !hop.smtputf8) return refusal(mail::Refusal::not_utf8_capable);
+  if (declared.eight_bit && !route.eight_bit) return refusal(mail::Refusal::eight_bit);
   return too_large_for(route, declared.size.value_or(0));
 }
 
@@ -130,32 +171,38 @@ std::optional<policy::Refuse> Transaction::too_large_for(const relay::Route& rou
   if (route.message_size) most = *route.message_size;
   if (auto hop = services_.relay.capabilities(route); hop.size != 0) most = std::min(most, hop.size);
   if (octets <= most) return std::nullopt;
-  return refusal(policy::Refusal::too_large_for_route, fmt::format("{}", most));
+  return refusal(mail::Refusal::too_large_for_route, fmt::format("{}", most));
 }
 
 io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept,
-                                       std::shared_ptr<const relay::Route> route) {
+                                       std::shared_ptr<const relay::Route> route, RecipientRecord record) {
   relay::Recipient recipient{command.recipient, command.parameters, accept.role};
   TimePoint deadline = services_.clock.now() + settings_.timeouts.relay;
   auto answer =
       co_await services_.relay.ask(route, client_.facts.address, envelope_.sender, recipient, deadline);
   if (answer.kind != relay::RecipientAnswer::Kind::exists) {
-    records_.push_back({command.recipient.address(), answer.reply, {}, "next hop"});
+    record.reply = answer.reply;
+    record.why = "next hop";
+    records_.push_back(std::move(record));
     co_return answer.reply;
   }
-  mail::Reply reply = mail::reply(mail::Answer::recipient_ok);
-  records_.push_back({command.recipient.address(), reply, {}, {}});
+  record.reply = mail::reply(mail::Answer::recipient_ok);
+  const mail::Reply reply = record.reply;
+  treat_as_well(record.treatment);
+  records_.push_back(std::move(record));
   envelope_.recipients.push_back(std::move(recipient));
   route_ = std::move(route);
   if (faults::mutant("recipients-not-reset")) mutants::leave_behind(client_.session_id, envelope_, route_);
   co_return reply;
 }
 
-mail::Reply Transaction::refuse(const smtp::Rcpt& command, const policy::Refuse& refusal) {
-  mail::Reply reply = refusal.reply;
-  reply.with_id = refusal.reply_id;
-  records_.push_back({command.recipient.address(), reply, refusal.rule, mail::text_of(refusal.why).name});
-  return reply;
+mail::Reply Transaction::refuse(RecipientRecord record, const policy::Refuse& refusal) {
+  record.reply = refusal.reply;
+  record.reply.with_id = refusal.reply_id;
+  record.rule = refusal.rule;
+  record.why = mail::text_of(refusal.why).name;
+  records_.push_back(std::move(record));
+  return records_.back().reply;
 }
 
 // -- content -------------------------------------------------------------------------------------------
@@ -205,8 +252,10 @@ void Transaction::keep(std::string_view content) {
 
 std::optional<mail::Reply> Transaction::header_refusal() const {
   if (headers_.too_large())
-    return mail::reply(mail::Refusal::header_too_large, fmt::format("{}", settings_.limits.header_size));
-  if (headers_.malformed() && (settings_.malformed_header_refused || headers_.continues_trace()))
+    return mail::reply(mail::Refusal::header_too_large, fmt::format("{}", headers_.limit()));
+  const bool strict = std::ranges::any_of(
+      treatments_, [](const auto& treatment) { return treatment->malformed_header_refused; });
+  if (headers_.malformed() && (strict || headers_.continues_trace()))
     return mail::reply(mail::Refusal::malformed_header, fmt::format("{}", headers_.malformed_line()));
   return std::nullopt;
 }
@@ -230,8 +279,7 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
     upstream_clients_.finish();
     inquire_upstream();
   }
-  if (auto refusal = policy::judge_trace(headers_.received(), headers_.received_by_us(), *settings_.policy))
-    co_return refusal->reply;
+  if (auto refusal = refused_as_a_whole()) co_return refusal->reply;
   if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
   // For what is written on top; what is not known by then stays unsaid.
   if (Inquiry* asked = inquiry()) co_await asked->settle_all(services_.clock.now() + kPatienceAfterDot);
@@ -249,6 +297,17 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   if (delivered()) in_flight_.answered();
   if (delivered() && client_.inquiry) remember_client();
   co_return delivery_->reply;
+}
+
+std::optional<policy::Refuse> Transaction::refused_as_a_whole() const {
+  for (const auto& treatment : treatments_) {
+    const policy::Settings& policy = *treatment->policy;
+    if (auto loop = policy::judge_trace(headers_.received(), headers_.received_by_us(), policy))
+      return loop;
+    if (content_.size() > treatment->limits.message_size)
+      return refusal(mail::Refusal::too_large_for_route, fmt::format("{}", treatment->limits.message_size));
+  }
+  return std::nullopt;
 }
 
 // Mail to a role address alone says nothing of who sends it.
@@ -283,7 +342,7 @@ std::string Transaction::trace_header() const {
   if (const Inquiry* found = inquiry())
     fields = authentication_fields(
         {found->evidence(), envelope_.sender, found->helo(), envelope_.parameters.smtputf8},
-        *settings_.policy);
+        *common_treatment().policy);
   return fields + mail::received_field(facts);
 }
 
@@ -342,7 +401,8 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate) {
   if (forged_results_.removed() > 0) event.number("forged_results", forged_results_.removed());
   if (upstream_inquiry_)
     event.text("taken_from", upstream_inquiry_->evidence().client.to_string()).flag("observed", true);
-  if (const Inquiry* found = inquiry()) record_evidence(event, found->evidence(), settings_.policy->checks);
+  if (const Inquiry* found = inquiry())
+    record_evidence(event, found->evidence(), common_treatment().policy->checks);
   if (delivery_) event.text("host", delivery_->host).text("next_hop_reply", delivery_->next_hop_reply);
   event.milliseconds("ms", services_.clock.now() - began_);
   services_.events.write(event);
@@ -355,6 +415,7 @@ void Transaction::record_recipients(store::Event& event) const {
     event.begin_item().text("address", record.address).number("code", record.reply.code);
     if (!record.reply.positive())
       event.text("reply", record.reply.text).text("why", record.why).text("rule", record.rule);
+    event.text("would_be", record.would_be).text("rules", in_words(record.treatment->matched));
     event.end_item();
   }
   event.end_list();

@@ -24,6 +24,7 @@
 #include "proxy/services.h"
 #include "proxy/settings.h"
 #include "proxy/smtp/server_machine.h"
+#include "proxy/treatment.h"
 
 namespace sallyport::proxy {
 
@@ -31,6 +32,7 @@ namespace sallyport::proxy {
 struct ClientView {
   policy::ClientFacts facts;
   std::string session_id;
+  std::string listener;
   std::string helo;
   bool extended = false;  // EHLO was used
   io::TlsInfo tls;
@@ -73,17 +75,26 @@ class Transaction {
  private:
   struct RecipientRecord {
     std::string address;
-    mail::Reply reply;
-    std::string rule;
-    std::string why;
+    mail::Reply reply{};
+    std::string rule{};
+    std::string why{};
+    std::shared_ptr<const Treatment> treatment;
+    std::string would_be{};  // by rules that only observe, where it is another verdict
   };
 
-  mail::Reply refuse(const smtp::Rcpt& command, const policy::Refuse& refusal);
+  std::string would_be(const mail::Path& recipient, const Treated& treated,
+                       const policy::RecipientVerdict& verdict) const;
+  mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
+  std::optional<policy::Refuse> limits_refuse(const Limits& limits) const;
+  // What concerns the message as a whole is as its strictest recipient has it.
+  void treat_as_well(const std::shared_ptr<const Treatment>& treatment);
+  std::optional<policy::Refuse> refused_as_a_whole() const;
+  const Treatment& common_treatment() const;  // of all recipients; where they differ: the usual one
   std::optional<policy::Refuse> route_refuses(const relay::Route& route) const;
   std::optional<policy::Refuse> too_large_for(const relay::Route& route, std::uint64_t octets) const;
   std::optional<policy::Refuse> other_route(const std::string& route) const;
   io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
-                            std::shared_ptr<const relay::Route> route);
+                            std::shared_ptr<const relay::Route> route, RecipientRecord record);
   std::optional<mail::Reply> header_refusal() const;
   void look_upstream(std::string_view content);
   void inquire_upstream();
@@ -105,6 +116,7 @@ class Transaction {
   relay::Envelope envelope_;
   std::shared_ptr<const relay::Route> route_;
   std::vector<RecipientRecord> records_;
+  std::vector<std::shared_ptr<const Treatment>> treatments_;  // of the recipients, each once
   mail::HeaderScanner headers_;
   mail::AuthenticationResultsFilter forged_results_;
   mail::ReceivedClients upstream_clients_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/recipient_verdict.h"
+#include "proxy/treatment.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -20,11 +21,12 @@ std::optional<mail::Path> read_path(std::string_view written, bool bare_name) {
 
 io::Task<std::shared_ptr<Inquiry>> inquire(const Trial& trial, std::shared_ptr<const Settings> settings,
                                            InquiryServices services) {
-  auto inquiry =
-      std::make_shared<Inquiry>(trial.client, trial.listener->bind.front().address, std::move(settings),
-                                std::move(services), co_await io::this_executor());
+  const auto at_connect = treatment_at_connect(*settings, trial.client, trial.listener->name);
+  auto inquiry = std::make_shared<Inquiry>(trial.client, trial.listener->bind.front().address, settings,
+                                           std::move(services), co_await io::this_executor());
   inquiry->connected();
-  inquiry->greeted(trial.talks_early, Duration::zero());
+  if (at_connect->policy->checks.mode(mail::Check::early_talker) != Mode::off)
+    inquiry->greeted(trial.talks_early, Duration::zero());
   inquiry->said_helo(trial.helo);
   inquiry->said_mail(trial.sender);
   co_await inquiry->settle_all();
@@ -46,9 +48,13 @@ io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings
   policy::ClientFacts facts;
   facts.address = trial.client;
   facts.authenticated = trial.authenticated;
-  for (const mail::Path& recipient : trial.recipients)
+  for (const mail::Path& recipient : trial.recipients) {
+    const auto treated = co_await treatment_of(
+        *settings, {facts, trial.listener->name, trial.helo, trial.sender, recipient}, inquiry.get());
+    result.treatments.push_back(treated.acting);
     result.verdicts.push_back(
-        co_await judge_recipient(facts, inquiry.get(), trial.sender, recipient, *settings->policy));
+        co_await judge_recipient(facts, inquiry.get(), trial.sender, recipient, *treated.acting->policy));
+  }
   co_return result;
 }
 

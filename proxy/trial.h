@@ -30,7 +30,9 @@ struct Trial {
 struct TrialResult {
   Spared spared = Spared::nobody;
   mail::Evidence evidence;
-  std::vector<policy::RecipientVerdict> verdicts;  // one for each recipient
+  // One for each recipient: by which values it was judged, and how.
+  std::vector<std::shared_ptr<const Treatment>> treatments;
+  std::vector<policy::RecipientVerdict> verdicts;
 };
 
 // All is known before it is judged. `services`: without a watch over the lists they are asked whatever a

@@ -57,10 +57,9 @@ Taken<Trial> take_trial(const TryOptions& options, const Settings& settings) {
   return trial;
 }
 
-void print_json(const Trial& trial, const TrialResult& result, const policy::CheckSettings& checks,
-                bool assumed_recipient) {
+void print_json(const Trial& trial, const TrialResult& result, bool assumed_recipient) {
   store::EventLog out(STDOUT_FILENO, store::LogFormat::json, system_clock());
-  out.write(as_event(trial, result, checks, assumed_recipient));
+  out.write(as_event(trial, result, assumed_recipient));
   out.flush(kSlowReader);
 }
 
@@ -80,12 +79,11 @@ int run_try(const TryOptions& options) {
 
   const InquiryServices services{system_clock(), (*asker)->tasks(), (*asker)->resolver(), nullptr};
   const auto result = (*asker)->run(attempt(*trial, settings, services));
-  const policy::CheckSettings& checks = settings->policy->checks;
   const bool assumed_recipient = options.rcpt.empty();
   if (options.json)
-    print_json(*trial, result, checks, assumed_recipient);
+    print_json(*trial, result, assumed_recipient);
   else
-    fmt::print("{}", as_text(*trial, result, checks, assumed_recipient));
+    fmt::print("{}", as_text(*trial, result, assumed_recipient));
   return std::holds_alternative<policy::Accept>(result.verdicts.front()) ? EX_OK : kRefused;
 }
 

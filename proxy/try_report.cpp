@@ -105,11 +105,14 @@ std::string verdict_as_text(const policy::RecipientVerdict& verdict) {
 
 }  // namespace
 
-std::string as_text(const Trial& trial, const TrialResult& result, const policy::CheckSettings& checks,
-                    bool assumed_recipient) {
+std::string as_text(const Trial& trial, const TrialResult& result, bool assumed_recipient) {
+  const Treatment& treatment = *result.treatments.front();
+  const policy::CheckSettings& checks = treatment.policy->checks;
   std::string out = "try\n" + line("client", trial.client.to_string()) + line("helo", trial.helo) +
                     line("from", written(trial.sender)) + line("to", written(trial.recipients.front()));
   if (assumed_recipient) out += line("", "assumed, in the first of our domains: --rcpt names another");
+  for (const policy::MatchedRule& rule : treatment.matched)
+    out += line("rule", fmt::format("{}: {}", rule.path, rule.place));
   if (result.spared == Spared::nobody) {
     out += facts_as_text(result.evidence.known, checks) + score_as_text(result.evidence, checks);
   } else {
@@ -118,14 +121,15 @@ std::string as_text(const Trial& trial, const TrialResult& result, const policy:
   return out + verdict_as_text(result.verdicts.front());
 }
 
-store::Event as_event(const Trial& trial, const TrialResult& result, const policy::CheckSettings& checks,
-                      bool assumed_recipient) {
+store::Event as_event(const Trial& trial, const TrialResult& result, bool assumed_recipient) {
+  const Treatment& treatment = *result.treatments.front();
   store::Event event("try");
   event.text("client", trial.client.to_string()).text("helo", trial.helo);
   event.text("from", written(trial.sender)).text("to", written(trial.recipients.front()));
   if (assumed_recipient) event.flag("assumed_recipient", true);
   event.text("spared", to_string(result.spared));
-  record_evidence(event, result.evidence, checks);
+  event.text("rules", in_words(treatment.matched));
+  record_evidence(event, result.evidence, treatment.policy->checks);
   if (const auto* accept = std::get_if<policy::Accept>(&result.verdicts.front())) {
     event.text("verdict", "accepted").text("route", accept->route);
   } else {

@@ -4,6 +4,7 @@
 // The one rule of promise P7: only CRLF.CRLF ends a message, and bare CR, bare LF and NUL never pass.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -101,6 +102,9 @@ class HeaderScanner {
  public:
   // `own_token`: what stands in the "by" clause of the Received fields that we write.
   HeaderScanner(std::uint64_t max_octets, std::string own_token);
+  // Lowers the limit, before anything is fed.
+  void limit(std::uint64_t max_octets) { max_octets_ = std::min(max_octets_, max_octets); }
+  std::uint64_t limit() const { return max_octets_; }
   void feed(std::string_view content);
   void finish();  // the message is over; it may have ended inside its header
 

@@ -1,46 +1,21 @@
 // conf.d to Settings: the shipped configuration, a whole site, and what must never come of a broken one.
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 
 #include "base/mail/replies.h"
 #include "proxy/check.h"
 #include "proxy/settings.h"
+#include "tests/unit/conf_d.h"
 #include "tests/unit/source_tree.h"
 
 using namespace sallyport;
 using namespace sallyport::proxy;
 using namespace std::chrono_literals;
+using sallyport::test::ConfD;
 namespace fs = std::filesystem;
 
 namespace {
-
-// A conf.d of its own, gone with the object.
-class ConfD {
- public:
-  ConfD() {
-    auto name = (fs::temp_directory_path() / "sallyport-conf-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~ConfD() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ConfD(const ConfD&) = delete;
-  ConfD& operator=(const ConfD&) = delete;
-
-  ConfD& file(const std::string& name, const std::string& text) {
-    fs::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name) << text;
-    return *this;
-  }
-  std::string path() const { return path_.string(); }
-
- private:
-  fs::path path_;
-};
 
 struct Loaded {
   config::Diagnostics diagnostics;

@@ -118,7 +118,7 @@ Finding found(const Inquiry& inquiry, const mail::FactKey& key) {
 }
 
 io::Task<> decide(std::shared_ptr<Inquiry> inquiry, policy::ClientDecision& decision) {
-  decision = co_await inquiry->decide();
+  decision = co_await inquiry->decide(inquiry->checks());
 }
 
 io::Task<> settle_all(std::shared_ptr<Inquiry> inquiry) { co_await inquiry->settle_all(); }

@@ -1,0 +1,134 @@
+#include "proxy/settings_treatments.h"
+
+#include <algorithm>
+
+#include "base/config/document.h"
+#include "policy/rules_compiler.h"
+
+namespace sallyport::proxy {
+namespace {
+
+// Rules that are as many as their recipients must not fill the memory.
+constexpr std::size_t kMostTreatments = 1024;
+
+policy::WildcardList list_of(const Located<std::string>& file, const BarringLists& lists) {
+  const auto found = lists.find(file.value);
+  return found == lists.end() ? policy::WildcardList() : found->second;
+}
+
+policy::Barring compose_barring(const BarringSection& written, const BarringLists& lists) {
+  return {list_of(written.senders, lists), list_of(written.recipients, lists), written.reply,
+          written.reply_id};
+}
+
+void read_lists_of(const BarringSection& section, const Loading& loading, BarringLists& lists) {
+  for (const Located<std::string>* file : {&section.senders, &section.recipients})
+    if (!file->value.empty() && !lists.contains(file->value))
+      lists.emplace(file->value, read_wildcard_list(*file, section.star, loading));
+}
+
+void widen(policy::CheckSettings& reach, const policy::CheckSettings& other) {
+  for (std::size_t check = 0; check < reach.modes.size(); ++check)
+    reach.modes.at(check) = std::min(reach.modes.at(check), other.modes.at(check));
+  for (std::size_t list = 0; list < reach.lists.size(); ++list)
+    reach.lists[list].mode = std::min(reach.lists[list].mode, other.lists[list].mode);
+}
+
+// A rule that needs what a check finds has it asked, though it may never count.
+void widen_for_rules(policy::CheckSettings& reach, const policy::Rules& rules) {
+  for (const auto check : {mail::Check::rdns, mail::Check::spf_mailfrom})
+    if (rules.needs(check)) reach.mode(check) = std::min(reach.mode(check), Mode::observe);
+}
+
+}  // namespace
+
+BarringLists read_barring_lists(const Loading& loading) {
+  BarringLists lists;
+  read_lists_of(loading.written.barring, loading, lists);
+  for_each_alternative(loading.written, loading.rulesets, [&](const PolicySections& changed) {
+    read_lists_of(changed.barring, loading, lists);
+  });
+  return lists;
+}
+
+policy::Rules compose_rules(const Loading& loading) {
+  std::vector<std::string> listeners;
+  for (const auto& listener : loading.written.listeners.value) listeners.push_back(listener.name);
+  const auto read = [&](const std::string& file,
+                        const config::Position& blame) -> std::optional<std::string> {
+    if (!loading.options.open_files) return std::nullopt;
+    auto text = config::read_file(file, blame, loading.diagnostics, config::max_list_size);
+    if (text) loading.diagnostics.remember_source(file, *text);
+    return text;
+  };
+  return policy::compile_rules(loading.rulesets, {std::move(listeners), read, loading.diagnostics});
+}
+
+Treatment compose_treatment(const PolicySections& sections, const TreatmentSources& sources) {
+  auto policy = std::make_shared<policy::Settings>(*sources.site);
+  policy->barring = compose_barring(sections.barring, sources.barring_lists);
+  policy->checks = compose_checks(sections);
+  policy->max_received = sections.limits.received;
+  policy->max_received_by_us = sections.limits.received_by_us;
+  Treatment treatment;
+  treatment.policy = std::move(policy);
+  treatment.limits = sections.limits;
+  treatment.early_talkers = {sections.checks.early_talker.wait,
+                             sections.checks.early_talker.mode == EarlyTalkerMode::enforce};
+  treatment.malformed_header_refused = sections.checks.malformed_header_refused;
+  return treatment;
+}
+
+Treatments::Treatments(PolicySections usual, TreatmentSources sources,
+                       std::vector<config::Ruleset> rulesets, policy::Rules rules)
+    : usual_(std::move(usual)),
+      sources_(std::move(sources)),
+      rulesets_(std::move(rulesets)),
+      rules_(std::move(rules)) {}
+
+std::size_t Treatments::Hash::operator()(const policy::Profile& profile) const {
+  std::size_t hash = profile.size();
+  for (const std::uint32_t place : profile) hash = (hash ^ place) * 0x9e3779b97f4a7c15;
+  return hash ^ hash >> 32;
+}
+
+std::shared_ptr<const Treatment> Treatments::of(const policy::Profile& profile) const {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (const auto found = made_.find(profile); found != made_.end()) return found->second;
+  }
+  auto made = make(profile);
+  const std::scoped_lock lock(mutex_);
+  if (made_.size() >= kMostTreatments) made_.clear();
+  return made_.emplace(profile, std::move(made)).first->second;
+}
+
+std::shared_ptr<const Treatment> Treatments::make(const policy::Profile& profile) const {
+  PolicySections sections = usual_;
+  for (std::size_t ruleset = 0; ruleset < profile.size(); ++ruleset)
+    if (const auto& change = rulesets_[ruleset].rules.at(profile[ruleset]).value.change) change(&sections);
+  auto treatment = std::make_shared<Treatment>(compose_treatment(sections, sources_));
+  treatment->matched = rules_.matched(profile);
+  return treatment;
+}
+
+Reach Treatments::reach() const {
+  auto checks = std::make_shared<policy::CheckSettings>(compose_checks(usual_));
+  Reach reach{nullptr, usual_.limits.message_size, usual_.limits.recipients};
+  for_each_alternative(usual_, rulesets_, [&](const PolicySections& changed) {
+    widen(*checks, compose_checks(changed));
+    reach.message_size = std::max(reach.message_size, changed.limits.message_size);
+    reach.recipients = std::max(reach.recipients, changed.limits.recipients);
+  });
+  widen_for_rules(*checks, rules_);
+  reach.checks = std::move(checks);
+  return reach;
+}
+
+// Without rules there is but one: these settings themselves.
+std::shared_ptr<const Treatment> Settings::treatment(const policy::Profile& profile) const {
+  if (treatments) return treatments->of(profile);
+  return {std::shared_ptr<const Treatment>(), this};
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,59 @@
+// What rulesets come to: from the rules that hold for somebody to the values that he is treated by.
+//
+// A treatment is made when its profile is first met: the sections as they are for whoever no rule holds
+// for, the changes of the rules that hold, and then what is made of the sections as at load. Equal profiles
+// share one. For any thread.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/settings_loading.h"
+
+namespace sallyport::proxy {
+
+struct TreatmentSources {
+  std::shared_ptr<const policy::Settings> site;
+  BarringLists barring_lists;
+};
+Treatment compose_treatment(const PolicySections& sections, const TreatmentSources& sources);
+
+class Treatments {
+ public:
+  Treatments(PolicySections usual, TreatmentSources sources, std::vector<config::Ruleset> rulesets,
+             policy::Rules rules);
+
+  std::shared_ptr<const Treatment> of(const policy::Profile& profile) const;
+  // The furthest that any rule goes.
+  Reach reach() const;
+
+ private:
+  struct Hash {
+    std::size_t operator()(const policy::Profile& profile) const;
+  };
+  std::shared_ptr<const Treatment> make(const policy::Profile& profile) const;
+
+  PolicySections usual_;
+  TreatmentSources sources_;
+  std::vector<config::Ruleset> rulesets_;
+  policy::Rules rules_;
+  mutable std::mutex mutex_;
+  mutable std::unordered_map<policy::Profile, std::shared_ptr<const Treatment>, Hash> made_;
+};
+
+// The sections when that one rule holds, and no other.
+template <class Use>
+void for_each_alternative(const PolicySections& usual, const std::vector<config::Ruleset>& rulesets,
+                          Use use) {
+  for (const config::Ruleset& ruleset : rulesets)
+    for (const config::Rule& rule : ruleset.rules) {
+      if (!rule.value.change) continue;
+      PolicySections changed = usual;
+      rule.value.change(&changed);
+      use(changed);
+    }
+}
+
+}  // namespace sallyport::proxy

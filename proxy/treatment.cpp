@@ -1,0 +1,60 @@
+#include "proxy/treatment.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using config::Stage;
+using policy::Direction;
+using policy::RelayRight;
+
+// Bare <postmaster> is ours.
+Direction direction_of(const mail::Path& recipient, const policy::Settings& settings) {
+  const bool ours = recipient.domain.empty() || settings.domains.find(recipient.domain_ascii);
+  return ours ? Direction::inbound : Direction::outbound;
+}
+
+policy::RuleFacts rule_facts(const Settings& settings, const RecipientFacts& facts) {
+  policy::RuleFacts out;
+  out.stage = Stage::data;  // of what is read later still, each recipient has its own too
+  out.client = facts.client.address;
+  out.listener = facts.listener;
+  out.helo = facts.helo;
+  out.user = facts.client.authenticated;
+  out.from = &facts.sender;
+  out.to = &facts.recipient;
+  out.direction = direction_of(facts.recipient, *settings.policy);
+  const bool is_ours = policy::relay_right(facts.client, *settings.policy) != RelayRight::none;
+  out.vouching = is_ours ? policy::Vouching::own : policy::Vouching::none;
+  return out;
+}
+
+}  // namespace
+
+std::shared_ptr<const Treatment> treatment_at_connect(const Settings& settings, const IpAddress& client,
+                                                      std::string_view listener) {
+  policy::RuleFacts facts;
+  facts.stage = Stage::connect;
+  facts.client = client;
+  facts.listener = listener;
+  return settings.treatment(settings.rules.match(facts).profile);
+}
+
+io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, Inquiry* inquiry) {
+  if (settings.rules.empty()) {
+    const auto usual = settings.treatment({});
+    co_return Treated{usual, usual};
+  }
+  policy::RuleFacts known = rule_facts(settings, facts);
+  if (inquiry) policy::add_evidence(known, inquiry->evidence());
+  auto match = settings.rules.match(known);
+  while (inquiry && !match.missing.empty()) {
+    co_await inquiry->settle_any(match.missing);
+    policy::add_evidence(known, inquiry->evidence());
+    match = settings.rules.match(known);
+  }
+  const auto acting = settings.treatment(match.profile);
+  if (match.would_be == match.profile) co_return Treated{acting, acting};
+  co_return Treated{acting, settings.treatment(match.would_be)};
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,35 @@
+// Which treatment a recipient, or a new connection, gets by the rulesets.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "base/io/task.h"
+#include "policy/rule_facts.h"
+#include "proxy/inquiry.h"
+#include "proxy/settings.h"
+
+namespace sallyport::proxy {
+
+struct Treated {
+  std::shared_ptr<const Treatment> acting;
+  std::shared_ptr<const Treatment> would_be;  // with the rules that only observe; else the same
+};
+
+// Who sends what to whom, at RCPT.
+struct RecipientFacts {
+  const policy::ClientFacts& client;
+  std::string_view listener;
+  std::string_view helo;
+  const mail::Path& sender;
+  const mail::Path& recipient;
+};
+
+std::shared_ptr<const Treatment> treatment_at_connect(const Settings& settings, const IpAddress& client,
+                                                      std::string_view listener);
+
+// Waits for the reverse name, or SPF, where a rule could depend on it. `inquiry`: null: nothing is asked
+// about the client. What is named outlives the task.
+io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, Inquiry* inquiry);
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,118 @@
+"""Rulesets: recipients of one message treated differently, and what the events tell of it.
+
+NSD answers for all zones. The clients come through a front end that names their public addresses."""
+
+from harness.client import message
+from harness.nsd import start_nsd
+from harness.outcome import check
+from harness.strangers import merge, stranger, strangers_site
+
+GOOD, LISTED, FORGER = "203.0.113.1", "203.0.113.66", "203.0.113.99"
+ZONES = {
+    "113.0.203.in-addr.arpa": "1 IN PTR mx.good.test.\n66 IN PTR mx.good.test.\n",
+    "good.test": f"@ IN MX 10 mx\nmx IN A {GOOD}\nmx IN A {LISTED}\n"
+    f'@ IN TXT "v=spf1 ip4:{GOOD} ip4:{LISTED} -all"\n',
+    "example.test": '@ IN TXT "v=spf1 -all"\n',
+    "bl.test": "2.0.0.127 IN A 127.0.0.2\n66.113.0.203 IN A 127.0.0.4\n",
+}
+CHECKS = {
+    "dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.4": 5}}}},
+    "early_talker": {"mode": "off"},
+    "spf": {"mode": "off"},
+    "sender_domain": {"mode": "off"},
+    "helo": {"mode": "off"},
+}
+
+
+def rules(*written):
+    """((conditions, value), ..., value)"""
+    *some, last = written
+    return {"rules": [*({**conditions, "use": value} for conditions, value in some), {"use": last}]}
+
+
+def site_of(case, config=None, **options):
+    server = case.peer(start_nsd(case.path("nsd"), ZONES))
+    return strangers_site(case, [server.port], merge({"checks": dict(CHECKS)}, config or {}), **options)
+
+
+def recipient(event, address):
+    return next(one for one in event["to"] if one["address"] == address)
+
+
+def test_rules_recipients_of_one_message_are_judged_each_by_its_own(case):
+    lenient = rules(({"to": "bert@example.test"}, "observe"), "enforce")
+    site = site_of(case, {"checks": {"dnsbl": {"mode": lenient}}})
+    since = site.gateway.mark()
+    client = stranger(site, LISTED)
+    client.mail("anna@good.test")
+    client.rcpt("anna@example.test", "550 5.7.1 Mail from [203.0.113.66] refused: listed by bl.test")
+    client.rcpt("bert@example.test", "250")
+    client.data(message("for bert\r\n"))
+    client.quit()
+    site.expect_delivered(message("for bert\r\n"))
+    event = site.gateway.await_event("message", since=since)
+    anna, bert = recipient(event, "anna@example.test"), recipient(event, "bert@example.test")
+    check(anna["why"] == "client" and "rules" not in anna, anna)
+    check(bert["rules"].startswith("checks.dnsbl.mode: ") and "10-site.json:" in bert["rules"], bert)
+
+
+def test_rules_by_reverse_name_wait_for_it(case):
+    partner = rules(({"rdns": "*.good.test", "ip": "203.0.113.0/24"}, "ignore"), "reject")
+    site = site_of(case, {"checks": {"dnsbl": {"mode": "off"}, "rdns": {"confirmed": partner, "missing": "ignore"}}})
+    client = stranger(site, GOOD)
+    client.mail("anna@good.test")
+    client.rcpt("anna@example.test", "250")
+    client.quit()
+
+
+def test_rules_from_counts_where_spf_vouches_for_it(case):
+    # What a forger says of itself makes nothing easier for it.
+    friend = rules(({"from": "good.test"}, 100), 1)
+    config = {"thresholds": {"reject": friend}, "checks": {"rdns": {"missing": {"score": 5}, "confirmed": {"score": 5}}}}
+    site = site_of(case, config)
+    honest = stranger(site, GOOD)
+    honest.mail("anna@good.test")
+    honest.rcpt("anna@example.test", "250")
+    honest.quit()
+    forger = stranger(site, FORGER)
+    forger.mail("anna@good.test")
+    forger.rcpt("anna@example.test", "550 5.7.1")
+    forger.quit()
+
+
+def test_rules_limits_of_a_recipient(case):
+    limits = {
+        "message_size": rules(({"to": "carl@example.test"}, 64000), 200000),
+        "recipients": rules(({"ip": "203.0.113.99"}, 1000), 100),
+    }
+    site = site_of(case, {"limits": limits, "checks": {"rdns": {"mode": "off"}}})
+    client = stranger(site, FORGER)
+    client.command("MAIL FROM:<anna@good.test> SIZE=100000", "250")
+    client.rcpt("carl@example.test", "552 5.3.4 Message too large for this recipient: at most 64000 octets")
+    client.rcpt("anna@example.test", "250")
+    client.command("RSET", "250")
+    large = message(("x" * 70 + "\r\n") * 1000)
+    client.mail("anna@good.test")
+    client.rcpt("anna@example.test", "250")
+    client.rcpt("carl@example.test", "250")
+    client.data(large, "552 5.3.4")
+    client.mail("anna@good.test")
+    client.rcpt("anna@example.test", "250")
+    client.data(large)
+    client.quit()
+    site.expect_delivered(large)
+
+
+def test_rules_that_only_observe(case):
+    watch = rules(({"to": "bert@example.test", "mode": "observe"}, 1), 50)
+    config = {"thresholds": {"reject": watch}, "checks": {"rdns": {"confirmed": {"score": 2}}}}
+    site = site_of(case, config)
+    since = site.gateway.mark()
+    client = stranger(site, GOOD)
+    client.mail("anna@good.test")
+    client.rcpt("bert@example.test", "250")
+    client.data(message("watched\r\n"))
+    client.quit()
+    site.expect_delivered(message("watched\r\n"))
+    bert = recipient(site.gateway.await_event("message", since=since), "bert@example.test")
+    check(bert["would_be"] == "client" and "rules" not in bert, bert)

@@ -1,0 +1,184 @@
+// Rulesets from conf.d to the values by which somebody is treated.
+#include <doctest/doctest.h>
+
+#include "proxy/settings.h"
+#include "proxy/treatment.h"
+#include "tests/unit/conf_d.h"
+
+using namespace sallyport;
+using namespace sallyport::proxy;
+using sallyport::test::ConfD;
+
+namespace {
+
+constexpr const char* kSite = R"({
+  "hostname": "mx.site.test",
+  "domains": {"site.test": {"route": "r"}, "strict.test": {"route": "r"}},
+  "routes": {"r": {"hosts": ["10.0.0.1:25"]}},
+  "role_mailbox": "it@site.test",
+  "listeners": {"mx": {"bind": ["127.0.0.1:2525"], "tls": "none"},
+                "inside": {"bind": ["127.0.0.1:2526"], "tls": "none"}}})";
+
+struct Loaded {
+  Loaded(ConfD& conf, const std::string& rules) {
+    conf.file("10-site.json", kSite).file("20-rules.json", rules);
+    settings = load(conf.path(), {}, diagnostics);
+  }
+  std::string told() const { return diagnostics.to_string(); }
+
+  std::shared_ptr<const Treatment> treatment(const std::string& to,
+                                             const std::string& ip = "192.0.2.1") const {
+    mail::Path from, recipient;
+    REQUIRE(mail::parse_path("a@sender.test", {}, from) == mail::PathFault::none);
+    REQUIRE(mail::parse_path(to, {}, recipient) == mail::PathFault::none);
+    policy::RuleFacts facts;
+    facts.stage = config::Stage::data;
+    facts.client = *IpAddress::parse(ip);
+    facts.from = &from;
+    facts.to = &recipient;
+    return settings->treatment(settings->rules.match(facts).profile);
+  }
+
+  config::Diagnostics diagnostics;
+  std::shared_ptr<const Settings> settings;
+};
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("values of every section follow the rules that hold") {
+  ConfD conf;
+  conf.file("lists/usual", "*@spam.test\n").file("lists/strict", "*@spam.test\n*@ham.test\n");
+  const Loaded loaded(conf, R"({
+    "thresholds": {"reject": {"rules": [{"to": "strict.test", "use": 2}, {"use": 7}]}},
+    "checks": {
+      "rdns": {"missing": {"rules": [{"to": "strict.test", "use": "reject"}, {"use": {"score": 1}}]},
+               "mode": {"rules": [{"to": "watch@site.test", "use": "observe"}, {"use": "enforce"}]}},
+      "spf": {"mode": {"rules": [{"to": "strict.test", "use": "enforce"}, {"use": "off"}]},
+              "helo_fail": {"rules": [{"to": "strict.test", "use": "ignore"}, {"use": "reject"}]}},
+      "dnsbl": {"zones": {"bl.test": {
+        "codes": {"rules": [{"to": "strict.test", "use": {"127.0.0.2": 9}}, {"use": {"127.0.0.2": 3}}]},
+        "mode": {"rules": [{"to": "strict.test", "use": "enforce"}, {"use": "observe"}]}}}}},
+    "limits": {"message_size": {"rules": [{"to": "strict.test", "use": "1MB"}, {"use": "10MB"}]},
+               "header_size": {"rules": [{"ip": "192.0.2.0/24", "use": "16KB"}, {"use": "64KB"}]}},
+    "barring": {"senders": {"rules": [{"to": "strict.test", "use": "lists/strict"}, {"use": "lists/usual"}]}}})");
+  REQUIRE_MESSAGE(loaded.settings, loaded.told());
+  CHECK(loaded.told() == "");
+  const auto strict = loaded.treatment("x@strict.test"),
+             usual = loaded.treatment("x@site.test", "10.0.0.1");
+  using mail::Check;
+  using mail::Finding;
+  using policy::Outcome;
+  CHECK(strict->policy->checks.reject_at == 2);
+  CHECK(usual->policy->checks.reject_at == 7);
+  CHECK(strict->policy->checks.outcome(Check::rdns, Finding::rdns_missing) == Outcome::rejected());
+  CHECK(usual->policy->checks.outcome(Check::rdns, Finding::rdns_missing) == Outcome::points(1));
+  CHECK(strict->policy->checks.mode(Check::spf_helo) == Mode::enforce);
+  CHECK(usual->policy->checks.mode(Check::spf_helo) == Mode::off);
+  CHECK(loaded.treatment("watch@site.test")->policy->checks.mode(Check::rdns) == Mode::observe);
+  CHECK(strict->policy->checks.lists.at(0).most() == 9);
+  CHECK(usual->policy->checks.lists.at(0).most() == 3);
+  CHECK(strict->policy->barring.senders.bars("a@ham.test"));
+  CHECK_FALSE(usual->policy->barring.senders.bars("a@ham.test"));
+  CHECK(strict->limits.message_size == 1'000'000);
+  CHECK(strict->limits.header_size == 16'000);
+  CHECK(usual->limits.header_size == 64'000);
+  // What is one for all is one.
+  CHECK(&strict->policy->domains.exact() == &loaded.settings->policy->domains.exact());
+  // What is needed before anybody knows the recipient.
+  CHECK(loaded.settings->asked().mode(Check::spf_mailfrom) == Mode::enforce);
+  CHECK(loaded.settings->policy->checks.mode(Check::spf_mailfrom) == Mode::off);
+  CHECK(loaded.settings->asked().lists.at(0).mode == Mode::enforce);
+  CHECK(loaded.settings->most_octets() == 10'000'000);
+}
+
+TEST_CASE("equal profiles are one treatment, which names its rules") {
+  ConfD conf;
+  const Loaded loaded(conf, R"({"thresholds": {"reject": {"rules": [
+    {"to": ["strict.test", "a@site.test"], "use": 2},
+    {"use": 7}]}}})");
+  REQUIRE_MESSAGE(loaded.settings, loaded.told());
+  const auto strict = loaded.treatment("x@strict.test");
+  CHECK(strict == loaded.treatment("a@site.test"));
+  CHECK(strict != loaded.treatment("b@site.test"));
+  REQUIRE(strict->matched.size() == 1);
+  CHECK(strict->matched.front().path == "thresholds.reject");
+  CHECK(strict->matched.front().place == conf.path() + "/20-rules.json:2");
+  CHECK(loaded.treatment("b@site.test")->matched.empty());
+}
+
+TEST_CASE("without rules the settings themselves are the treatment") {
+  ConfD conf;
+  const Loaded loaded(conf, "{}");
+  REQUIRE_MESSAGE(loaded.settings, loaded.told());
+  CHECK(loaded.treatment("x@strict.test").get() == loaded.settings.get());
+  CHECK(&loaded.settings->asked() == &loaded.settings->policy->checks);
+}
+
+TEST_CASE("at connect only what is known there decides") {
+  ConfD conf;
+  const Loaded loaded(conf, R"({
+    "limits": {"errors": {"rules": [{"listener": "inside", "use": 99}, {"ip": "10.0.0.0/8", "use": 50},
+                                    {"use": 5}]}},
+    "checks": {"early_talker": {"wait": {"rules": [{"ip": "10.0.0.0/8", "use": "0s"}, {"use": "3s"}]}}},
+    "thresholds": {"reject": {"rules": [{"to": "strict.test", "use": 2}, {"use": 7}]}}})");
+  REQUIRE_MESSAGE(loaded.settings, loaded.told());
+  const auto at = [&](const char* ip, const char* listener) {
+    return treatment_at_connect(*loaded.settings, *IpAddress::parse(ip), listener);
+  };
+  CHECK(at("192.0.2.1", "mx")->limits.errors == 5);
+  CHECK(at("192.0.2.1", "inside")->limits.errors == 99);
+  CHECK(at("10.0.0.9", "mx")->limits.errors == 50);
+  CHECK(at("10.0.0.9", "mx")->early_talkers.wait == Duration::zero());
+  CHECK(at("10.0.0.9", "mx")->policy->checks.reject_at == 7);
+}
+
+TEST_CASE("what only rules need is asked, and does not count") {
+  ConfD conf;
+  const Loaded loaded(conf, R"({
+    "checks": {"rdns": {"mode": "off"}, "spf": {"mode": "off"}},
+    "limits": {"recipients": {"rules": [{"rdns": "*.partner.test", "use": 5000},
+                                        {"from": "partner.test", "ip": "192.0.2.1", "use": 3000}, {"use": 100}]}}})");
+  REQUIRE_MESSAGE(loaded.settings, loaded.told());
+  CHECK(loaded.settings->asked().mode(mail::Check::rdns) == Mode::observe);
+  CHECK(loaded.settings->asked().mode(mail::Check::spf_mailfrom) == Mode::observe);
+  CHECK(loaded.settings->policy->checks.mode(mail::Check::rdns) == Mode::off);
+  CHECK(loaded.settings->most_recipients() == 5000);
+}
+
+TEST_CASE("errors of rules refuse the configuration, files that they name included") {
+  ConfD conf;
+  const auto told = [&](const std::string& rules) {
+    const Loaded loaded(conf, rules);
+    CHECK_FALSE(loaded.settings);
+    return loaded.told();
+  };
+  CHECK(has(
+      told(R"({"barring": {"senders": {"rules": [{"to": "site.test", "use": "lists/no"}, {"use": ""}]}}})"),
+      "20-rules.json:1:63: error: "));
+  CHECK(has(
+      told(
+          R"({"limits": {"sessions_per_address": {"rules": [{"to": "site.test", "use": 5}, {"use": 6}]}}})"),
+      "\"to\" is known from rcpt on, but limits.sessions_per_address is read at connect"));
+  CHECK(has(told(R"({"thresholds": {"reject": {"rules": [{"listener": "mxx", "use": 5}, {"use": 6}]}}})"),
+            "did you mean \"mx\"?"));
+  CHECK(has(told(R"({"limits": {"sessions": {"rules": [{"ip": "10.0.0.1", "use": 5}, {"use": 6}]}}})"),
+            "limits.sessions: expected an integer"));
+  CHECK(has(told(R"({"timeouts": {"relay": {"rules": [{"use": "5s"}]}}})"),
+            "timeouts.relay: expected a duration"));
+}
+
+TEST_CASE("config show has a ruleset as it is written") {
+  ConfD conf;
+  conf.file("10-site.json", kSite)
+      .file(
+          "20-rules.json",
+          R"({"checks": {"rdns": {"missing": {"rules": [{"to": "strict.test", "use": "reject"}, {"use": {"score": 2}}]}}}})");
+  config::Diagnostics diagnostics;
+  for (const bool changed : {true, false}) {
+    const std::string shown = show(conf.path(), changed, diagnostics);
+    CHECK_MESSAGE(has(shown, "\"to\": \"strict.test\",  // "), shown);
+    CHECK(has(shown, "20-rules.json:1"));
+  }
+}
