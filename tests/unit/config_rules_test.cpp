@@ -4,6 +4,7 @@
 #include "proxy/settings.h"
 #include "proxy/treatment.h"
 #include "tests/unit/conf_d.h"
+#include "tests/unit/source_tree.h"
 
 using namespace sallyport;
 using namespace sallyport::proxy;
@@ -181,4 +182,18 @@ TEST_CASE("config show has a ruleset as it is written") {
     CHECK_MESSAGE(has(shown, "\"to\": \"strict.test\",  // "), shown);
     CHECK(has(shown, "20-rules.json:1"));
   }
+}
+
+TEST_CASE("every example of docs/rules.md is a configuration") {
+  const std::string page = test::file_text(test::source_root() / "docs/rules.md");
+  const std::string fence = "```jsonc\n";
+  int examples = 0;
+  for (auto at = page.find(fence); at != std::string::npos; at = page.find(fence, at + 1), ++examples) {
+    const auto begin = at + fence.size();
+    ConfD conf;
+    const Loaded loaded(conf, page.substr(begin, page.find("```", begin) - begin));
+    CHECK_MESSAGE(loaded.settings, loaded.told());
+    CHECK_MESSAGE(loaded.told().empty(), loaded.told());
+  }
+  CHECK(examples >= 5);
 }
