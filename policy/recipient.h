@@ -42,6 +42,9 @@ struct Accept {
   std::string route;
   bool role = false;
   bool outbound = false;
+  std::string rule = {};  // the allow entry by which nothing more was looked at
+  std::string observed =
+      {};  // what lists that only observe would have said: "blocked-sender lists/block:3"
 };
 using RecipientVerdict = std::variant<Accept, Refuse>;
 

@@ -11,6 +11,7 @@
 #include "base/ip_address.h"
 #include "policy/checks.h"
 #include "policy/generic_names.h"
+#include "policy/sender_lists.h"
 #include "policy/wildcard_list.h"
 
 namespace sallyport::policy {
@@ -60,6 +61,7 @@ struct Settings {
   std::vector<std::string> role_names = {"postmaster", "abuse"};
   std::string role_mailbox;  // "" = none
   Barring barring;
+  SenderLists sender_lists;
   CheckSettings checks;
   GenericNames generic_names;
   int max_received = 50;

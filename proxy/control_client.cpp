@@ -72,7 +72,8 @@ Result<ControlAnswer> ask_running(const std::string& path, const config::Node& r
   }
 }
 
-Result<ControlAnswer> ask_state(const std::string& file, const config::Node& request) {
+Result<ControlAnswer> ask_state(const std::string& file, std::shared_ptr<const policy::Settings> policy,
+                                const config::Node& request) {
   if (auto owner = become_owner(file); !owner) return owner.error();
   std::string trouble;
   auto state =
@@ -80,13 +81,25 @@ Result<ControlAnswer> ask_state(const std::string& file, const config::Node& req
   if (!state) return state.error();
   if (!trouble.empty()) return fail(Errc::io, trouble);
   Control control;
-  add_commands(control, {**state, system_clock()});
+  SenderBook senders(**state, system_clock());
+  add_commands(control, {**state, system_clock(), senders, [policy] { return policy; }});
   ControlAnswer answer;
   control.answer(config::to_json_line(request),
                  [&](const config::Node& line) { return !take(answer, line); });
   (*state)->flush();
   return answer;
 }
+
+namespace {
+
+// With the lists that the configuration names; null where it is broken.
+std::shared_ptr<const policy::Settings> with_files(const std::string& directory) {
+  config::Diagnostics untold;
+  const auto settings = load(directory, {}, untold);
+  return settings ? settings->policy : nullptr;
+}
+
+}  // namespace
 
 Taken<ControlAnswer> ask_gateway(const std::string& directory, const config::Node& request) {
   config::Diagnostics diagnostics;
@@ -101,8 +114,9 @@ Taken<ControlAnswer> ask_gateway(const std::string& directory, const config::Nod
   if (error.code == Errc::refused)
     return std::unexpected(
         CommandFault{EX_NOPERM, error.detail + "; its owner may ask: sudo -u sallyport ..."});
-  return taken(error.code == Errc::not_found ? ask_state(settings->state_file, request)
-                                             : std::move(answer));
+  return taken(error.code == Errc::not_found
+                   ? ask_state(settings->state_file, with_files(directory), request)
+                   : std::move(answer));
 }
 
 }  // namespace sallyport::proxy

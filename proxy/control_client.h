@@ -5,11 +5,12 @@
 // gateway could not open its own files later.
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/config/node.h"
+#include "policy/settings.h"
 #include "proxy/asker.h"
 
 namespace sallyport::proxy {
@@ -24,8 +25,9 @@ Taken<ControlAnswer> ask_gateway(const std::string& directory, const config::Nod
 
 // Of a gateway that runs. Errors: not_found (none does), refused (another user's), as io::LocalStream.
 Result<ControlAnswer> ask_running(const std::string& path, const config::Node& request);
-// In this process. `file`: the state's. Errors: refused (a gateway runs, and has no control socket), as
-// StateStore.
-Result<ControlAnswer> ask_state(const std::string& file, const config::Node& request);
+// In this process. `policy` is for the files of lists, and may be null. Errors: refused (a gateway runs,
+// and has no control socket), as StateStore.
+Result<ControlAnswer> ask_state(const std::string& file, std::shared_ptr<const policy::Settings> policy,
+                                const config::Node& request);
 
 }  // namespace sallyport::proxy

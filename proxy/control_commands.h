@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/store/state_store.h"
 #include "proxy/control.h"
+#include "proxy/sender_book.h"
+#include "proxy/sender_commands.h"
 
 namespace sallyport::proxy {
 
@@ -11,9 +13,11 @@ namespace sallyport::proxy {
 struct ControlServices {
   store::StateStore& state;
   const Clock& clock;
+  SenderBook& senders;
+  CurrentPolicy policy;
 };
 
-// {"command": "version"}: who answers.
+// {"command": "version"}: who answers; and those of sender_commands.h.
 void add_commands(Control& control, const ControlServices& services);
 
 }  // namespace sallyport::proxy

@@ -84,7 +84,7 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
   resolver_ = std::make_unique<dns::LiveResolver>(settings->dns.live, clock_, dns_news());
   if (!asked_) asked_ = resolver_.get();
   services_ = std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_,
-                                                  *asked_, limits_, known_good_, *in_flight_});
+                                                  *asked_, limits_, known_good_, *in_flight_, *senders_});
   start_cores(settings->workers);
   if (auto attached = attach_resolver(); !attached) return attached;
   auto listeners = open(*settings, passed);
@@ -105,6 +105,7 @@ Result<> Gateway::open_state(const std::string& file) {
       store::StateStore::open(file, clock_, [this](std::string_view what) { events_.note("error", what); });
   if (!opened) return opened.error();
   state_ = std::move(*opened);
+  senders_ = std::make_unique<SenderBook>(*state_, clock_);
   return Result<>{};
 }
 
@@ -125,7 +126,10 @@ void Gateway::open_register(const std::string& file) {
 // ours.
 void Gateway::open_control(const std::string& file) {
   if (file.empty()) return;
-  add_commands(control_, {*state_, clock_});
+  add_commands(control_, {*state_, clock_, *senders_, [this] {
+                            const auto now = settings();
+                            return now ? now->policy : nullptr;
+                          }});
   const auto trouble = [this](std::string_view what) { events_.note("error", what); };
   auto opened = ControlServer::open(control_path(file), control_, trouble);
   if (!opened) return trouble("no control socket, so no commands: " + opened.error().detail);

@@ -11,6 +11,7 @@
 #include "proxy/check.h"
 #include "proxy/demo.h"
 #include "proxy/dns_command.h"
+#include "proxy/sender_list_command.h"
 #include "proxy/serve.h"
 #include "proxy/settings.h"
 #include "proxy/sink.h"
@@ -32,6 +33,7 @@ struct Arguments {
   proxy::SinkSettings sink;
   proxy::DnsOptions dns;
   proxy::TryOptions attempt;
+  proxy::SenderListOptions senders;
 };
 
 store::LogFormat format_of(const Arguments& arguments) {
@@ -128,6 +130,43 @@ void add_try(CLI::App& app, Arguments& arguments, std::function<int()>& command)
   });
 }
 
+// `allow` and `block` of a gateway that runs, or of its state.
+void add_sender_list(CLI::App& app, Arguments& arguments, std::function<int()>& command,
+                     proxy::SenderListKind kind, const char* help) {
+  proxy::SenderListOptions& options = arguments.senders;
+  auto* list = app.add_subcommand(proxy::to_string(kind), help);
+  list->require_subcommand(1);
+  const auto add = [&](const char* action, const char* what) {
+    auto* sub = list->add_subcommand(action, what);
+    sub->fallthrough();
+    sub->add_option("--for", options.recipient, "an address, or a domain, of ours; without: for everybody");
+    sub->callback([&command, &arguments, kind, action] {
+      command = [&arguments, kind, action] {
+        arguments.senders.directory = arguments.directory;
+        arguments.senders.kind = kind;
+        arguments.senders.action = action;
+        return proxy::run_sender_list(arguments.senders);
+      };
+    });
+    return sub;
+  };
+  const auto with_sender = [&](CLI::App* sub) {
+    sub->add_option("sender", options.pattern,
+                    "joe@example.com, example.com, *.example.com, 192.0.2.0/24 or rdns:*.example.net")
+        ->required();
+    return sub;
+  };
+  auto* entry = with_sender(add("add", "an entry that counts from now on"));
+  entry->add_option("--reason", options.reason, "why, for whoever finds it later");
+  entry->add_option("--owner", options.owner, "whom to ask about it; without: you");
+  entry->add_option("--expires", options.expires, "30d, or the last day: 2027-01-31");
+  if (kind == proxy::SenderListKind::allow)
+    entry->add_flag("--authenticated", options.authenticated, "only mail that passed SPF");
+  with_sender(add("remove", "an entry that a command added"));
+  add("list", "all entries, those of the files too")
+      ->add_flag("--json", options.json, "a JSON object a line");
+}
+
 int run(int argc, char** argv) {
   Arguments arguments;
   std::function<int()> command;
@@ -183,6 +222,8 @@ int run(int argc, char** argv) {
 
   add_dns(app, arguments, command);
   add_try(app, arguments, command);
+  add_sender_list(app, arguments, command, proxy::SenderListKind::allow, "senders that are let through");
+  add_sender_list(app, arguments, command, proxy::SenderListKind::block, "senders that are refused");
 
   if constexpr (faults::kBuilt)
     app.add_subcommand("faults", "what the tests can break on purpose")->callback([&] {

@@ -1,6 +1,7 @@
 #include "proxy/recipient_verdict.h"
 
 #include "policy/client.h"
+#include "proxy/sender_verdict.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -18,6 +19,28 @@ bool is_judged_by_client(const policy::RecipientVerdict& verdict, const policy::
   return accept && !accept->role && policy::relay_right(client, settings) == policy::RelayRight::none;
 }
 
+// Allowed: nothing more is looked at. Blocked: refused.
+void apply(const SenderVerdict& listed, policy::RecipientVerdict& verdict) {
+  using Kind = SenderVerdict::Kind;
+  if (listed.kind == Kind::blocked) {
+    verdict = policy::Refuse{policy::Refusal::blocked_sender, mail::reply(policy::Refusal::blocked_sender),
+                             listed.rule, true};
+    return;
+  }
+  auto& accept = std::get<policy::Accept>(verdict);
+  if (listed.kind == Kind::allowed) accept.rule = listed.rule;
+  if (listed.would_be != Kind::neither)
+    accept.observed = (listed.would_be == Kind::blocked ? "blocked-sender " : "allowed ") + listed.rule;
+}
+
+// An allow entry would decide, if SPF could be asked: nothing is refused for good before that is known.
+policy::RecipientVerdict softened(policy::Refuse refusal, bool uncertain, const mail::Path& sender) {
+  if (!uncertain || refusal.reply.code < 500) return refusal;
+  const std::string words = "SPF of " + sender.domain_ascii;
+  return policy::Refuse{policy::Refusal::dns_trouble, mail::reply(policy::Refusal::dns_trouble, words),
+                        refusal.rule, true};
+}
+
 }  // namespace
 
 policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, const Inquiry* inquiry,
@@ -30,18 +53,26 @@ policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, 
   return policy::refusal(decision, inquiry->evidence(), settings.checks);
 }
 
-// What was found about the client counts for everybody but the role addresses (promise P4). A certificate
-// that gives the right to relay speaks for itself.
+// Lists, and what was found about the client, count for everybody but the role addresses (promise P4). A
+// certificate that gives the right to relay speaks for itself.
 io::Task<policy::RecipientVerdict> judge_recipient(const policy::ClientFacts& client, Inquiry* inquiry,
                                                    const mail::Path& sender, const mail::Path& recipient,
-                                                   const policy::Settings& settings) {
+                                                   const policy::Settings& settings, SenderBook* book,
+                                                   WallTime now) {
   auto verdict = policy::judge_recipient(client, &sender, recipient, settings);
-  if (!inquiry || !is_judged_by_client(verdict, client, settings)) co_return verdict;
+  if (!is_judged_by_client(verdict, client, settings)) co_return verdict;
+  const auto listed =
+      co_await judge_sender(book, client.address, inquiry, sender, recipient, settings, now);
+  apply(listed, verdict);
+  if (const auto* blocked = std::get_if<policy::Refuse>(&verdict))
+    co_return softened(*blocked, listed.uncertain, sender);
+  if (listed.kind == SenderVerdict::Kind::allowed || !inquiry) co_return verdict;
   const auto decision = co_await inquiry->decide(settings.checks);
   const bool accepted = decision.action == policy::ClientDecision::Action::accept;
   if (accepted && inquiry->overdrawn()) co_return too_many_questions(client.address);
   if (accepted) co_return verdict;
-  co_return policy::refusal(decision, inquiry->evidence(), settings.checks);
+  co_return softened(policy::refusal(decision, inquiry->evidence(), settings.checks), listed.uncertain,
+                     sender);
 }
 
 }  // namespace sallyport::proxy

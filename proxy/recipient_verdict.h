@@ -6,6 +6,7 @@
 #include "base/mail/address.h"
 #include "policy/recipient.h"
 #include "proxy/inquiry.h"
+#include "proxy/sender_book.h"
 
 namespace sallyport::proxy {
 
@@ -15,9 +16,10 @@ policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, 
                                              const policy::Settings& settings);
 
 // Waits for the facts that the verdict needs, and for no others. `inquiry`: null: nothing is asked about
-// the client. What is named outlives the task.
+// the client. `book` null: block and allow lists of files alone. What is named outlives the task.
 io::Task<policy::RecipientVerdict> judge_recipient(const policy::ClientFacts& client, Inquiry* inquiry,
                                                    const mail::Path& sender, const mail::Path& recipient,
-                                                   const policy::Settings& settings);
+                                                   const policy::Settings& settings, SenderBook* book,
+                                                   WallTime now);
 
 }  // namespace sallyport::proxy

@@ -11,6 +11,7 @@
 #include "dns/resolver.h"
 #include "proxy/known_good.h"
 #include "proxy/relay/relay.h"
+#include "proxy/sender_book.h"
 #include "proxy/session_limits.h"
 
 namespace sallyport::proxy {
@@ -26,6 +27,7 @@ struct Services {
   SessionLimits& limits;
   KnownGood& known_good;
   store::InFlight& in_flight;
+  SenderBook& senders;
 };
 
 }  // namespace sallyport::proxy

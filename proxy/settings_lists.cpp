@@ -114,6 +114,15 @@ policy::GenericNames read_generic_names(const Located<std::string>& file, const 
   });
 }
 
+std::shared_ptr<const policy::SenderList> read_sender_list(const Located<std::string>& file,
+                                                           const Loading& loading) {
+  if (file.value.empty()) return nullptr;
+  return std::make_shared<policy::SenderList>(
+      read_list<policy::SenderList>(file, loading, [&](const std::string& text, auto& faults) {
+        return policy::SenderList::parse(text, file.value, faults);
+      }));
+}
+
 std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,
                                              const Loading& loading) {
   if (!loading.options.open_files) return {};

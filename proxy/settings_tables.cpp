@@ -253,6 +253,8 @@ const Table<Written>& written_table() {
           .field("timeouts", &Written::timeouts, section(timeouts_table()), Stage::connect,
                  "how long is waited")
           .field("dns", &Written::dns, section(dns_table()), Stage::connect, "who is asked, and how long")
+          .field("lists", &Written::lists, section(sender_lists_table()), Stage::rcpt,
+                 "senders that are let through, and senders that are refused")
           .include(policy_sections_table());
   return table;
 }

@@ -114,6 +114,13 @@ struct BarringSection {
   policy::Star star = policy::Star::one_or_more;
 };
 
+struct SenderListsSection {
+  Located<std::string> allow;
+  Located<std::string> block;
+  Mode allow_mode = Mode::enforce;
+  Mode block_mode = Mode::enforce;
+};
+
 // What rulesets may change: the root of their changes (config::Change).
 struct PolicySections {
   Limits limits;
@@ -141,6 +148,7 @@ struct Written : PolicySections {
   int workers = 0;
   Timeouts timeouts;
   DnsSettings dns;
+  SenderListsSection lists;
 };
 
 const config::Table<Written>& written_table();
@@ -149,5 +157,6 @@ const config::Table<RouteSection>& route_table();
 const config::Table<DnsSettings>& dns_table();
 const config::Table<ChecksSection>& checks_table();
 const config::Table<ThresholdsSection>& thresholds_table();
+const config::Table<SenderListsSection>& sender_lists_table();
 
 }  // namespace sallyport::proxy

@@ -49,6 +49,11 @@ policy::Refuse refusal(policy::Refusal why, std::string_view detail = {}) {
   return {why, mail::reply(why, detail), {}, true};
 }
 
+bool is_decided_by_list(const policy::RecipientVerdict& verdict) {
+  if (const auto* accept = std::get_if<policy::Accept>(&verdict)) return !accept->rule.empty();
+  return std::get<policy::Refuse>(verdict).why == policy::Refusal::blocked_sender;
+}
+
 mail::Reply spill_failure(const Error& error) {
   if (error.code == Errc::no_space) return mail::reply(mail::Refusal::no_space);
   return mail::reply(mail::Refusal::cannot_store);
@@ -101,8 +106,9 @@ io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
   const Treated treated = co_await treatment_of(
       settings_, {client_.facts, client_.listener, client_.helo, envelope_.sender, command.recipient},
       client_.inquiry.get());
-  auto verdict = co_await judge_recipient(client_.facts, client_.inquiry.get(), envelope_.sender,
-                                          command.recipient, *treated.acting->policy);
+  auto verdict =
+      co_await judge_recipient(client_.facts, client_.inquiry.get(), envelope_.sender, command.recipient,
+                               *treated.acting->policy, &services_.senders, services_.clock.wall());
   if (client_.inquiry && client_.inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
   RecipientRecord record{.address = command.recipient.address(),
                          .treatment = treated.acting,
@@ -121,7 +127,7 @@ io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
 // "accept", or the reason's name: by rules that only observe, where it is another one.
 std::string Transaction::would_be(const mail::Path& recipient, const Treated& treated,
                                   const policy::RecipientVerdict& verdict) const {
-  if (treated.would_be == treated.acting) return {};
+  if (treated.would_be == treated.acting || is_decided_by_list(verdict)) return {};
   const auto name = [](const policy::RecipientVerdict& given) -> std::string {
     const auto* refusal = std::get_if<policy::Refuse>(&given);
     return refusal ? mail::text_of(refusal->why).name : "accept";
@@ -186,6 +192,9 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
     records_.push_back(std::move(record));
     co_return answer.reply;
   }
+  if (!accept.rule.empty()) record.why = "allowed";
+  record.rule = accept.rule;
+  if (record.would_be.empty()) record.would_be = accept.observed;
   record.reply = mail::reply(mail::Answer::recipient_ok);
   const mail::Reply reply = record.reply;
   treat_as_well(record.treatment);
@@ -413,9 +422,9 @@ void Transaction::record_recipients(store::Event& event) const {
   for (const RecipientRecord& record :
        std::span(records_).first(std::min(records_.size(), kMostRecorded))) {
     event.begin_item().text("address", record.address).number("code", record.reply.code);
-    if (!record.reply.positive())
-      event.text("reply", record.reply.text).text("why", record.why).text("rule", record.rule);
-    event.text("would_be", record.would_be).text("rules", in_words(record.treatment->matched));
+    if (!record.reply.positive()) event.text("reply", record.reply.text);
+    event.text("why", record.why).text("rule", record.rule).text("would_be", record.would_be);
+    event.text("rules", in_words(record.treatment->matched));
     event.end_item();
   }
   event.end_list();

@@ -79,7 +79,7 @@ class Transaction {
     std::string rule{};
     std::string why{};
     std::shared_ptr<const Treatment> treatment;
-    std::string would_be{};  // by rules that only observe, where it is another verdict
+    std::string would_be{};  // by rules and lists that only observe, where it is another verdict
   };
 
   std::string would_be(const mail::Path& recipient, const Treated& treated,

@@ -38,6 +38,7 @@ io::Task<std::shared_ptr<Inquiry>> inquire(const Trial& trial, std::shared_ptr<c
 io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings> settings,
                               InquiryServices services) {
   TrialResult result;
+  const Clock& clock = services.clock;
   result.spared =
       spared(*trial.listener, trial.client, trial.listener->bind.front().address, *settings->policy);
   std::shared_ptr<Inquiry> inquiry;
@@ -52,8 +53,8 @@ io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings
     const auto treated = co_await treatment_of(
         *settings, {facts, trial.listener->name, trial.helo, trial.sender, recipient}, inquiry.get());
     result.treatments.push_back(treated.acting);
-    result.verdicts.push_back(
-        co_await judge_recipient(facts, inquiry.get(), trial.sender, recipient, *treated.acting->policy));
+    result.verdicts.push_back(co_await judge_recipient(facts, inquiry.get(), trial.sender, recipient,
+                                                       *treated.acting->policy, nullptr, clock.wall()));
   }
   co_return result;
 }

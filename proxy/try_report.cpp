@@ -97,7 +97,8 @@ const char* refused_how(const policy::Refuse& refuse) {
 
 std::string verdict_as_text(const policy::RecipientVerdict& verdict) {
   if (const auto* accept = std::get_if<policy::Accept>(&verdict))
-    return fmt::format("verdict: accepted\n{}", line("route", accept->route));
+    return fmt::format("verdict: accepted\n{}{}{}", line("route", accept->route),
+                       line("allowed", accept->rule), line("would be", accept->observed));
   const auto& refuse = std::get<policy::Refuse>(verdict);
   return fmt::format("verdict: {} ({})\n{}{}\n", refused_how(refuse), mail::text_of(refuse.why).name,
                      line("rule", refuse.rule), reply_as_text(refuse));
@@ -132,6 +133,7 @@ store::Event as_event(const Trial& trial, const TrialResult& result, bool assume
   record_evidence(event, result.evidence, treatment.policy->checks);
   if (const auto* accept = std::get_if<policy::Accept>(&result.verdicts.front())) {
     event.text("verdict", "accepted").text("route", accept->route);
+    event.text("rule", accept->rule).text("would_be", accept->observed);
   } else {
     const auto& refuse = std::get<policy::Refuse>(result.verdicts.front());
     event.text("verdict", refused_how(refuse)).text("why", mail::text_of(refuse.why).name);

@@ -386,6 +386,15 @@ constexpr std::array kTexts = {
                 {5, 7, 1},
                 "{}",
                 "The same of `barring.recipients`, and of the recipient."},
+    RefusalText{
+        blocked_sender,
+        addresses,
+        "blocked-sender",
+        550,
+        {5, 7, 1},
+        "Mail from this sender is blocked here",
+        "An entry of a block list (`lists.block`, or `sallyport block list`) means the sender, its client "
+        "or its reverse name; the event names it. `sallyport allow add` lets it through."},
     RefusalText{no_domain,
                 addresses,
                 "no-domain",

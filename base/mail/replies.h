@@ -73,6 +73,7 @@ enum class Refusal : std::uint8_t {
   percent_hack,
   barred_sender,
   barred_recipient,
+  blocked_sender,
   no_domain,
   mail_syntax,
   rcpt_syntax,

@@ -121,11 +121,11 @@ TEST_CASE("where no gateway runs its state is asked, unless one has the state") 
   store::ScratchDirectory scratch;
   const std::string file = scratch.file("state.db");
   CHECK(ask_running(control_path(file), request("version")).error().code == Errc::not_found);
-  auto answered = ask_state(file, request("version"));
+  auto answered = ask_state(file, nullptr, request("version"));
   REQUIRE(answered);
   CHECK(answered->lines.size() == 1);
   CHECK(answered->error == "");
   auto state = store::StateStore::open(file, system_clock(), [](std::string_view) {});
   REQUIRE(state);
-  CHECK(ask_state(file, request("version")).error().code == Errc::refused);
+  CHECK(ask_state(file, nullptr, request("version")).error().code == Errc::refused);
 }

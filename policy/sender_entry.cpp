@@ -1,0 +1,148 @@
+#include "policy/sender_entry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/ip_address.h"
+#include "base/mail/address.h"
+#include "base/text.h"
+
+namespace sallyport::policy {
+namespace {
+
+constexpr std::string_view kReverse = "rdns:";
+constexpr std::size_t kMaxText = 400;
+
+std::string_view take_word(std::string_view& line) {
+  line = trim(line);
+  const auto end = std::min(line.find_first_of(" \t"), line.size());
+  const auto word = line.substr(0, end);
+  line = trim(line.substr(end));
+  return word;
+}
+
+std::string quoted(std::string_view text) { return fmt::format("\"{}\"", printable(text, 80)); }
+
+// "example.com" or "*.example.com" in comparing form; "" for what is neither. The last label of a name is
+// never a number: that is an address with a slip in it.
+std::string domain_pattern(std::string_view written) {
+  const bool below = written.starts_with("*.");
+  mail::DomainName name;
+  if (mail::parse_domain(below ? written.substr(2) : written, name) != mail::DomainFault::none) return {};
+  const auto last = std::string_view(name.ascii).substr(name.ascii.rfind('.') + 1);
+  if (last.empty() || parse_unsigned(last)) return {};
+  return (below ? "*." : "") + name.ascii;
+}
+
+// "" for what is no address with a domain.
+std::string address_pattern(std::string_view written) {
+  mail::Path path;
+  if (mail::parse_path(written, {.smtputf8 = true}, path) != mail::PathFault::none) return {};
+  return path.is_null() || path.source_route || path.domain.empty() ? std::string() : path.key();
+}
+
+Result<> take_option(SenderEntry& entry, std::string_view word) {
+  if (word == "authenticated") {
+    entry.authenticated = true;
+    return {};
+  }
+  const auto equals = std::min(word.find('='), word.size());
+  const auto key = word.substr(0, equals);
+  const auto value = word.substr(std::min(equals + 1, word.size()));
+  if (key == "for") return set_recipient(entry, value);
+  if (key == "owner" && !value.empty()) {
+    entry.owner = value;
+    return {};
+  }
+  if (key != "expires")
+    return fail(Errc::invalid,
+                fmt::format("{} is none of for=, expires=, owner= and authenticated", quoted(word)));
+  auto day = parse_expiry_day(value);
+  if (!day) return day.error();
+  entry.expires = *day;
+  return {};
+}
+
+std::string day_of(WallTime time) {
+  const std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(time));
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(day.year()), static_cast<unsigned>(day.month()),
+                     static_cast<unsigned>(day.day()));
+}
+
+}  // namespace
+
+std::string SenderEntry::name() const {
+  return recipient.empty() ? pattern : pattern + " for=" + recipient;
+}
+
+Result<> set_pattern(SenderEntry& entry, std::string_view written) {
+  entry.kind = SenderEntry::Kind::sender;
+  if (written.starts_with(kReverse)) {
+    entry.kind = SenderEntry::Kind::reverse_name;
+    const auto name = domain_pattern(written.substr(kReverse.size()));
+    entry.pattern = name.empty() ? name : std::string(kReverse) + name;
+  } else if (written.contains('@')) {
+    entry.pattern = address_pattern(written);
+  } else if (const auto network = Network::parse(written)) {
+    entry.kind = SenderEntry::Kind::network;
+    entry.pattern = fmt::format("{}/{}", network->base().to_string(), network->prefix());
+  } else {
+    entry.pattern = domain_pattern(written);
+  }
+  if (!entry.pattern.empty()) return {};
+  return fail(Errc::invalid, quoted(written) +
+                                 " is no address, domain (example.com, *.example.com), network "
+                                 "(192.0.2.0/24) or reverse name (rdns:*.example.net)");
+}
+
+Result<> set_recipient(SenderEntry& entry, std::string_view written) {
+  entry.recipient = written.contains('@') ? address_pattern(written) : domain_pattern(written);
+  if (!entry.recipient.empty() && !entry.recipient.starts_with('*')) return {};
+  return fail(Errc::invalid, quoted(written) + " is no recipient: an address or a domain of ours");
+}
+
+bool is_role_entry(std::string_view recipient, const std::vector<std::string>& role_names) {
+  const auto at = recipient.rfind('@');
+  return at != std::string_view::npos && std::ranges::any_of(role_names, [&](const std::string& name) {
+           return iequals(recipient.substr(0, at), name);
+         });
+}
+
+// The last moment of that day.
+Result<WallTime> parse_expiry_day(std::string_view day) {
+  const auto number = [&](std::size_t at, std::size_t count) {
+    return static_cast<int>(parse_unsigned(day.substr(at, count)).value_or(0));
+  };
+  if (day.size() == 10 && day[4] == '-' && day[7] == '-') {
+    const std::chrono::year_month_day date(std::chrono::year(number(0, 4)),
+                                           std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                           std::chrono::day(static_cast<unsigned>(number(8, 2))));
+    if (date.ok() && number(0, 4) >= 1970 && number(0, 4) < 2200)
+      return WallTime(std::chrono::sys_days(date) + std::chrono::days(1)) - std::chrono::seconds(1);
+  }
+  return fail(Errc::invalid, quoted(day) + " is no day: write 2027-01-31");
+}
+
+Result<SenderEntry> parse_sender_entry(std::string_view line) {
+  SenderEntry entry;
+  if (line.size() > 4 * kMaxText) return fail(Errc::invalid, "the line is too long");
+  const auto hash = line.find(" #");
+  if (hash != std::string_view::npos) entry.reason = trim(line.substr(hash + 2));
+  auto rest = line.substr(0, hash);
+  if (auto set = set_pattern(entry, take_word(rest)); !set) return set.error();
+  while (!rest.empty())
+    if (auto taken = take_option(entry, take_word(rest)); !taken) return taken.error();
+  return entry;
+}
+
+std::string to_line(const SenderEntry& entry) {
+  std::string line = entry.name();
+  if (entry.authenticated) line += " authenticated";
+  if (!entry.owner.empty()) line += " owner=" + entry.owner;
+  if (entry.expires) line += " expires=" + day_of(*entry.expires);
+  if (!entry.reason.empty()) line += " # " + entry.reason;
+  return line;
+}
+
+}  // namespace sallyport::policy

@@ -1,0 +1,113 @@
+#include "policy/sender_lists.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace sallyport::policy {
+namespace {
+
+// "*.b.c" and "*.c" of "a.b.c", each behind `before`.
+void add_parents(std::vector<std::string>& patterns, std::string_view before, std::string_view domain) {
+  for (auto dot = domain.find('.'); dot != std::string_view::npos; dot = domain.find('.')) {
+    domain.remove_prefix(dot + 1);
+    patterns.push_back(fmt::format("{}*.{}", before, domain));
+  }
+}
+
+}  // namespace
+
+void SenderListShape::add(const SenderEntry& entry) {
+  recipients = recipients || !entry.recipient.empty();
+  switch (entry.kind) {
+    case SenderEntry::Kind::sender:
+      senders = true;
+      break;
+    case SenderEntry::Kind::reverse_name:
+      reverse_names = true;
+      break;
+    case SenderEntry::Kind::network:
+      if (const auto network = Network::parse(entry.pattern))
+        prefixes.set(static_cast<std::size_t>(network->prefix128()));
+      break;
+  }
+}
+
+void SenderListShape::add(const SenderListShape& other) {
+  prefixes |= other.prefixes;
+  reverse_names = reverse_names || other.reverse_names;
+  senders = senders || other.senders;
+  recipients = recipients || other.recipients;
+}
+
+SenderList SenderList::parse(std::string_view text, std::string file, std::vector<ListFault>& faults) {
+  SenderList list;
+  list.file_ = std::move(file);
+  list.text_ = text;
+  ListReader reader(list.text_);
+  for (ListEntry written; reader.next(written);) {
+    const auto entry = parse_sender_entry(written.text);
+    if (!entry) {
+      faults.push_back({written.line, written.column, entry.error().detail});
+      continue;
+    }
+    const auto begin = static_cast<std::size_t>(written.text.data() - list.text_.data());
+    list.lines_.insert_or_assign(
+        entry->name(), Line{written.line, static_cast<std::uint32_t>(written.text.size()), begin});
+    list.shape_.add(*entry);
+  }
+  return list;
+}
+
+SenderList::Found SenderList::read(const Line& line) const {
+  return {*parse_sender_entry(std::string_view(text_).substr(line.begin, line.length)), line.number};
+}
+
+std::optional<SenderList::Found> SenderList::find(std::string_view name) const {
+  const auto found = lines_.find(name);
+  if (found == lines_.end()) return std::nullopt;
+  return read(found->second);
+}
+
+void SenderList::each(const std::function<bool(const Found&)>& visit) const {
+  for (const auto& [name, line] : lines_)
+    if (!visit(read(line))) return;
+}
+
+std::vector<std::string> sender_patterns(const mail::Path& sender) {
+  if (sender.is_null() || sender.domain.empty()) return {};
+  std::vector<std::string> patterns{sender.key(), sender.domain_ascii};
+  add_parents(patterns, "", sender.domain_ascii);
+  return patterns;
+}
+
+std::vector<std::string> network_patterns(const IpAddress& client, const SenderListShape& shape) {
+  std::vector<std::string> patterns;
+  for (int prefix = 128; prefix >= 0; --prefix) {
+    if (!shape.prefixes.test(static_cast<std::size_t>(prefix))) continue;
+    const Network network(client, prefix);
+    patterns.push_back(fmt::format("{}/{}", network.base().to_string(), network.prefix()));
+  }
+  return patterns;
+}
+
+std::vector<std::string> reverse_name_patterns(std::string_view name) {
+  mail::DomainName domain;
+  if (name.empty() || mail::parse_domain(name, domain) != mail::DomainFault::none) return {};
+  std::vector<std::string> patterns{"rdns:" + domain.ascii};
+  add_parents(patterns, "rdns:", domain.ascii);
+  return patterns;
+}
+
+std::vector<std::string> entry_names(const std::vector<std::string>& patterns, const mail::Path& recipient,
+                                     const SenderListShape& shape) {
+  std::vector<std::string> names;
+  if (shape.recipients) {
+    for (const auto& pattern : patterns) names.push_back(pattern + " for=" + recipient.key());
+    for (const auto& pattern : patterns) names.push_back(pattern + " for=" + recipient.domain_ascii);
+  }
+  names.insert(names.end(), patterns.begin(), patterns.end());
+  return names;
+}
+
+}  // namespace sallyport::policy

@@ -1,0 +1,89 @@
+// Allow and block lists of senders: how an entry is found among a million.
+//
+// An entry has one name, its pattern and its recipient; a look-up builds the few names that could mean this
+// sender and this recipient, and asks for each. Pure; a list is immutable once parsed, for every thread.
+#pragma once
+
+#include <bitset>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ip_address.h"
+#include "base/mail/address.h"
+#include "policy/checks.h"
+#include "policy/list_file.h"
+#include "policy/sender_entry.h"
+
+namespace sallyport::policy {
+
+// What kinds of entries a list has at all: what it has none of is not looked up, or waited for.
+struct SenderListShape {
+  std::bitset<129> prefixes;  // of networks, within 128 bits
+  bool reverse_names = false;
+  bool senders = false;
+  bool recipients = false;  // entries for somebody
+
+  void add(const SenderEntry& entry);
+  void add(const SenderListShape& other);
+  bool any() const { return prefixes.any() || reverse_names || senders; }
+};
+
+class SenderList {
+ public:
+  // Lines as sender_entry.h describes them. The last of several lines with one name counts.
+  static SenderList parse(std::string_view text, std::string file, std::vector<ListFault>& faults);
+
+  struct Found {
+    SenderEntry entry;
+    int line = 0;
+  };
+  // By SenderEntry::name(). Expired entries are found, too.
+  std::optional<Found> find(std::string_view name) const;
+  // Until it says false.
+  void each(const std::function<bool(const Found&)>& visit) const;
+
+  const SenderListShape& shape() const { return shape_; }
+  const std::string& file() const { return file_; }
+  std::size_t size() const { return lines_.size(); }
+
+ private:
+  struct Line {
+    int number = 0;
+    std::uint32_t length = 0;
+    std::size_t begin = 0;  // in text_
+  };
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+
+  Found read(const Line& line) const;
+
+  std::string file_;
+  std::string text_;  // entries that say more than their name are read from it when they are found
+  std::unordered_map<std::string, Line, Hash, std::equal_to<>> lines_;
+  SenderListShape shape_;
+};
+
+// Files are null where none is named.
+struct SenderLists {
+  std::shared_ptr<const SenderList> allow;
+  std::shared_ptr<const SenderList> block;
+  Mode allow_mode = Mode::enforce;
+  Mode block_mode = Mode::enforce;
+};
+
+// The patterns that mean a sender, a client or a reverse name; the most special one first.
+std::vector<std::string> sender_patterns(const mail::Path& sender);  // of <>: none
+std::vector<std::string> network_patterns(const IpAddress& client, const SenderListShape& shape);
+std::vector<std::string> reverse_name_patterns(std::string_view name);  // of "": none
+// Those patterns for this recipient: for itself, its domain, everybody.
+std::vector<std::string> entry_names(const std::vector<std::string>& patterns, const mail::Path& recipient,
+                                     const SenderListShape& shape);
+
+}  // namespace sallyport::policy

@@ -1,0 +1,131 @@
+#include "proxy/sender_commands.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr std::size_t kMaxText = 200;
+using policy::SenderEntry;
+
+// Words of an entry stand on one line of a file, and are read from it again.
+Result<std::string> one_line(const config::Node& request, const char* key, bool one_word) {
+  std::string text = text_of(request, key);
+  const bool good = text.size() <= kMaxText && printable(text, kMaxText) == text &&
+                    !(one_word && text.find_first_of(" #") != std::string::npos);
+  if (good) return text;
+  return fail(Errc::invalid, fmt::format("{} is too long, or has characters that it may not have", key));
+}
+
+Result<SenderEntry> named_entry(const config::Node& request) {
+  SenderEntry entry;
+  if (auto set = policy::set_pattern(entry, text_of(request, "pattern")); !set) return set.error();
+  const auto recipient = text_of(request, "for");
+  if (recipient.empty()) return entry;
+  if (auto set = policy::set_recipient(entry, recipient); !set) return set.error();
+  return entry;
+}
+
+Result<SenderEntry> whole_entry(const config::Node& request) {
+  auto entry = named_entry(request);
+  if (!entry) return entry;
+  auto owner = one_line(request, "owner", true);
+  if (!owner) return owner.error();
+  auto reason = one_line(request, "reason", false);
+  if (!reason) return reason.error();
+  entry->owner = *owner;
+  entry->reason = *reason;
+  entry->authenticated = flag_of(request, "authenticated");
+  if (const auto day = text_of(request, "expires"); !day.empty()) {
+    auto expires = policy::parse_expiry_day(day);
+    if (!expires) return expires.error();
+    entry->expires = *expires;
+  }
+  return entry;
+}
+
+bool is_for_role(const SenderEntry& entry, const CurrentPolicy& current) {
+  const auto settings = current();
+  return settings && policy::is_role_entry(entry.recipient, settings->role_names);
+}
+
+Result<> add(SenderListKind kind, const config::Node& request, SenderBook& book,
+             const CurrentPolicy& current) {
+  const auto entry = whole_entry(request);
+  if (!entry) return entry.error();
+  if (kind == SenderListKind::block && is_for_role(*entry, current))
+    return fail(Errc::invalid, entry->recipient + " is a role address: mail to it is never blocked");
+  return book.add(kind, *entry);
+}
+
+Result<> remove(SenderListKind kind, const config::Node& request, SenderBook& book) {
+  const auto entry = named_entry(request);
+  if (!entry) return entry.error();
+  if (book.remove(kind, *entry)) return {};
+  return fail(
+      Errc::not_found,
+      fmt::format("no command has added {}; entries of a file are removed from the file", entry->name()));
+}
+
+std::int64_t seconds_of(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+config::Node described(SenderListKind kind, const SenderEntry& entry, const std::string& where,
+                       const SenderBook& book) {
+  const auto hits = book.hits(kind, entry);
+  config::Node line = config::Node::object();
+  line.add("pattern", config::Node::text(entry.pattern));
+  const auto text = [&](const char* key, const std::string& value) {
+    if (!value.empty()) line.add(key, config::Node::text(value));
+  };
+  text("for", entry.recipient);
+  text("owner", entry.owner);
+  text("reason", entry.reason);
+  if (entry.expires) line.add("expires", config::Node::integer(seconds_of(*entry.expires)));
+  if (entry.authenticated) line.add("authenticated", config::Node::boolean(true));
+  text("where", where);
+  line.add("hits", config::Node::integer(static_cast<std::int64_t>(hits.count)));
+  if (hits.last) line.add("last_hit", config::Node::integer(seconds_of(*hits.last)));
+  line.add("line", config::Node::text(policy::to_line(entry)));
+  return line;
+}
+
+Result<> list(SenderListKind kind, const config::Node& request, const SenderBook& book,
+              const CurrentPolicy& current, const Control::Write& write) {
+  SenderEntry wanted;
+  const auto recipient = text_of(request, "for");
+  if (auto set = policy::set_recipient(wanted, recipient); !recipient.empty() && !set) return set;
+  bool reading = true;
+  const auto show = [&](const SenderEntry& entry, const std::string& where) {
+    if (!recipient.empty() && entry.recipient != wanted.recipient) return true;
+    return reading = reading && write(described(kind, entry, where, book));
+  };
+  book.each(kind, [&](const SenderEntry& entry) { return show(entry, "command"); });
+  const auto settings = current();
+  const auto* lists = settings ? &settings->sender_lists : nullptr;
+  const auto* file = !lists ? nullptr : (kind == SenderListKind::allow ? lists->allow : lists->block).get();
+  if (file)
+    file->each([&](const policy::SenderList::Found& found) {
+      return show(found.entry, fmt::format("{}:{}", file->file(), found.line));
+    });
+  return {};
+}
+
+}  // namespace
+
+void add_sender_commands(Control& control, SenderBook& book, const CurrentPolicy& current) {
+  for (const auto kind : {SenderListKind::allow, SenderListKind::block})
+    control.add(to_string(kind),
+                [kind, &book, current](const config::Node& request, const Control::Write& write) {
+                  const auto action = text_of(request, "action");
+                  if (action == "add") return add(kind, request, book, current);
+                  if (action == "remove") return remove(kind, request, book);
+                  if (action == "list") return list(kind, request, book, current, write);
+                  return Result<>(fail(Errc::invalid, "the action is none of add, remove and list"));
+                });
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,87 @@
+#include "proxy/sender_list_command.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/config/json_line.h"
+#include "base/text.h"
+#include "proxy/control.h"
+#include "proxy/control_client.h"
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr int kRefused = 1;
+constexpr std::uint64_t kMostDays = 36'500;
+
+// Who is to be asked about an entry later.
+std::string user_name() {
+  if (const char* name = std::getenv("SUDO_USER")) return name;
+  const passwd* user = ::getpwuid(::getuid());
+  return user ? user->pw_name : fmt::format("{}", ::getuid());
+}
+
+// "30d" from today on, as a day; anything else as it is.
+std::string expiry_day(const std::string& written, WallTime now) {
+  if (!written.ends_with('d')) return written;
+  const auto days = parse_unsigned(std::string_view(written).substr(0, written.size() - 1));
+  if (!days || *days > kMostDays) return written;
+  return fmt::format("{:%Y-%m-%d}", fmt::gmtime(now + std::chrono::days(*days)));
+}
+
+config::Node request_of(const SenderListOptions& options) {
+  config::Node request = config::Node::object();
+  const auto text = [&](const char* key, const std::string& value) {
+    if (!value.empty()) request.add(key, config::Node::text(value));
+  };
+  text("command", to_string(options.kind));
+  text("action", options.action);
+  text("pattern", options.pattern);
+  text("for", options.recipient);
+  if (options.action != "add") return request;
+  text("owner", options.owner.empty() ? user_name() : options.owner);
+  text("reason", options.reason);
+  text("expires", expiry_day(options.expires, system_clock().wall()));
+  if (options.authenticated) request.add("authenticated", config::Node::boolean(true));
+  return request;
+}
+
+std::int64_t number_of(const config::Node& line, const char* key) {
+  const config::Node* found = line.find(key);
+  const auto* number = found ? found->as<std::int64_t>() : nullptr;
+  return number ? *number : 0;
+}
+
+void print(const config::Node& line) {
+  const auto last = number_of(line, "last_hit");
+  const auto when = last == 0 ? std::string("-") : fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(last));
+  fmt::print("{:>8}  {:16}  {:20}  {}\n", number_of(line, "hits"), when, text_of(line, "where"),
+             text_of(line, "line"));
+}
+
+}  // namespace
+
+int run_sender_list(const SenderListOptions& options) {
+  const auto answer = ask_gateway(options.directory, request_of(options));
+  if (!answer) return answer.error().tell(to_string(options.kind));
+  if (!answer->error.empty()) {
+    fmt::print(stderr, "sallyport {}: {}\n", to_string(options.kind), answer->error);
+    return kRefused;
+  }
+  if (!options.json && !answer->lines.empty())
+    fmt::print("{:>8}  {:16}  {:20}  {}\n", "hits", "last", "where", "entry");
+  for (const auto& line : answer->lines) {
+    if (options.json)
+      fmt::print("{}\n", config::to_json_line(line));
+    else
+      print(line);
+  }
+  return EX_OK;
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,32 @@
+// What the allow and block lists say of a sender, for one recipient.
+//
+// In both: allowed. An address in MAIL FROM is a claim: an allow entry for it holds where SPF passes, or
+// where the domain publishes none and the entry does not say `authenticated`; a network or a confirmed
+// reverse name holds by itself. The null sender is nobody's: only those two can mean it.
+#pragma once
+
+#include <string>
+
+#include "base/io/task.h"
+#include "base/mail/address.h"
+#include "policy/settings.h"
+#include "proxy/inquiry.h"
+#include "proxy/sender_book.h"
+
+namespace sallyport::proxy {
+
+struct SenderVerdict {
+  enum class Kind : std::uint8_t { neither, allowed, blocked };
+  Kind kind = Kind::neither;
+  Kind would_be = Kind::neither;  // by a list that only observes
+  std::string rule;        // the entry that decided, or would have: "lists/allow:12", "allow example.com"
+  bool uncertain = false;  // an allow entry depends on SPF, which could not be asked for now
+};
+
+// Waits for the reverse name, or SPF, where an entry depends on it. `inquiry` null: nothing is asked about
+// the client, and claims hold. `book` null: the files alone, and hits are not counted.
+io::Task<SenderVerdict> judge_sender(SenderBook* book, const IpAddress& client, Inquiry* inquiry,
+                                     const mail::Path& sender, const mail::Path& recipient,
+                                     const policy::Settings& settings, WallTime now);
+
+}  // namespace sallyport::proxy

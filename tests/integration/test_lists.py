@@ -1,0 +1,116 @@
+"""Allow and block lists: by file and by command, at once, for everybody or for one recipient.
+
+NSD answers. `good.test` publishes SPF, `plain.test` does not; the lists' client LISTED is refused by a DNS list."""
+
+import json
+
+from harness.nsd import start_nsd
+from harness.outcome import check
+from harness.strangers import merge, stranger, strangers_site
+
+GOOD, LISTED, FORGER = "203.0.113.1", "203.0.113.66", "203.0.113.99"
+ZONES = {
+    "113.0.203.in-addr.arpa": "1 IN PTR mx.good.test.\n66 IN PTR mx.good.test.\n",
+    "good.test": f"@ IN MX 10 mx\nmx IN A {GOOD}\nmx IN A {LISTED}\n"
+    f'@ IN TXT "v=spf1 ip4:{GOOD} ip4:{LISTED} -all"\n',
+    "plain.test": "@ IN MX 10 mx\nmx IN A 198.51.100.7\n",
+    "bl.test": "2.0.0.127 IN A 127.0.0.2\n66.113.0.203 IN A 127.0.0.4\n99.113.0.203 IN A 127.0.0.4\n",
+}
+BLOCKED = "550 5.7.1"
+
+
+def site_of(case, config=None, **options):
+    server = case.peer(start_nsd(case.path("nsd"), ZONES))
+    base = {"checks": {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.2-127.0.0.11": 5}}}}}}
+    return strangers_site(case, [server.port], merge(base, config or {}), **options)
+
+
+def command(site, *arguments, status=0):
+    result = site.gateway.run(*arguments, "-c", site.gateway.conf)
+    check(result.returncode == status, f"{arguments}: {result}")
+    return result
+
+
+def entries(site, kind):
+    return [json.loads(line) for line in command(site, kind, "list", "--json").stdout.splitlines()]
+
+
+def ask(site, client, wanted, sender="anna@good.test", recipient="anna@example.test"):
+    """One RCPT; the recipient as the event has it. Nobody's mail to postmaster is ever refused."""
+    since = site.gateway.mark()
+    session = stranger(site, client)
+    session.mail(sender)
+    session.rcpt(recipient, wanted)
+    session.rcpt("postmaster@example.test")
+    session.quit()
+    event = site.gateway.await_event("message", since=since)
+    return event["to"][0]
+
+
+def test_lists_a_command_counts_at_once_and_survives_a_kill(case):
+    site = site_of(case)
+    ask(site, GOOD, "250")
+    command(site, "block", "add", "good.test", "--reason", "spam", "--owner", "anna", "--expires", "30d")
+    refused = ask(site, GOOD, BLOCKED)
+    check(refused["why"] == "blocked-sender" and refused["rule"] == "block good.test", f"{refused}")
+    site.gateway.kill()
+    site.gateway.start()
+    ask(site, GOOD, BLOCKED)
+    entry = entries(site, "block")[0]
+    check(entry["reason"] == "spam" and entry["owner"] == "anna" and entry["hits"] >= 1, f"{entry}")
+    command(site, "block", "remove", "good.test")
+    ask(site, GOOD, "250")
+    check(entries(site, "block") == [], "the entry is still there")
+    command(site, "block", "remove", "good.test", status=1)
+
+
+def test_lists_without_a_gateway_the_state_itself_is_asked(case):
+    site = site_of(case)
+    site.gateway.terminate()
+    command(site, "block", "add", "203.0.113.0/24")
+    check([entry["pattern"] for entry in entries(site, "block")] == ["203.0.113.0/24"], "not added")
+    site.gateway.start()
+    ask(site, GOOD, BLOCKED)
+    ask(site, GOOD, BLOCKED, sender="")
+
+
+def test_lists_an_allowed_sender_is_spared_evidence_and_blocking(case):
+    site = site_of(case)
+    ask(site, LISTED, "550 5.7.1")
+    command(site, "allow", "add", "good.test")
+    allowed = ask(site, LISTED, "250")
+    check(allowed["rule"] == "allow good.test", f"{allowed}")
+    command(site, "block", "add", LISTED)
+    ask(site, LISTED, "250")
+    # What anybody can write in MAIL FROM opens nothing: SPF fails.
+    check(ask(site, FORGER, "550 5.7.1").get("rule") is None, "a forger was allowed")
+    # Nor relay.
+    ask(site, LISTED, "550 5.7.1", recipient="anna@foreign.test")
+
+
+def test_lists_a_sender_whose_domain_publishes_no_spf(case):
+    site = site_of(case)
+    command(site, "allow", "add", "plain.test", "--authenticated")
+    ask(site, LISTED, "550 5.7.1", sender="anna@plain.test")
+    command(site, "allow", "add", "plain.test")
+    ask(site, LISTED, "250", sender="anna@plain.test")
+
+
+def test_lists_by_reverse_name_for_one_recipient(case):
+    site = site_of(case)
+    command(site, "block", "add", "rdns:*.good.test", "--for", "Anna@example.test")
+    ask(site, GOOD, BLOCKED)
+    ask(site, GOOD, "250", recipient="ben@example.test")
+    command(site, "block", "add", "good.test", "--for", "postmaster@example.test", status=1)
+
+
+def test_lists_files_and_observing(case):
+    file = case.path("block")
+    with open(file, "w") as out:
+        out.write("# nobody yet\ngood.test owner=anna # spam\n")
+    site = site_of(case, {"lists": {"block": file, "block_mode": "observe"}})
+    watched = ask(site, GOOD, "250")
+    check(watched["would_be"] == f"blocked-sender {file}:2", f"{watched}")
+    check(entries(site, "block")[0]["where"] == f"{file}:2", "not listed")
+    site.gateway.reload(merge(site.config, {"lists": {"block_mode": "enforce"}}))
+    check(ask(site, GOOD, BLOCKED)["rule"] == f"{file}:2", "another rule")

@@ -1,0 +1,118 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "policy/sender_lists.h"
+
+using namespace sallyport;
+using namespace sallyport::policy;
+
+namespace {
+
+mail::Path path(std::string_view text) {
+  mail::Path path;
+  REQUIRE(mail::parse_path(text, {}, path) == mail::PathFault::none);
+  return path;
+}
+
+std::string canonical(std::string_view line) {
+  const auto entry = parse_sender_entry(line);
+  return entry ? to_line(*entry) : "error: " + entry.error().detail;
+}
+
+bool is_refused(std::string_view line) { return !parse_sender_entry(line); }
+
+SenderList list_of(std::string_view text) {
+  std::vector<ListFault> faults;
+  auto list = SenderList::parse(text, "lists/allow", faults);
+  CHECK(faults.empty());
+  return list;
+}
+
+// The lines that mean this sender, client, reverse name and recipient.
+std::vector<int> lines(const SenderList& list, const char* sender, const char* client, const char* name,
+                       const char* recipient) {
+  auto patterns = network_patterns(*IpAddress::parse(client), list.shape());
+  for (auto& pattern : sender_patterns(path(sender))) patterns.push_back(pattern);
+  for (auto& pattern : reverse_name_patterns(name)) patterns.push_back(pattern);
+  std::vector<int> numbers;
+  for (const auto& entry : entry_names(patterns, path(recipient), list.shape()))
+    if (const auto found = list.find(entry)) numbers.push_back(found->line);
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+}  // namespace
+
+TEST_CASE("an entry of a sender list is read, and written again, in one form") {
+  CHECK(canonical("Joe@Example.COM") == "joe@example.com");
+  CHECK(canonical("*.Example.com") == "*.example.com");
+  CHECK(canonical("192.0.2.0/24") == "192.0.2.0/24");
+  CHECK(canonical("192.0.2.1") == "192.0.2.1/32");
+  CHECK(canonical("2001:DB8::1") == "2001:db8::1/128");
+  CHECK(canonical("rdns:*.Example.net") == "rdns:*.example.net");
+  CHECK(
+      canonical("example.com expires=2027-01-31  for=Joe@our.example owner=anna authenticated # a # b ") ==
+      "example.com for=joe@our.example authenticated owner=anna expires=2027-01-31 # a # b");
+  CHECK(canonical("example.com for=our.example") == "example.com for=our.example");
+}
+
+TEST_CASE("a line that is no entry of a sender list is refused") {
+  for (const char* line :
+       {"<>", "@example.com", "joe@", "*", "*@example.com", "192.0.2", "192.0.2.1/24",
+        "rdns:", "rdns:192.0.2.1", "example.com joe", "example.com for=", "example.com for=*.our.example",
+        "example.com owner=", "example.com expires=2027-02-30", "example.com expires=30d"})
+    CHECK_MESSAGE(is_refused(line), line);
+}
+
+TEST_CASE("an entry expires with its day") {
+  using namespace std::chrono;
+  CHECK(*parse_expiry_day("2027-01-31") == sys_days(2027y / 2 / 1) - 1s);
+}
+
+TEST_CASE("a sender list finds what means the sender, its client and its reverse name") {
+  const auto list = list_of(
+      "# a comment\n"
+      "joe@example.com\n"        // 2
+      "example.com\n"            // 3
+      "*.example.com\n"          // 4
+      "192.0.2.0/24\n"           // 5
+      "2001:db8::/32\n"          // 6
+      "rdns:mail.example.net\n"  // 7
+      "rdns:*.example.net\n");   // 8
+  using Lines = std::vector<int>;
+  CHECK(lines(list, "JOE@example.com", "203.0.113.1", "", "u@our.example") == Lines{2, 3});
+  CHECK(lines(list, "x@a.b.Example.com", "203.0.113.1", "", "u@our.example") == Lines{4});
+  CHECK(lines(list, "x@badexample.com", "203.0.113.1", "", "u@our.example") == Lines{});
+  CHECK(lines(list, "x@foreign.example", "192.0.2.77", "", "u@our.example") == Lines{5});
+  CHECK(lines(list, "x@foreign.example", "192.0.3.77", "", "u@our.example") == Lines{});
+  CHECK(lines(list, "x@foreign.example", "2001:db8:1::9", "", "u@our.example") == Lines{6});
+  CHECK(lines(list, "x@foreign.example", "203.0.113.1", "Mail.Example.net", "u@our.example") ==
+        Lines{7, 8});
+  CHECK(lines(list, "x@foreign.example", "203.0.113.1", "example.net", "u@our.example") == Lines{});
+}
+
+TEST_CASE("the null sender is meant by no entry for senders") {
+  const auto list = list_of("example.com\n192.0.2.1\n");
+  CHECK(sender_patterns(path("")).empty());
+  CHECK(lines(list, "", "192.0.2.1", "", "u@our.example") == std::vector<int>{2});
+}
+
+TEST_CASE("an entry for a recipient, or a domain of recipients, means nobody else") {
+  const auto list = list_of("example.com for=joe@our.example\nexample.com for=other.example\n");
+  using Lines = std::vector<int>;
+  CHECK(lines(list, "x@example.com", "192.0.2.1", "", "Joe@our.example") == Lines{1});
+  CHECK(lines(list, "x@example.com", "192.0.2.1", "", "ann@our.example") == Lines{});
+  CHECK(lines(list, "x@example.com", "192.0.2.1", "", "ann@other.example") == Lines{2});
+}
+
+TEST_CASE("faults of a sender list are told with their places, all of them") {
+  std::vector<ListFault> faults;
+  const auto list = SenderList::parse("example.com\n  nonsense*\n\n*\n", "f", faults);
+  REQUIRE(faults.size() == 2);
+  CHECK(faults[0].line == 2);
+  CHECK(faults[0].column == 3);
+  CHECK(faults[1].line == 4);
+  CHECK(list.size() == 1);
+}

@@ -1,0 +1,112 @@
+#include <doctest/doctest.h>
+
+#include "base/config/json_line.h"
+#include "proxy/sender_commands.h"
+#include "tests/unit/store_scratch.h"
+
+using namespace sallyport;
+using namespace sallyport::proxy;
+using config::Node;
+using enum SenderListKind;
+
+namespace {
+
+struct Desk {
+  store::ScratchDirectory scratch;
+  std::unique_ptr<store::StateStore> state = open();
+  SenderBook book{*state, system_clock()};
+
+  std::unique_ptr<store::StateStore> open() {
+    return *store::StateStore::open(scratch.file("state.db"), system_clock(), [](std::string_view) {});
+  }
+};
+
+policy::SenderEntry entry(std::string_view line) { return *policy::parse_sender_entry(line); }
+
+// Lines of an answer, the last one apart.
+struct Asked {
+  std::vector<std::string> lines;
+  std::string end;
+};
+
+Asked ask(const Control& control, const char* text) {
+  Asked asked;
+  control.answer(text, [&](const Node& line) {
+    asked.lines.push_back(config::to_json_line(line));
+    return true;
+  });
+  asked.end = asked.lines.back();
+  asked.lines.pop_back();
+  return asked;
+}
+
+}  // namespace
+
+TEST_CASE("an entry that is added is found, with its shape, also by the next process") {
+  Desk desk;
+  CHECK_FALSE(desk.book.shape(block, nullptr).any());
+  CHECK(desk.book.add(block, entry("192.0.2.0/24 owner=anna # spam")));
+  CHECK(desk.book.shape(block, nullptr).prefixes.test(120));
+  CHECK_FALSE(desk.book.shape(allow, nullptr).any());
+  const auto found = desk.book.find(block, nullptr, {"192.0.2.0/24"});
+  REQUIRE(found.size() == 1);
+  CHECK(found.front().entry.reason == "spam");
+  CHECK(found.front().where == "block");
+  desk.state.reset();
+  desk.state = desk.open();
+  const SenderBook next(*desk.state, system_clock());
+  CHECK(next.shape(block, nullptr).prefixes.test(120));
+  CHECK(next.find(block, nullptr, {"192.0.2.0/24"}).size() == 1);
+}
+
+TEST_CASE("an entry that has expired means nobody") {
+  Desk desk;
+  CHECK(desk.book.add(allow, entry("example.com expires=2020-01-01")));
+  CHECK(desk.book.find(allow, nullptr, {"example.com"}).empty());
+  std::vector<policy::ListFault> faults;
+  const auto file = policy::SenderList::parse("example.com expires=2020-01-01\nb.test\n", "f", faults);
+  CHECK(desk.book.find(allow, &file, {"example.com"}).empty());
+  CHECK(desk.book.find(allow, &file, {"b.test"}).front().where == "f:2");
+}
+
+TEST_CASE("hits are counted for each entry of each list") {
+  Desk desk;
+  CHECK(desk.book.hits(block, entry("example.com")).count == 0);
+  desk.book.count_hit(block, entry("example.com"));
+  desk.book.count_hit(block, entry("example.com"));
+  CHECK(desk.book.hits(block, entry("example.com")).count == 2);
+  CHECK(desk.book.hits(block, entry("example.com")).last);
+  CHECK(desk.book.hits(allow, entry("example.com")).count == 0);
+}
+
+TEST_CASE("commands add, list and remove entries") {
+  Desk desk;
+  Control control;
+  add_sender_commands(control, desk.book, [] { return std::make_shared<policy::Settings>(); });
+  CHECK(ask(control,
+            R"({"command": "block", "action": "add", "pattern": "Example.com", "for": "joe@our.example",
+                         "owner": "anna", "reason": "spam", "expires": "2199-01-31"})")
+            .end == R"({"ok":true})");
+  const auto listed = ask(control, R"({"command": "block", "action": "list"})");
+  REQUIRE(listed.lines.size() == 1);
+  CHECK(listed.lines.front().contains(R"("pattern":"example.com","for":"joe@our.example","owner":"anna")"));
+  CHECK(ask(control, R"({"command": "block", "action": "list", "for": "ann@our.example"})").lines.empty());
+  CHECK(ask(control, R"({"command": "allow", "action": "list"})").lines.empty());
+  const char* remove =
+      R"({"command": "block", "action": "remove", "pattern": "example.com", "for": "joe@our.example"})";
+  CHECK(ask(control, remove).end == R"({"ok":true})");
+  CHECK(ask(control, remove).end.contains("error"));
+}
+
+TEST_CASE("a command refuses what it could not read again, and blocks no role address") {
+  Desk desk;
+  Control control;
+  add_sender_commands(control, desk.book, [] { return std::make_shared<policy::Settings>(); });
+  for (const char* request :
+       {R"({"command": "block", "action": "add", "pattern": "a.test", "for": "Postmaster@our.example"})",
+        R"({"command": "block", "action": "add", "pattern": "a.test", "reason": "two\nlines"})",
+        R"({"command": "block", "action": "add", "pattern": "a.test", "owner": "two words"})",
+        R"({"command": "block", "action": "add", "pattern": "*"})", R"({"command": "block"})"})
+    CHECK_MESSAGE(ask(control, request).end.contains("error"), request);
+  CHECK(desk.state->count("block") == 0);
+}
