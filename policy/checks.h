@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/ip_address.h"
 #include "base/mail/evidence.h"
 
@@ -57,12 +58,27 @@ struct ListSettings {
   int most() const;
 };
 
+// Who has to come again: of strangers all, those that had no mail delivered lately, or those whose points
+// reach `thresholds.doubtful`. Never one with negative points.
+enum class GreylistApply : std::uint8_t { all, unknown, doubtful };
+
+struct GreylistSettings {
+  Mode mode = Mode::enforce;
+  GreylistApply apply = GreylistApply::doubtful;
+  Duration delay = std::chrono::minutes(5);         // before it passes
+  Duration window = std::chrono::hours(48);         // in which it has to come back
+  Duration remember = std::chrono::hours(36 * 24);  // after it has passed; renewed by use
+  int known_after = 5;                              // passes of an identity; 0: never
+};
+
 struct CheckSettings {
   std::array<Mode, mail::kChecks> modes{};
   std::array<std::array<Outcome, mail::kFindings>, mail::kChecks> outcomes{};
   Outcome own_sender = Outcome::points(1);  // our domain in MAIL FROM, from outside, without SPF pass
   std::vector<ListSettings> lists;
   int reject_at = 5;
+  int doubtful_at = 1;
+  GreylistSettings greylist;
 
   Mode& mode(mail::Check check) { return modes.at(static_cast<std::size_t>(check)); }
   const Mode& mode(mail::Check check) const { return modes.at(static_cast<std::size_t>(check)); }

@@ -82,6 +82,17 @@ class Judge {
     return decision(accept);
   }
 
+  std::variant<bool, Need> has_points(int wanted) {
+    int least = sums_.points + sums_.doubtful_points, most = least;
+    for (const auto& [key, range] : pending_) {
+      least += std::min(range.least, range.least_doubtful);
+      most += std::max(range.most, range.most_doubtful);
+    }
+    if (least >= wanted) return true;
+    if (most < wanted) return false;
+    return need([](const Range& range) { return range.moves_points() || range.moves_doubtful_points(); });
+  }
+
  private:
   struct Pending {
     FactKey key;
@@ -217,6 +228,13 @@ std::variant<ClientDecision, Need> judge_client(const mail::Evidence& evidence,
 
 ClientDecision judge_known(const mail::Evidence& evidence, const CheckSettings& settings, View view) {
   return std::get<ClientDecision>(Judge(evidence, settings, view).judge());
+}
+
+std::variant<bool, Need> has_points(const mail::Evidence& evidence, const CheckSettings& settings,
+                                    int least) {
+  Judge judge(evidence, settings, View::acting);
+  judge.expect_pending();
+  return judge.has_points(least);
 }
 
 }  // namespace sallyport::policy

@@ -48,6 +48,11 @@ std::variant<ClientDecision, Need> judge_client(const mail::Evidence& evidence,
 ClientDecision judge_known(const mail::Evidence& evidence, const CheckSettings& settings,
                            View view = View::acting);
 
+// Whether its points, of what is enforced, come to `least` or more. What a failed look-up counts, counts;
+// what a good list that does not answer might have said does not.
+std::variant<bool, Need> has_points(const mail::Evidence& evidence, const CheckSettings& settings,
+                                    int least);
+
 // Whose name a client claims in HELO.
 enum class HeloClaim : std::uint8_t {
   other,

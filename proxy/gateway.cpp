@@ -83,8 +83,9 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
       [this](const relay::Trouble& trouble) { events_.write(trouble_event(trouble)); }});
   resolver_ = std::make_unique<dns::LiveResolver>(settings->dns.live, clock_, dns_news());
   if (!asked_) asked_ = resolver_.get();
-  services_ = std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_,
-                                                  *asked_, limits_, known_good_, *in_flight_, *senders_});
+  services_ =
+      std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_, *asked_,
+                                          limits_, known_good_, *greylist_, *in_flight_, *senders_});
   start_cores(settings->workers);
   if (auto attached = attach_resolver(); !attached) return attached;
   auto listeners = open(*settings, passed);
@@ -106,6 +107,7 @@ Result<> Gateway::open_state(const std::string& file) {
   if (!opened) return opened.error();
   state_ = std::move(*opened);
   senders_ = std::make_unique<SenderBook>(*state_, clock_);
+  greylist_.emplace(*state_);
   return Result<>{};
 }
 

@@ -91,6 +91,7 @@ class Gateway {
   KnownGood known_good_;
   std::unique_ptr<store::StateStore> state_;
   std::unique_ptr<SenderBook> senders_;
+  std::optional<Greylist> greylist_;
   std::unique_ptr<store::InFlight> in_flight_;
   std::unique_ptr<relay::Relay> relay_;
   std::unique_ptr<dns::LiveResolver> resolver_;

@@ -139,6 +139,7 @@ void Inquiry::said_mail(const mail::Path& sender) {
   const bool named = !sender.is_null() && !sender.is_literal();
   const auto domain = named ? dns::Name::parse(sender.domain_ascii) : std::nullopt;
   sender_ = std::move(address);
+  sender_domain_ = domain;
   if (!domain) return;
   if (is_on(Check::sender_domain))
     begin({Check::sender_domain}, ask_sender_domain(resolver(Stage::mail), *domain));
@@ -360,15 +361,39 @@ void Inquiry::ask_list_at_once(const FactKey& key, const dns::Subject& subject) 
           dns::list_at_hand(*resolver(stage_of(key)), settings_->lists[place].zone, subject))
     settle(fact_of(*answer, key, checks().lists[place], subject));
   else
-    begin(key, ask_list(resolver(stage_of(key)), key, subject));
+    begin(key, ask_list(resolver(stage_of(key)), key, subject, false));
 }
 
-io::Task<Fact> Inquiry::ask_list(ResolverPtr resolver, FactKey key, dns::Subject subject) {
+std::optional<dns::Subject> Inquiry::subject_of(Listed of) const {
+  if (of == Listed::client) return evidence_.client;
+  const auto name = of == Listed::helo           ? host_name(helo_)
+                    : of == Listed::reverse_name ? dns::Name::parse(reverse_name())
+                                                 : sender_domain_;
+  return name ? std::optional<dns::Subject>(*name) : std::nullopt;
+}
+
+// Those that are set aside or do not answer are not asked anew, nor those whose answer is still to come.
+void Inquiry::ask_lists_anew() {
+  if (std::exchange(asked_anew_, true)) return;
+  for (const Listed of : {Listed::client, Listed::reverse_name, Listed::helo, Listed::sender_domain}) {
+    const auto subject = subject_of(of);
+    if (!subject) continue;
+    for (const FactKey& key : lists_of(of)) {
+      const bool asked = standing(static_cast<std::size_t>(key.list), family_of(*subject)) ==
+                         dns::ListWatch::Standing::asked;
+      if (!asked || is_pending(key)) continue;
+      std::erase_if(evidence_.known, [&](const Fact& fact) { return fact.key == key; });
+      begin(key, ask_list(resolver(stage_of(key)), key, *subject, true));
+    }
+  }
+}
+
+io::Task<Fact> Inquiry::ask_list(ResolverPtr resolver, FactKey key, dns::Subject subject, bool fresh) {
   const auto place = static_cast<std::size_t>(key.list);
   const dns::WatchedList& list = settings_->lists[place];
   const TimePoint deadline = services_.clock.now() + list.timeout;
   const auto answer =
-      co_await dns::ask_list(*resolver, services_.clock, list.zone, subject, {deadline, false});
+      co_await dns::ask_list(*resolver, services_.clock, list.zone, subject, {deadline, fresh});
   if (services_.lists) tell_watch(place, answer, deadline);
   co_return fact_of(answer, key, checks().lists[place], subject);
 }

@@ -67,6 +67,8 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   io::Task<policy::ClientDecision> decide(const policy::CheckSettings& checks);
   // Until one of those is no longer pending, no longer than that.
   io::Task<> settle_any(std::vector<mail::FactKey> keys);
+  // Once a session: what the lists have said is forgotten, and they are asked past the cache.
+  void ask_lists_anew();
   // Until nothing is pending, or `until`: for what is written about the client.
   io::Task<> settle_all(TimePoint until = TimePoint::max());
 
@@ -108,7 +110,8 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   void ask_lists(mail::Listed of, const dns::Subject& subject);
   dns::ListWatch::Standing standing(std::size_t list, dns::Family family) const;
   void ask_list_at_once(const mail::FactKey& key, const dns::Subject& subject);
-  io::Task<mail::Fact> ask_list(ResolverPtr resolver, mail::FactKey key, dns::Subject subject);
+  std::optional<dns::Subject> subject_of(mail::Listed of) const;
+  io::Task<mail::Fact> ask_list(ResolverPtr resolver, mail::FactKey key, dns::Subject subject, bool fresh);
   void tell_watch(std::size_t list, const dns::ListAnswer& answer, TimePoint deadline);
 
   io::Task<mail::Fact> ask_reverse_name(ResolverPtr resolver);
@@ -127,7 +130,9 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   std::array<unsigned, kStages> rounds_{};  // how often its input was said anew
   std::string helo_;
   std::optional<std::string> sender_;
+  std::optional<dns::Name> sender_domain_;
   std::optional<mail::Fact> held_helo_;  // waits for the reverse name
+  bool asked_anew_ = false;
 };
 
 }  // namespace sallyport::proxy

@@ -4,7 +4,6 @@
 #include "proxy/sender_verdict.h"
 
 namespace sallyport::proxy {
-namespace {
 
 policy::Refuse too_many_questions(const IpAddress& client) {
   const std::string words =

@@ -10,6 +10,8 @@
 
 namespace sallyport::proxy {
 
+// Its session has asked for more than it may: what is not known for that reason lets nobody pass.
+policy::Refuse too_many_questions(const IpAddress& client);
 // By what is known by now: nothing is waited for.
 policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, const Inquiry* inquiry,
                                              const mail::Path& sender, const mail::Path& recipient,

@@ -9,6 +9,7 @@
 #include "base/store/event_log.h"
 #include "base/store/in_flight.h"
 #include "dns/resolver.h"
+#include "proxy/greylist.h"
 #include "proxy/known_good.h"
 #include "proxy/relay/relay.h"
 #include "proxy/sender_book.h"
@@ -26,6 +27,7 @@ struct Services {
   dns::Resolver& resolver;
   SessionLimits& limits;
   KnownGood& known_good;
+  Greylist& greylist;
   store::InFlight& in_flight;
   SenderBook& senders;
 };

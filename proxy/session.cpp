@@ -116,7 +116,7 @@ io::Task<> Session::converse() {
     else if (auto* helo = std::get_if<smtp::Helo>(&event))
       on_helo(*helo);
     else if (std::get_if<smtp::DataBegins>(&event))
-      on_data();
+      co_await on_data();
     else if (std::get_if<smtp::MessageEnds>(&event))
       open = co_await on_message();
     else if (auto* dropped = std::get_if<smtp::MessageDropped>(&event))
@@ -176,8 +176,13 @@ io::Task<> Session::on_recipient(smtp::Rcpt command) {
   machine_->answer(reply, !input_.empty());
 }
 
-void Session::on_data() {
+io::Task<> Session::on_data() {
+  keep_input();
   faults::crash_point("session.data");
+  if (const auto refusal = co_await transaction_->begin_content()) {
+    machine_->answer(*refusal, has_unread());
+    co_return;
+  }
   machine_->answer({354, {}, {}}, has_unread());
 }
 

@@ -59,7 +59,7 @@ class Session {
   void on_helo(const smtp::Helo& command);
   void on_mail(smtp::Mail command);
   io::Task<> on_recipient(smtp::Rcpt command);
-  void on_data();
+  io::Task<> on_data();
   io::Task<> on_content(std::string_view content);
   io::Task<bool> on_message();
   void on_reset();

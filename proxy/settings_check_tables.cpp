@@ -307,6 +307,8 @@ const Table<ChecksSection>& checks_table() {
           .group("spf", spf_table(), Stage::mail, "whether the client may send for that domain")
           .field("dnsbl", &ChecksSection::dnsbl, section(lists_table()), Stage::connect,
                  "DNS lists of addresses and domains")
+          .field("greylist", &ChecksSection::greylist, section(greylist_table()), Stage::rcpt,
+                 "whether a stranger has to come again")
           .field("malformed_header", &ChecksSection::malformed_header_refused,
                  choice<bool>({{"reject", true}, {"pass", false}}), Stage::data,
                  "a header block with a line that is no header field");
@@ -317,7 +319,9 @@ const Table<ThresholdsSection>& thresholds_table() {
   static const auto table = Table<ThresholdsSection>("What points come to, all checks together.")
                                 .ruled()
                                 .field("reject", &ThresholdsSection::reject, integer<int>(1, 1'000),
-                                       Stage::rcpt, "from so many on mail is refused");
+                                       Stage::rcpt, "from so many on mail is refused")
+                                .field("doubtful", &ThresholdsSection::doubtful, integer<int>(0, 1'000),
+                                       Stage::rcpt, "from so many on a client is greylisted");
   return table;
 }
 

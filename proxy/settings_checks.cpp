@@ -129,6 +129,7 @@ policy::CheckSettings compose_checks(const PolicySections& sections) {
   settings.mode(Check::dnsbl) = written.dnsbl.mode;
   settings.mode(Check::spf_helo) = settings.mode(Check::spf_mailfrom);  // one key for both
   settings.reject_at = sections.thresholds.reject;
+  settings.doubtful_at = sections.thresholds.doubtful;
   for (const Entry& list : written.dnsbl.zones) settings.lists.push_back(compose_list(list));
   return settings;
 }

@@ -104,6 +104,7 @@ struct ChecksSection : policy::CheckSettings {
 
 struct ThresholdsSection {
   int reject = policy::shipped_checks().reject_at;
+  int doubtful = policy::shipped_checks().doubtful_at;
 };
 
 struct BarringSection {
@@ -158,5 +159,6 @@ const config::Table<DnsSettings>& dns_table();
 const config::Table<ChecksSection>& checks_table();
 const config::Table<ThresholdsSection>& thresholds_table();
 const config::Table<SenderListsSection>& sender_lists_table();
+const config::Table<policy::GreylistSettings>& greylist_table();
 
 }  // namespace sallyport::proxy

@@ -192,9 +192,13 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
     records_.push_back(std::move(record));
     co_return answer.reply;
   }
-  if (!accept.rule.empty()) record.why = "allowed";
+  record.allowed = !accept.rule.empty();
+  if (record.allowed) record.why = "allowed";
   record.rule = accept.rule;
   if (record.would_be.empty()) record.would_be = accept.observed;
+  if (!envelope_.sender.is_null()) record.greylist = co_await judge_by_greylist(recipient, record);
+  if (const auto refusal = std::move(record.greylist.refusal))
+    co_return refuse(std::move(record), *refusal);
   record.reply = mail::reply(mail::Answer::recipient_ok);
   const mail::Reply reply = record.reply;
   treat_as_well(record.treatment);
@@ -202,6 +206,36 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   envelope_.recipients.push_back(std::move(recipient));
   route_ = std::move(route);
   if (faults::mutant("recipients-not-reset")) mutants::leave_behind(client_.session_id, envelope_, route_);
+  co_return reply;
+}
+
+// The last that is asked. Whoever is allowed by a list, or writes to a role address, waits for nothing.
+io::Task<GreylistVerdict> Transaction::judge_by_greylist(const relay::Recipient& recipient,
+                                                         const RecipientRecord& record) {
+  if (recipient.role || record.allowed) co_return GreylistVerdict{};
+  const bool seen_lately = services_.known_good.knows(client_.facts.address, services_.clock.now());
+  co_return co_await proxy::judge_by_greylist(
+      services_.greylist, {client_.facts, client_.inquiry.get(), envelope_.sender, recipient.path,
+                           *record.treatment->policy, seen_lately});
+}
+
+// Other people's servers ask whether an address of ours exists by MAIL FROM:<> and RCPT, and never come to
+// DATA: only here a bounce may have to wait, for all of its recipients.
+io::Task<std::optional<mail::Reply>> Transaction::begin_content() {
+  std::optional<mail::Reply> reply;
+  if (!envelope_.sender.is_null()) co_return reply;
+  for (const relay::Recipient& recipient : envelope_.recipients) {
+    const auto record = std::ranges::find_if(records_, [&](const RecipientRecord& one) {
+      return one.address == recipient.path.address() && one.reply.positive();
+    });
+    if (record == records_.end()) continue;
+    GreylistVerdict greylist = co_await judge_by_greylist(recipient, *record);
+    if (const auto refusal = std::move(greylist.refusal)) {
+      reply = record->reply = refusal->reply;
+      record->why = mail::text_of(refusal->why).name;
+    }
+    record->greylist = std::move(greylist);
+  }
   co_return reply;
 }
 
@@ -423,8 +457,11 @@ void Transaction::record_recipients(store::Event& event) const {
        std::span(records_).first(std::min(records_.size(), kMostRecorded))) {
     event.begin_item().text("address", record.address).number("code", record.reply.code);
     if (!record.reply.positive()) event.text("reply", record.reply.text);
-    event.text("why", record.why).text("rule", record.rule).text("would_be", record.would_be);
+    event.text("why", record.why).text("rule", record.rule);
+    event.text("would_be",
+               record.would_be.empty() && record.greylist.observed ? "greylisted" : record.would_be);
     event.text("rules", in_words(record.treatment->matched));
+    record_greylist(event, record.greylist);
     event.end_item();
   }
   event.end_list();

@@ -19,6 +19,7 @@
 #include "base/store/in_flight.h"
 #include "base/store/message_buffer.h"
 #include "policy/recipient.h"
+#include "proxy/greylist_verdict.h"
 #include "proxy/inquiry.h"
 #include "proxy/relay/relay.h"
 #include "proxy/services.h"
@@ -54,6 +55,8 @@ class Transaction {
   // RCPT: judged, and asked of the next hop. The reply says what became of it.
   io::Task<mail::Reply> add_recipient(smtp::Rcpt command);
 
+  // DATA, or the first BDAT. A reply means that the content is not wanted.
+  io::Task<std::optional<mail::Reply>> begin_content();
   // Content arrives. A reply means that the message is refused: the rest is to be discarded.
   std::optional<mail::Reply> take(std::string_view content);
   bool wants_spill() const { return content_.wants_spill(); }
@@ -80,6 +83,8 @@ class Transaction {
     std::string why{};
     std::shared_ptr<const Treatment> treatment;
     std::string would_be{};  // by rules and lists that only observe, where it is another verdict
+    bool allowed = false;    // by a list of senders
+    GreylistVerdict greylist{};
   };
 
   std::string would_be(const mail::Path& recipient, const Treated& treated,
@@ -95,6 +100,8 @@ class Transaction {
   std::optional<policy::Refuse> other_route(const std::string& route) const;
   io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
                             std::shared_ptr<const relay::Route> route, RecipientRecord record);
+  io::Task<GreylistVerdict> judge_by_greylist(const relay::Recipient& recipient,
+                                              const RecipientRecord& record);
   std::optional<mail::Reply> header_refusal() const;
   void look_upstream(std::string_view content);
   void inquire_upstream();

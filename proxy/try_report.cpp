@@ -7,8 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/config/units.h"
 #include "base/text.h"
 #include "policy/client.h"
+#include "policy/greylist.h"
 #include "proxy/dns_report.h"
 #include "proxy/evidence_event.h"
 
@@ -91,6 +93,28 @@ std::string score_as_text(const mail::Evidence& evidence, const policy::CheckSet
   return out;
 }
 
+const char* greylisted_how(const mail::Evidence& evidence, const policy::CheckSettings& checks) {
+  const auto judged = policy::is_greylisted(evidence, checks, false);
+  const bool* waits = std::get_if<bool>(&judged);
+  if (!waits || !*waits) return "";
+  return checks.greylist.mode == Mode::observe ? "observed" : "waits";
+}
+
+// The last that is asked, of whom all else would take.
+bool is_greylist_asked(const Trial& trial, const TrialResult& result) {
+  const auto* accept = std::get_if<policy::Accept>(&result.verdicts.front());
+  return accept && !accept->role && accept->rule.empty() && trial.authenticated.empty() &&
+         result.spared == Spared::nobody;
+}
+
+std::string greylist_as_text(const mail::Evidence& evidence, const policy::CheckSettings& checks) {
+  const std::string_view how = greylisted_how(evidence, checks);
+  if (how.empty()) return {};
+  return fmt::format("greylist: {} {}, as {}, unless it has come before\n",
+                     how == "waits" ? "it waits" : "only observed: it would wait",
+                     config::format_duration(checks.greylist.delay), policy::identify(evidence).name);
+}
+
 const char* refused_how(const policy::Refuse& refuse) {
   return refuse.reply.transient() ? "deferred" : "refused";
 }
@@ -116,6 +140,7 @@ std::string as_text(const Trial& trial, const TrialResult& result, bool assumed_
     out += line("rule", fmt::format("{}: {}", rule.path, rule.place));
   if (result.spared == Spared::nobody) {
     out += facts_as_text(result.evidence.known, checks) + score_as_text(result.evidence, checks);
+    if (is_greylist_asked(trial, result)) out += greylist_as_text(result.evidence, checks);
   } else {
     out += fmt::format("nothing is asked about this client: {}\n", why_nothing_is_asked(result.spared));
   }
@@ -134,6 +159,8 @@ store::Event as_event(const Trial& trial, const TrialResult& result, bool assume
   if (const auto* accept = std::get_if<policy::Accept>(&result.verdicts.front())) {
     event.text("verdict", "accepted").text("route", accept->route);
     event.text("rule", accept->rule).text("would_be", accept->observed);
+    if (is_greylist_asked(trial, result))
+      event.text("greylist", greylisted_how(result.evidence, treatment.policy->checks));
   } else {
     const auto& refuse = std::get<policy::Refuse>(result.verdicts.front());
     event.text("verdict", refused_how(refuse)).text("why", mail::text_of(refuse.why).name);

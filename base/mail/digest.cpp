@@ -1,6 +1,7 @@
 #include "base/mail/digest.h"
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
@@ -89,6 +90,13 @@ std::string MessageDigest::finish() {
   std::array<unsigned char, 32> sum{};
   EVP_DigestFinal_ex(context_.get(), sum.data(), nullptr);
   return hex_encode({reinterpret_cast<const char*>(sum.data()), sum.size()});
+}
+
+std::string sha256(std::string_view octets) {
+  std::string sum(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const unsigned char*>(octets.data()), octets.size(),
+         reinterpret_cast<unsigned char*>(sum.data()));
+  return sum;
 }
 
 }  // namespace sallyport::mail

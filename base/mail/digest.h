@@ -38,4 +38,7 @@ class MessageDigest {
   bool first_ = true;      // the first line: if it is no field, the message has no header block
 };
 
+// Of a text that is there as a whole: 32 octets.
+std::string sha256(std::string_view octets);
+
 }  // namespace sallyport::mail

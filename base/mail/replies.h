@@ -99,6 +99,7 @@ enum class Refusal : std::uint8_t {
   spf_fail,
   spf_broken,
   dns_trouble,
+  greylisted,
 
   no_valid_recipients,
   bare_cr,

@@ -260,5 +260,9 @@ def base_config(directory, hop_host, listener_port):
         "temp_directory": os.path.join(directory, "tmp"),
         # Nobody to ask: a test of strangers brings name servers of its own.
         "dns": {"servers": ["127.0.0.1:1"]},
-        "checks": {"early_talker": {"wait": "0s"}, "sender_domain": {"mode": "off"}},
+        "checks": {
+            "early_talker": {"wait": "0s"},
+            "sender_domain": {"mode": "off"},
+            "greylist": {"mode": "off"},
+        },
     }

@@ -1,0 +1,89 @@
+#include "proxy/greylist_verdict.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/store/event_text.h"
+#include "policy/client.h"
+#include "proxy/recipient_verdict.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using Kind = policy::GreylistStep::Kind;
+using policy::Mode;
+
+const char* word_for(const GreylistStanding& standing) {
+  if (standing.known) return "known";
+  switch (standing.step.kind) {
+    case Kind::begins:
+      return "begins";
+    case Kind::waits:
+      return "waits";
+    case Kind::came_back:
+      return "came back";
+    case Kind::passes:
+      return "passes";
+  }
+  std::unreachable();
+}
+
+policy::Refuse deferral(Duration wait) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+  return {policy::Refusal::greylisted,
+          mail::reply(policy::Refusal::greylisted, fmt::format("{}", seconds)),
+          {},
+          true};
+}
+
+io::Task<bool> applies(const GreylistQuestion& question) {
+  while (true) {
+    auto judged =
+        policy::is_greylisted(question.inquiry->evidence(), question.settings.checks, question.seen_lately);
+    if (const bool* decided = std::get_if<bool>(&judged)) co_return *decided;
+    co_await question.inquiry->settle_any(std::get<policy::Need>(std::move(judged)).facts);
+  }
+}
+
+// What the lists say now; nullopt: nothing against it.
+io::Task<std::optional<policy::Refuse>> refused_by_lists(const GreylistQuestion& question) {
+  question.inquiry->ask_lists_anew();
+  const auto decision = co_await question.inquiry->decide(question.settings.checks);
+  const bool accepted = decision.action == policy::ClientDecision::Action::accept;
+  if (accepted && question.inquiry->overdrawn()) co_return too_many_questions(question.client.address);
+  if (accepted) co_return std::nullopt;
+  co_return policy::refusal(decision, question.inquiry->evidence(), question.settings.checks);
+}
+
+}  // namespace
+
+void record_greylist(store::Event& event, const GreylistVerdict& verdict) {
+  if (verdict.word.empty()) return;
+  event.text("greylist", verdict.word).text("identity", verdict.identity);
+  if (verdict.first_seen) {
+    std::string first;
+    store::TimeStamp(true).append(first, *verdict.first_seen);
+    event.text("first_seen", first);
+  }
+}
+
+io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion question) {
+  const policy::GreylistSettings& settings = question.settings.checks.greylist;
+  const bool spared = policy::relay_right(question.client, question.settings) != policy::RelayRight::none;
+  if (!question.inquiry || spared || !co_await applies(question)) co_return GreylistVerdict{};
+  const GreylistCase one{policy::identify(question.inquiry->evidence()), question.sender,
+                         question.recipient};
+  const GreylistStanding standing = greylist.look(one, settings);
+  GreylistVerdict verdict{std::nullopt, word_for(standing), one.identity.name, std::nullopt, false};
+  if (!standing.known) verdict.first_seen = standing.step.record.first;
+  if (!standing.known && standing.step.kind == Kind::came_back)
+    if (verdict.refusal = co_await refused_by_lists(question); verdict.refusal) co_return verdict;
+  greylist.keep(one, standing, settings);
+  if (!standing.defers()) co_return verdict;
+  verdict.observed = settings.mode == Mode::observe;
+  if (!verdict.observed) verdict.refusal = deferral(standing.step.wait);
+  co_return verdict;
+}
+
+}  // namespace sallyport::proxy

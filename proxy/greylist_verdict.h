@@ -1,0 +1,41 @@
+// Whether a recipient that would be taken has to wait: greylisting, the last that is asked about it. In
+// front of the final yes the DNS lists are asked anew: by the time of a retry they know many senders of
+// spam.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/io/task.h"
+#include "base/store/event_log.h"
+#include "policy/recipient.h"
+#include "proxy/greylist.h"
+#include "proxy/inquiry.h"
+
+namespace sallyport::proxy {
+
+struct GreylistQuestion {
+  const policy::ClientFacts& client;
+  Inquiry* inquiry;  // null: nothing is asked about the client
+  const mail::Path& sender;
+  const mail::Path& recipient;
+  const policy::Settings& settings;
+  bool seen_lately = false;  // the client had mail delivered
+};
+
+struct GreylistVerdict {
+  std::optional<policy::Refuse> refusal;
+  // For the event: "begins", "waits", "came back", "passes", "known"; "" = it does not apply.
+  std::string word{};
+  std::string identity{};
+  std::optional<WallTime> first_seen{};
+  bool observed = false;  // would have been deferred
+};
+
+// What is named outlives the task.
+io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion question);
+
+// `greylist`, `identity`, `first_seen`; of one recipient.
+void record_greylist(store::Event& event, const GreylistVerdict& verdict);
+
+}  // namespace sallyport::proxy

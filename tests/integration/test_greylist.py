@@ -1,0 +1,172 @@
+"""Greylisting: who is doubtful has to come again, and is taken when it does.
+
+The clients come through a front end that names their public addresses. Time passes by configuration: what
+began under a delay of an hour is over it once that is a second."""
+
+from harness.client import message
+from harness.dns_server import DnsServer
+from harness.outcome import check, poll
+from harness.strangers import merge, stranger, strangers_site
+
+GOOD, POOR = "203.0.113.1", "203.0.113.77"  # with a reverse name, and without (2 points)
+SENDER = "anna@plain.test"
+RECORDS = {
+    "1.113.0.203.in-addr.arpa": {"PTR": ["mx.good.test"]},
+    "mx.good.test": {"A": [GOOD, POOR]},
+    "plain.test": {"MX": ["10 mx.good.test"]},
+    "2.0.0.127.bl.test": {"A": ["127.0.0.2"]},
+}
+LATER = "451 4.7.1 Greylisted: please try again in "
+LONG = {"mode": "enforce", "delay": "1h"}
+
+
+def site_of(case, greylist=None, **checks):
+    server = case.peer(DnsServer(RECORDS))
+    site = strangers_site(case, [server.port], {"checks": {"greylist": merge(dict(LONG), greylist or {}), **checks}})
+    return site, server
+
+
+def reload(site, **greylist):
+    merge(site.config, {"checks": {"greylist": greylist}})
+    site.gateway.reload(site.config)
+
+
+def asked(site, *recipients, address=POOR, sender=SENDER):
+    """The reply to RCPT for each, and the event."""
+    since = site.gateway.mark()
+    client = stranger(site, address)
+    client.mail(sender)
+    replies = [client.rcpt(recipient, "250", "4", "5") for recipient in recipients or ("anna@example.test",)]
+    client.quit()
+    return replies, site.gateway.await_event("message", since=since)["to"]
+
+
+def delivered(site, *recipients, address=POOR, sender=SENDER, **options):
+    since = site.gateway.mark()
+    site.deliver(message(**options), *recipients, client=stranger(site, address), sender=sender)
+    return site.gateway.await_event("message", since=since)["to"]
+
+
+def await_pass(site, *recipients):
+    """The delay is a second by now."""
+    reload(site, delay="1s")
+    poll(lambda: all(reply.matches("250") for reply in asked(site, *recipients)[0]), 15, "it passes")
+
+
+def test_greylist_stranger_comes_back(case):
+    site, _ = site_of(case)
+    replies, to = asked(site)
+    check(replies[0].matches(LATER + "3600 seconds; id "), f"{replies}")
+    wanted = {"why": "greylisted", "greylist": "begins", "identity": "203.0.113.0/24", "code": 451}
+    check(wanted.items() <= to[0].items() and to[0]["first_seen"].startswith("20"), f"{to}")
+    replies, to = asked(site)
+    check(replies[0].matches(LATER) and to[0]["greylist"] == "waits", f"{replies} {to}")
+    reload(site, delay="1s")
+    poll(lambda: asked(site)[0][0].matches("250"), 15, "it passes")
+    check(delivered(site)[0]["greylist"] == "passes", "and from then on")
+    check(asked(site, "bob@example.test")[1][0]["greylist"] == "begins", "to another it waits")
+    check(asked(site, sender="other@plain.test")[1][0]["greylist"] == "begins", "another sender waits")
+    # Other than by the address nobody knows it: any of its network will do.
+    check(asked(site, address="203.0.113.99")[1][0]["greylist"] == "passes", "its neighbour")
+
+
+def test_greylist_survives_a_restart(case):
+    site, _ = site_of(case, {"known_after": 0})
+    asked(site)
+    await_pass(site)
+    reload(site, delay="1h")
+    site.gateway.terminate()
+    site.gateway.start()
+    check(delivered(site)[0]["greylist"] == "passes", "what has passed is remembered")
+
+
+def test_greylist_known_identity(case):
+    """After so many passes nobody of that network waits, whoever the sender is."""
+    site, _ = site_of(case, {"known_after": 1})
+    asked(site)
+    await_pass(site)
+    reload(site, delay="1h")
+    to = delivered(site, "bob@example.test", sender="new@plain.test")
+    check(to[0]["greylist"] == "known" and "first_seen" not in to[0], f"{to}")
+
+
+def test_greylist_spares(case):
+    """Whoever has no points, role addresses, and clients about whom nothing is asked."""
+    site, _ = site_of(case)
+    check("greylist" not in delivered(site, address=GOOD)[0], "no points")
+    check("greylist" not in delivered(site, "postmaster@example.test")[0], "a role address")
+    reload(site, apply="all")
+    check("greylist" not in delivered(site, "postmaster@example.test")[0], "a role address, of all")
+    check(asked(site, address=GOOD)[0][0].matches(LATER), "of all strangers")
+    site.deliver()  # private
+    reload(site, apply="unknown", delay="1s")
+    poll(lambda: asked(site, address=GOOD)[0][0].matches("250"), 15, "it passes")
+    check(delivered(site, address=GOOD)[0]["greylist"] == "passes", "of unknown ones")
+    check("greylist" not in asked(site, "bob@example.test", address=GOOD)[1][0], "it had mail delivered")
+    reload(site, mode="off")
+    check("greylist" not in delivered(site)[0], "nobody is asked")
+
+
+def test_greylist_observed(case):
+    site, _ = site_of(case, {"mode": "observe"})
+    to = delivered(site)
+    check((to[0]["greylist"], to[0]["would_be"]) == ("begins", "greylisted"), f"{to}")
+
+
+def test_greylist_each_recipient_on_its_own(case):
+    site, _ = site_of(case)
+    replies, _ = asked(site, "anna@example.test", "bob@example.test", "postmaster@example.test")
+    check([reply.last[:3] for reply in replies] == ["451", "451", "250"], f"{replies}")
+    await_pass(site, "bob@example.test")
+    reload(site, delay="1h")
+    replies, to = asked(site, "bob@example.test", "carl@example.test")
+    check([one["greylist"] for one in to] == ["passes", "begins"], f"{to}")
+    await_pass(site, "anna@example.test")
+
+
+def test_greylist_null_sender_waits_at_data(case):
+    """A callout (MAIL FROM:<>, RCPT, QUIT) hears the truth about the recipient."""
+    site, _ = site_of(case)
+    for content in ("DATA", "BDAT"):
+        since = site.gateway.mark()
+        client = stranger(site, POOR)
+        client.mail("")
+        client.rcpt("anna@example.test", "250")
+        if content == "DATA":
+            client.command("DATA", LATER)
+        else:
+            client.bdat(message(), True, LATER)
+        client.quit()
+        to = site.gateway.await_event("message", since=since)["to"]
+        check((to[0]["code"], to[0]["why"]) == (451, "greylisted"), f"{to}")
+    reload(site, delay="1s")
+
+    def taken():
+        client = stranger(site, POOR)
+        client.envelope(sender="")
+        if not client.command("DATA", "354", "451").matches("354"):
+            return client.quit()
+        content = message()
+        client.content(content)
+        client.quit()
+        site.expect_delivered(content)
+        return True
+
+    poll(taken, 15, "the bounce is taken")
+
+
+def test_greylist_asks_lists_anew_on_the_retry(case):
+    """By then the list knows it; what the cache has is older."""
+    site, server = site_of(case, dnsbl={"zones": {"bl.test": {"codes": {"127.0.0.2": 5}}}})
+    site.gateway.await_event("start")
+    asked(site)
+    server.records["77.113.0.203.bl.test"] = {"A": ["127.0.0.2"]}
+    check(asked(site)[0][0].matches(LATER), "the answer of before is remembered")
+    reload(site, delay="1s")
+
+    def listed():
+        replies, to = asked(site)
+        check(not replies[0].matches("250"), f"it passed: {to}")
+        return replies[0].matches("550 5.7.1 Mail from [203.0.113.77] refused: listed by bl.test")
+
+    poll(listed, 15, "it is refused")

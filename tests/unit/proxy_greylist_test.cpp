@@ -1,0 +1,126 @@
+#include <doctest/doctest.h>
+
+#include "proxy/greylist.h"
+#include "proxy/greylist_waiting.h"
+#include "tests/unit/store_scratch.h"
+
+using namespace sallyport;
+using namespace sallyport::proxy;
+using namespace std::chrono_literals;
+using Kind = policy::GreylistStep::Kind;
+
+namespace {
+
+struct Bench {
+  store::TestClock clock;
+  std::unique_ptr<store::StateStore> state = std::move(*store::StateStore::open("", clock, {}));
+  Greylist greylist{*state};
+  policy::GreylistSettings settings;
+
+  // Judged, and kept.
+  GreylistStanding comes(const char* sender = "anna@example.net") {
+    GreylistCase one{{policy::ClientIdentity::Kind::network, "192.0.2.0/24"}, {}, {}};
+    REQUIRE(mail::parse_path(sender, {}, one.sender) == mail::PathFault::none);
+    REQUIRE(mail::parse_path("bob@example.com", {}, one.recipient) == mail::PathFault::none);
+    const auto standing = greylist.look(one, settings);
+    greylist.keep(one, standing, settings);
+    return standing;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("greylist: deferred, taken when it comes back, and from then on") {
+  Bench bench;
+  CHECK(bench.comes().step.kind == Kind::begins);
+  bench.clock.time += 299s;
+  CHECK(bench.comes().step.kind == Kind::waits);
+  bench.clock.time += 2s;
+  CHECK(bench.comes().step.kind == Kind::came_back);
+  CHECK(bench.comes().step.kind == Kind::passes);
+  CHECK(bench.comes("other@example.net").step.kind == Kind::begins);
+  CHECK(bench.state->count("greylist") == 2);
+}
+
+TEST_CASE("greylist: who waits too long starts anew, and who is remembered is renewed") {
+  Bench bench;
+  bench.comes();
+  bench.clock.time += 48h + 1s;
+  CHECK(bench.comes().step.kind == Kind::begins);
+  bench.clock.time += 5min;
+  CHECK(bench.comes().step.kind == Kind::came_back);
+  for (int month = 0; month < 4; ++month) {
+    bench.clock.time += 35 * 24h;
+    CHECK(bench.comes().step.kind == Kind::passes);
+  }
+  bench.clock.time += 37 * 24h;
+  CHECK(bench.comes().step.kind == Kind::begins);
+}
+
+TEST_CASE("greylist: an identity that came back five times is known, and leaves no records") {
+  Bench bench;
+  for (const char* sender : {"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"}) {
+    CHECK(bench.comes(sender).defers());
+    bench.clock.time += 1h;
+    CHECK(bench.comes(sender).step.kind == Kind::came_back);
+  }
+  const auto standing = bench.comes("f@x.example");
+  CHECK(standing.known);
+  CHECK_FALSE(standing.defers());
+  CHECK(bench.state->count("greylist") == 5);
+  for (int month = 0; month < 3; ++month) {
+    bench.clock.time += 35 * 24h;
+    CHECK(bench.comes("f@x.example").known);
+  }
+}
+
+TEST_CASE("greylist: who waits is shown by name, until it comes back") {
+  Bench bench;
+  GreylistWaiting waiting(*bench.state);
+  bench.comes("Anna@example.net");
+  bench.comes("other@example.net");
+  std::vector<GreylistWaiter> shown;
+  const auto keep = [&](const GreylistWaiter& one) { return shown.push_back(one), true; };
+  waiting.show(keep);
+  REQUIRE(shown.size() == 2);
+  CHECK(shown[0].identity == "192.0.2.0/24");
+  CHECK(shown[0].recipient == "bob@example.com");
+  CHECK(shown[0].first <= bench.clock.time);
+  bench.clock.time += 10min;
+  bench.comes("Anna@example.net");
+  shown.clear();
+  waiting.show(keep);
+  REQUIRE(shown.size() == 1);
+  CHECK(shown[0].sender == "other@example.net");
+}
+
+TEST_CASE("greylist: who is released passes at its next try, who is forgotten starts anew") {
+  Bench bench;
+  GreylistWaiting waiting(*bench.state);
+  bench.comes();
+  std::string key;
+  waiting.show([&](const GreylistWaiter& one) { return key = one.key, true; });
+  CHECK(waiting.release(key, bench.settings.remember));
+  CHECK_FALSE(waiting.release(key, bench.settings.remember));
+  CHECK(waiting.count() == 0);
+  CHECK(bench.comes().step.kind == Kind::passes);
+  CHECK(waiting.forget(key));
+  CHECK_FALSE(waiting.forget(key));
+  CHECK(bench.comes().step.kind == Kind::begins);
+}
+
+TEST_CASE("greylist: what it costs is counted by days") {
+  Bench bench;
+  GreylistWaiting waiting(*bench.state);
+  bench.comes("a@example.net");
+  bench.comes("b@example.net");
+  bench.clock.time += 10min;
+  bench.comes("a@example.net");
+  bench.clock.time += 24h;
+  bench.comes("c@example.net");
+  const auto today = waiting.sum(1), both = waiting.sum(2);
+  CHECK(today.begun == 1);
+  CHECK(both.begun == 3);
+  CHECK(both.came_back == 1);
+  CHECK(both.seconds == 600);
+}
