@@ -12,6 +12,7 @@ using std::chrono::floor;
 using std::chrono::seconds;
 
 constexpr std::string_view kRecords = "greylist";
+constexpr std::string_view kKnown = "greylist-known";
 constexpr std::string_view kWaiting = "greylist-waiting";
 constexpr std::string_view kDay = "greylist-day";
 constexpr std::size_t kMostName = 320;  // of a sender or recipient, as it is shown
@@ -103,18 +104,20 @@ void GreylistWaiting::show(const std::function<bool(const GreylistWaiter&)>& vis
 
 bool GreylistWaiting::release(const std::string& key, Duration remember) {
   const WallTime now = state_.now();
+  WallTime first = now;
   bool waited = false;
   state_.update(kRecords, key, [&](store::StateEntry& entry) {
     auto record = GreylistRecord::unpack(entry.value);
     waited = entry.known && record && !record->passed;
     if (!waited) return false;
+    first = record->first;
     record->passed = true;
     record->last = now;
     entry.value = record->packed();
     entry.expires = now + remember;
     return true;
   });
-  state_.erase(kWaiting, key);
+  if (waited) came_back(key, now - first);
   return waited;
 }
 
@@ -122,6 +125,23 @@ bool GreylistWaiting::forget(const std::string& key) {
   const bool known = state_.get(kRecords, key).has_value();
   state_.erase(kRecords, key);
   state_.erase(kWaiting, key);
+  return known;
+}
+
+bool GreylistWaiting::forget_case(const std::string& client, const std::string& sender,
+                                  const std::string& recipient) {
+  mail::Path from, to;
+  const mail::PathOptions reading{.smtputf8 = true};
+  const bool null = sender.empty() || sender == "<>";
+  if (!null && mail::parse_path(sender, reading, from) != mail::PathFault::none) return false;
+  if (mail::parse_path(recipient, reading, to) != mail::PathFault::none) return false;
+  return forget(policy::greylist_key({.name = client}, from, to));
+}
+
+bool GreylistWaiting::forget_client(const std::string& client) {
+  const std::string key = policy::greylist_key(policy::ClientIdentity{.name = client});
+  const bool known = state_.get(kKnown, key).has_value();
+  state_.erase(kKnown, key);
   return known;
 }
 

@@ -49,6 +49,9 @@ class GreylistWaiting {
   bool release(const std::string& key, Duration remember);
   // As if it had never come, or passed. false: nothing was known.
   bool forget(const std::string& key);
+  // By names: a case that has passed, of which only the digest is kept; that a client is known.
+  bool forget_case(const std::string& client, const std::string& sender, const std::string& recipient);
+  bool forget_client(const std::string& client);
   // The last `days`, today among them.
   GreylistDay sum(int days) const;
   std::size_t count() const;  // may include some whose window is over

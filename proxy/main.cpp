@@ -11,6 +11,7 @@
 #include "proxy/check.h"
 #include "proxy/demo.h"
 #include "proxy/dns_command.h"
+#include "proxy/greylist_command.h"
 #include "proxy/sender_list_command.h"
 #include "proxy/serve.h"
 #include "proxy/settings.h"
@@ -34,6 +35,7 @@ struct Arguments {
   proxy::DnsOptions dns;
   proxy::TryOptions attempt;
   proxy::SenderListOptions senders;
+  proxy::GreylistOptions greylist;
 };
 
 store::LogFormat format_of(const Arguments& arguments) {
@@ -167,6 +169,32 @@ void add_sender_list(CLI::App& app, Arguments& arguments, std::function<int()>& 
       ->add_flag("--json", options.json, "a JSON object a line");
 }
 
+void add_greylist(CLI::App& app, Arguments& arguments, std::function<int()>& command) {
+  proxy::GreylistOptions& options = arguments.greylist;
+  auto* greylist = app.add_subcommand("greylist", "who has to come again, and what that costs");
+  greylist->require_subcommand(1);
+  const auto add = [&](const char* action, const char* help) {
+    auto* sub = greylist->add_subcommand(action, help);
+    sub->fallthrough();
+    sub->add_flag("--json", options.json, "a JSON object a line");
+    sub->callback([&command, &arguments, action] {
+      command = [&arguments, action] {
+        arguments.greylist.directory = arguments.directory;
+        arguments.greylist.action = action;
+        return proxy::run_greylist(arguments.greylist);
+      };
+    });
+    return sub;
+  };
+  for (auto* sub : {add("list", "who waits now"), add("release", "let pass at the next try who waits"),
+                    add("forget", "start anew, as if never seen")}) {
+    sub->add_option("--client", options.client, "as the events name it: a domain, or a network");
+    sub->add_option("--from", options.from, "the sender; \"<>\" is the null sender");
+    sub->add_option("--to", options.to, "the recipient");
+  }
+  add("stats", "how many had to wait, for how long, and who never came back");
+}
+
 int run(int argc, char** argv) {
   Arguments arguments;
   std::function<int()> command;
@@ -224,6 +252,7 @@ int run(int argc, char** argv) {
   add_try(app, arguments, command);
   add_sender_list(app, arguments, command, proxy::SenderListKind::allow, "senders that are let through");
   add_sender_list(app, arguments, command, proxy::SenderListKind::block, "senders that are refused");
+  add_greylist(app, arguments, command);
 
   if constexpr (faults::kBuilt)
     app.add_subcommand("faults", "what the tests can break on purpose")->callback([&] {

@@ -3,6 +3,8 @@
 The clients come through a front end that names their public addresses. Time passes by configuration: what
 began under a delay of an hour is over it once that is a second."""
 
+import json
+
 from harness.client import message
 from harness.dns_server import DnsServer
 from harness.outcome import check, poll
@@ -122,6 +124,30 @@ def test_greylist_each_recipient_on_its_own(case):
     replies, to = asked(site, "bob@example.test", "carl@example.test")
     check([one["greylist"] for one in to] == ["passes", "begins"], f"{to}")
     await_pass(site, "anna@example.test")
+
+
+def test_greylist_commands(case):
+    """What waits, by name; let through; forgotten; and what it has cost. The same where no gateway runs."""
+    site, _ = site_of(case)
+
+    def told(action, *arguments):
+        done = site.gateway.run("greylist", action, "-c", site.gateway.conf, "--json", *arguments)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    asked(site, "anna@example.test", "bob@example.test")
+    waiting = told("list")
+    check([one["to"] for one in waiting] == ["anna@example.test", "bob@example.test"], f"{waiting}")
+    check({"client": "203.0.113.0/24", "from": SENDER}.items() <= waiting[0].items(), f"{waiting}")
+    check(told("release", "--to", "bob@example.test") == [{"released": 1}], "one is let through")
+    replies, _ = asked(site, "anna@example.test", "bob@example.test")
+    check(replies[0].matches(LATER) and replies[1].matches("250"), f"{replies}")
+    check(told("stats")[0] == {"days": 1, "begun": 2, "came_back": 1, "minutes": 0}, "counted")
+    gone = ("--client", "203.0.113.0/24", "--from", SENDER, "--to", "bob@example.test")
+    check(told("forget", *gone) == [{"forgotten": 1}], "a case that has passed")
+    check(asked(site, "bob@example.test")[1][0]["greylist"] == "begins", "anew")
+    site.gateway.terminate()
+    check(len(told("list")) == 2, "of the state")
+    site.gateway.start()
 
 
 def test_greylist_null_sender_waits_at_data(case):

@@ -1,0 +1,116 @@
+#include "proxy/greylist_commands.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/store/event_text.h"
+#include "base/text.h"
+#include "proxy/greylist_waiting.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using config::Node;
+
+struct Choice {
+  std::string client, from, to;
+
+  explicit Choice(const Node& request)
+      : client(text_of(request, "client")), from(text_of(request, "from")), to(text_of(request, "to")) {}
+  bool is_any() const { return client.empty() && from.empty() && to.empty(); }
+  bool has(const GreylistWaiter& one) const {
+    const std::string sender = one.sender.empty() ? "<>" : one.sender;
+    return (client.empty() || iequals(client, one.identity)) && (from.empty() || iequals(from, sender)) &&
+           (to.empty() || iequals(to, one.recipient));
+  }
+};
+
+std::vector<GreylistWaiter> chosen(const GreylistWaiting& waiting, const Choice& choice) {
+  std::vector<GreylistWaiter> found;
+  waiting.show([&](const GreylistWaiter& one) {
+    if (choice.has(one)) found.push_back(one);
+    return true;
+  });
+  std::ranges::sort(found, {}, [](const GreylistWaiter& one) {
+    return std::tie(one.first, one.identity, one.sender, one.recipient);
+  });
+  return found;
+}
+
+Node counted(const char* what, std::size_t many) {
+  Node line = Node::object();
+  line.add(what, Node::integer(static_cast<std::int64_t>(many)));
+  return line;
+}
+
+Node described(const GreylistWaiter& one) {
+  std::string first;
+  store::TimeStamp(true).append(first, one.first);
+  Node line = Node::object();
+  line.add("first_seen", Node::text(first)).add("client", Node::text(one.identity));
+  line.add("from", Node::text(one.sender.empty() ? "<>" : one.sender)).add("to", Node::text(one.recipient));
+  return line;
+}
+
+Result<> list(GreylistWaiting waiting, const Node& request, const Control::Write& write) {
+  for (const GreylistWaiter& one : chosen(waiting, Choice(request)))
+    if (!write(described(one))) break;
+  return Result<>{};
+}
+
+Result<> release(GreylistWaiting waiting, const Node& request, const Control::Write& write) {
+  std::size_t many = 0;
+  for (const GreylistWaiter& one : chosen(waiting, Choice(request)))
+    if (waiting.release(one.key, policy::GreylistSettings{}.remember)) ++many;
+  write(counted("released", many));
+  return Result<>{};
+}
+
+// A client alone: also that it is known. All three: also a case that has passed, of which no names are
+// kept.
+Result<> forget(GreylistWaiting waiting, const Node& request, const Control::Write& write) {
+  const Choice choice(request);
+  if (choice.is_any()) return fail(Errc::invalid, "name a client, a sender or a recipient");
+  std::size_t many = 0;
+  for (const GreylistWaiter& one : chosen(waiting, choice))
+    if (waiting.forget(one.key)) ++many;
+  if (!choice.client.empty() && choice.from.empty() && choice.to.empty() &&
+      waiting.forget_client(to_lower(choice.client)))
+    ++many;
+  if (!choice.client.empty() && !choice.from.empty() && !choice.to.empty() &&
+      waiting.forget_case(to_lower(choice.client), choice.from, choice.to))
+    ++many;
+  write(counted("forgotten", many));
+  return Result<>{};
+}
+
+Result<> stats(GreylistWaiting waiting, const Node&, const Control::Write& write) {
+  for (const int days : {1, 7, GreylistWaiting::kDays}) {
+    const GreylistDay sum = waiting.sum(days);
+    Node line = counted("days", static_cast<std::size_t>(days));
+    line.add("begun", Node::integer(sum.begun)).add("came_back", Node::integer(sum.came_back));
+    line.add("minutes", Node::integer(static_cast<std::int64_t>(sum.seconds / 60)));
+    write(line);
+  }
+  const GreylistDay all = waiting.sum(GreylistWaiting::kDays);
+  const std::size_t here = waiting.count(), seen = all.came_back + here;
+  write(counted("waiting", here));
+  write(counted("never_came_back", all.begun > seen ? all.begun - seen : 0));
+  return Result<>{};
+}
+
+}  // namespace
+
+void add_greylist_commands(Control& control, store::StateStore& state) {
+  const auto add = [&](const char* name, auto command) {
+    control.add(name, [&state, command](const Node& request, const Control::Write& write) {
+      return command(GreylistWaiting(state), request, write);
+    });
+  };
+  add("greylist-list", list);
+  add("greylist-release", release);
+  add("greylist-forget", forget);
+  add("greylist-stats", stats);
+}
+
+}  // namespace sallyport::proxy

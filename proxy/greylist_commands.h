@@ -1,0 +1,14 @@
+// What the control socket answers of greylisting: "greylist-list", "greylist-release", "greylist-forget"
+// and "greylist-stats". Cases are chosen by "client" (an identity), "from" and "to"; what is not given is
+// any.
+#pragma once
+
+#include "base/store/state_store.h"
+#include "proxy/control.h"
+
+namespace sallyport::proxy {
+
+// `state` outlives `control`.
+void add_greylist_commands(Control& control, store::StateStore& state);
+
+}  // namespace sallyport::proxy
