@@ -115,6 +115,7 @@ std::shared_ptr<const Settings> load(const std::string& directory, const LoadOpt
   const auto document = read_document(directory, options.overlay, diagnostics);
   std::shared_ptr<const Settings> settings;
   if (document) {
+    conceal_secret_lists(*document, diagnostics);
     Written written;
     auto reading = policy::rule_words();
     config::Reader reader(diagnostics, &reading);
@@ -129,6 +130,7 @@ std::shared_ptr<const Settings> load(const std::string& directory, const LoadOpt
 
 std::string show(const std::string& directory, bool changed, Diagnostics& diagnostics) {
   const auto document = read_document(directory, {}, diagnostics);
+  if (document) conceal_secret_lists(*document, diagnostics);
   Written written;
   auto reading = policy::rule_words();
   config::Reader reader(diagnostics, &reading);

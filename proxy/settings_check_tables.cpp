@@ -172,7 +172,7 @@ const Checks& spf_table() {
     one = with_outcomes(std::move(one), Check::spf_helo, "helo_");
     return std::move(one).field("own_domain", &ChecksSection::own_sender, outcome(), Stage::rcpt,
                                 "a domain of ours in MAIL FROM, from outside, without a `pass`; it counts "
-                                "beside the result");
+                                "beside the result, and where SPF is `off` too");
   }();
   return table;
 }
@@ -240,6 +240,34 @@ const Table<ListSection>& list_table() {
   return table;
 }
 
+using Zones = std::vector<config::Named<ListSection>>;
+
+// As map_of() reads, but that the zone of a secret list, which holds a key, is in no message.
+bool read_zones(const config::Node& node, Zones& out, config::Reader& reader) {
+  const auto* lists = node.as<config::Object>();
+  if (!lists) return reader.expected(node, "an object: { ... }");
+  out.clear();
+  bool good = true;
+  for (const auto& list : *lists) {
+    if (list.value.is_null()) continue;
+    out.push_back({list.key, list.position, {}});
+    out.back().value.secret = is_secret_list(list.value);  // stays so if that cannot be read
+    const config::Reader::Step step(reader, out.back().value.secret ? "(hidden)" : list.key);
+    const config::Reader::Within within(
+        reader, reader.way().then<Zones>([place = out.size() - 1](Zones& zones) -> ListSection& {
+          return zones.at(place).value;
+        }));
+    if (!list_table().read(list.value, out.back().value, reader)) good = false;
+  }
+  return good;
+}
+
+config::Type<Zones> zones() {
+  auto type = map_of(section(list_table()));
+  type.read = read_zones;
+  return type;
+}
+
 const Table<ListsSection>& lists_table() {
   static const auto table =
       Table<ListsSection>(
@@ -248,7 +276,7 @@ const Table<ListsSection>& lists_table() {
           "not asked again until it does; one that lists everything is set aside.")
           .ruled()
           .field("mode", &ListsSection::mode, mode(), Stage::rcpt, "of all lists")
-          .field("zones", &ListsSection::zones, map_of(section(list_table())), Stage::connect,
+          .field("zones", &ListsSection::zones, zones(), Stage::connect,
                  "the lists, each under the name of its zone")
           .field("timeout", &ListsSection::timeout, wait(milliseconds(50), seconds(10)), Stage::connect,
                  "for an answer")

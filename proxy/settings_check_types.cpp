@@ -101,7 +101,9 @@ config::Type<Outcome> outcome_of(std::size_t count, const char* hint) {
 
 constexpr const char* kCodesWords = R"(codes and what they count, such as {"127.0.0.2-127.0.0.11": 5})";
 
-bool read_codes(const Node& node, std::vector<policy::CodeRange>& out, config::Reader& reader) {
+using Codes = std::vector<config::Named<policy::CodeRange>>;
+
+bool read_codes(const Node& node, Codes& out, config::Reader& reader) {
   const auto* members = node.as<config::Object>();
   if (!members) return reader.expected(node, kCodesWords);
   out.clear();
@@ -111,23 +113,24 @@ bool read_codes(const Node& node, std::vector<policy::CodeRange>& out, config::R
     const config::Reader::Step step(reader, key);
     auto range = policy::CodeRange::parse(key);
     if (!range)
-      good = reader.error(position, fmt::format("\"{}\" is no code of a list", printable(key, 80)),
-                          R"("127.0.0.2", "127.0.0.2-127.0.0.11" or "127.0.*.2-3"; 127.255.255.x and )"
-                          "what is outside 127/8 never mean a listing");
+      good = reader.error(
+          position, fmt::format("\"{}\" is no code of a list", printable(key, 80)),
+          R"("127.0.0.2", "127.0.0.2-127.0.0.11" or "127.0.*.2-3", octet by octet; 127.255.255.x and )"
+          "what is outside 127/8 never mean a listing");
     const auto weight =
         config::read_integer(value, -kMaxScore, kMaxScore,
                              fmt::format("an integer from {} to {}", -kMaxScore, kMaxScore), reader);
     if (!weight) good = false;
     if (!range || !weight) continue;
     range->weight = static_cast<int>(*weight);
-    out.push_back(*range);
+    out.push_back({key, position, *range});
   }
   return good;
 }
 
-Node show_codes(const std::vector<policy::CodeRange>& codes, config::Show) {
+Node show_codes(const Codes& codes, config::Show) {
   Node object = Node::object();
-  for (const policy::CodeRange& range : codes) object.add(range.to_string(), Node::integer(range.weight));
+  for (const auto& range : codes) object.add(range.name, Node::integer(range.value.weight));
   return object;
 }
 
@@ -215,13 +218,19 @@ config::Type<Outcome> passing_outcome() {
   return outcome_of(kOutcomeWords - 1, "a failure that passes is no reason to refuse for good: \"defer\"");
 }
 
-config::Type<std::vector<policy::CodeRange>> list_codes() {
-  config::Type<std::vector<policy::CodeRange>> type;
+config::Type<Codes> list_codes() {
+  config::Type<Codes> type;
   type.words = kCodesWords;
   type.read = read_codes;
   type.show = show_codes;
   type.schema = config::map_schema(config::integer_schema(-kMaxScore, kMaxScore));
   return type;
+}
+
+bool is_secret_list(const config::Node& list) {
+  const auto* secret = list.find("secret");
+  const auto* value = secret ? secret->as<bool>() : nullptr;
+  return secret && !secret->is_null() && (!value || *value);
 }
 
 config::Type<mail::Listed> listed() {

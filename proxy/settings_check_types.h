@@ -14,8 +14,10 @@ config::Type<policy::Outcome> outcome();
 // The same without "reject": from a failure that passes nothing permanent follows.
 config::Type<policy::Outcome> passing_outcome();
 // {"127.0.0.2-127.0.0.11": 5, "127.0.*.3": -2}
-config::Type<std::vector<policy::CodeRange>> list_codes();
+config::Type<std::vector<config::Named<policy::CodeRange>>> list_codes();
 config::Type<mail::Listed> listed();
+// Whether a list's section says so, be it with a mistake: its zone holds a key.
+bool is_secret_list(const config::Node& list);
 // true, false, or {"listed": ..., "clear": ...} with other test entries than those of RFC 5782 5.
 config::Type<FamilyChoice> family_of_addresses();
 config::Type<FamilyChoice> family_of_domains();

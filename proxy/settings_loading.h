@@ -29,13 +29,16 @@ std::string compose_hostname(const Written& written, const LoadOptions& options,
                              const config::Position& whole, config::Diagnostics& diagnostics);
 // What is the same for everybody; compose_treatment() adds the rest.
 std::shared_ptr<const policy::Settings> compose_site(const Loading& loading);
-void check_lists(const Loading& loading);
 policy::CheckSettings compose_checks(const PolicySections& sections);
 policy::Rules compose_rules(const Loading& loading);
 std::vector<dns::WatchedList> compose_watched_lists(const Loading& loading);
 std::map<std::string, std::shared_ptr<const relay::Route>> compose_routes(const Loading& loading);
 std::shared_ptr<const io::ServerTls> compose_tls(const Loading& loading);
 std::vector<ListenerSettings> compose_listeners(const Loading& loading);
+
+void check_lists(const Loading& loading);  // DNS lists
+// From now on no line that is shown has the zone of a secret list.
+void conceal_secret_lists(const config::Node& document, config::Diagnostics& diagnostics);
 
 // Where one section speaks of another.
 void check_networks(const Loading& loading);

@@ -72,9 +72,12 @@ struct FamilyChoice {
 };
 
 struct ListSection : policy::ListSettings {
-  Located<std::vector<policy::CodeRange>> ranges;
-  std::optional<FamilyChoice> ipv4, ipv6, domain;  // not written: by what `of` asks it of
+  Located<std::vector<Named<policy::CodeRange>>> ranges;  // each under its spelling
+  std::optional<FamilyChoice> ipv4, ipv6, domain;         // not written: by what `of` asks it of
   std::optional<Duration> timeout;
+
+  bool is_asked_of(mail::Listed subject) const;
+  bool is_asked_of_names() const;
 };
 
 struct ListsSection {

@@ -1,5 +1,6 @@
 // conf.d to Settings: the shipped configuration, a whole site, and what must never come of a broken one.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -165,6 +166,82 @@ TEST_CASE("checks load into modes, outcomes and lists") {
   CHECK(watched[2].timeout == Duration(3s));
   CHECK(watched[2].shown == "paid list");
   CHECK(std::get<dns::Name>(watched[2].families[2]->listed).text() == "a.test");
+}
+
+TEST_CASE("no mistake in a secret list shows its zone") {
+  for (const char* list :
+       {R"({ "codes": { "127.0.0": 5 }, "secret": true, "name": "paid" })", R"({ "secret": true })",
+        R"({ "codes": { "127.0.0.2": 5 }, "secret": "yes", "of": [] })",
+        R"({ "codes": { "127.0.0.2": 5 }, "secret": true, "name": "K3Y.bl.site.test" })",
+        R"({ "nmae": "paid", "secret": true, "codes": { "127.0.0.2": 5 } })"}) {
+    ConfD conf;
+    const std::string zone = "k3y.bl.site.test",
+                      longer = "k3y." + std::string(60, 'x') + ".very-long.bl.site.test";
+    for (const std::string& name : {zone, longer}) {
+      const Loaded loaded(write_site(conf)
+                              .file("20.json", "{ \"checks\": { \"dnsbl\": { \"zones\": {\n\"" + name +
+                                                   "\": " + list + " } } } }")
+                              .path());
+      const auto told = loaded.diagnostics.to_string();
+      INFO(told);
+      const bool is_named_otherwise =
+          name == longer && std::string_view(list).find("K3Y") != std::string::npos;
+      CHECK(loaded.diagnostics.has_errors() != is_named_otherwise);
+      CHECK(told.find("k3y") == std::string::npos);
+      CHECK(told.find("K3Y") == std::string::npos);
+    }
+  }
+}
+
+// The warnings of one list.
+std::string warnings_of(const std::string& list, const std::string& more = {}) {
+  ConfD conf;
+  const Loaded loaded(
+      write_site(conf)
+          .file("20.json", "{ " + more + " \"checks\": { \"dnsbl\": { \"zones\": { " + list + " } } } }")
+          .path());
+  INFO(loaded.diagnostics.to_string());
+  CHECK(loaded.settings);
+  std::string out;
+  for (const auto& one : loaded.diagnostics.all())
+    if (one.message.starts_with("checks.dnsbl")) out += one.message + "\n";
+  return out;
+}
+
+TEST_CASE("lists that are never asked, and those whose answers never count, draw a warning") {
+  const auto with = [](const std::string& keys) {
+    return warnings_of(R"("bl.test": { "codes": { "127.0.0.2": 5 }, )" + keys + " }");
+  };
+  CHECK(with(R"("ipv4": false)").find("never asked") != std::string::npos);
+  CHECK(with(R"("ipv4": false, "ipv6": true)").empty());
+  CHECK(with(R"("of": ["sender"], "domain": false)").find("never asked") != std::string::npos);
+  CHECK(with(R"("of": ["sender"], "ipv4": true)").find("\"ipv4\" without") != std::string::npos);
+  CHECK(with(R"("of": ["sender"], "ipv4": false)").empty());
+  CHECK(with(R"("domain": true)").find("\"domain\" without") != std::string::npos);
+  CHECK(with(R"("of": ["client", "helo"], "ipv6": true)").empty());
+  CHECK(warnings_of(R"("bl.test": { "codes": {} })").find("no answer counts") != std::string::npos);
+}
+
+TEST_CASE("a range from one address to another that leaves out what lies between draws a warning") {
+  const auto with = [](const std::string& range) {
+    return warnings_of(R"("bl.test": { "codes": { ")" + range + R"(": 5 } })");
+  };
+  CHECK(with("127.0.0.2-127.0.1.11").find("octet by octet, as 127.0.0-1.2-11") != std::string::npos);
+  CHECK(with("127.0.0.0-127.1.255.9").find("octet by octet") != std::string::npos);
+  for (const char* good : {"127.0.0.2", "127.0.0.2-127.0.0.11", "127.0.0.0-127.0.3.255", "127.0.0-1.2-11",
+                           "127.0.0.2-127.0.0.2"})
+    CHECK_MESSAGE(with(good).empty(), good);
+}
+
+TEST_CASE("more lists than a session may ask draw a warning") {
+  std::string lists;
+  for (int i = 0; i < 30; ++i)
+    lists += (i ? ", " : "") + fmt::format(R"("bl{}.test": {{ "codes": {{ "127.0.0.2": 1 }} }})", i);
+  CHECK(warnings_of(lists).empty());
+  CHECK(warnings_of(lists, R"("dns": { "questions": 40 },)").find("40 in all") != std::string::npos);
+  for (int i = 0; i < 20; ++i)
+    lists += fmt::format(R"(, "wl{}.test": {{ "codes": {{ "127.0.0.2": -1 }} }})", i);
+  CHECK(warnings_of(lists).find("50 questions about a client") != std::string::npos);
 }
 
 TEST_CASE("routes load with their next hops, recipients and credentials") {
@@ -365,6 +442,21 @@ TEST_CASE("show tells where each value was written, never a password, and loads 
   REQUIRE(loaded.settings);
   CHECK(loaded.settings->limits.message_size == 25'000'000);
   CHECK(show(conf.path(), true, diagnostics).find("// default") == std::string::npos);
+}
+
+TEST_CASE("show has codes and zones as they are written, and knows where") {
+  ConfD conf;
+  write_site(conf).file("20.json", R"({ "checks": { "dnsbl": { "zones": { "BL.Test": { "codes": {
+    "127.0.0.2-127.0.0.11": 5, "127.0.*.2": 1 },
+    "of": ["client", "helo"], "ipv4": { "listed": "127.0.0.3", "clear": "127.0.0.1" } } } } } })");
+  config::Diagnostics diagnostics;
+  const auto all = show(conf.path(), true, diagnostics);
+  INFO(all);
+  CHECK(all.find("\"127.0.0.2-127.0.0.11\": 5,  // " + conf.path() + "/20.json:2") != std::string::npos);
+  CHECK(all.find("\"127.0.*.2\": 1  // " + conf.path() + "/20.json:2") != std::string::npos);
+  CHECK(all.find("\"BL.Test\"") != std::string::npos);
+  const auto zones = all.substr(all.find("BL.Test"));
+  CHECK(zones.find("// default") == std::string::npos);
 }
 
 TEST_CASE("without files nothing is opened") {
