@@ -8,6 +8,13 @@
 #include "proxy/session_end.h"
 
 namespace sallyport::proxy {
+namespace {
+
+bool looks_for_early_talkers(const Treatment& settings) {
+  return settings.policy->checks.mode(mail::Check::early_talker) != Mode::off;
+}
+
+}  // namespace
 
 io::Task<bool> Session::read_proxy_header() {
   if (!policy::contains(listener_.proxy_protocol, peer_.address)) co_return true;
@@ -93,9 +100,9 @@ io::Task<bool> Session::begin_tls() {
 // A stranger is greeted a little later: whoever talks first is no mail server. Under implicit TLS the
 // client has to talk first.
 io::Task<bool> Session::wait_before_greeting() {
-  const Mode mode = treatment_->policy->checks.mode(mail::Check::early_talker);
   const Duration wait = treatment_->early_talkers.wait;
-  const bool waits = client_.inquiry && mode != Mode::off && listener_.tls != ListenerTls::implicit &&
+  const bool waits = client_.inquiry && looks_for_early_talkers(*treatment_) &&
+                     listener_.tls != ListenerTls::implicit &&
                      !services_.known_good.knows(peer_.address, services_.clock.now());
   if (!waits || wait == Duration::zero() || has_unread()) co_return true;
   const TimePoint began = services_.clock.now();
@@ -117,11 +124,10 @@ void Session::greet() {
   machine_ = std::make_unique<smtp::ServerMachine>(machine_options(), id_);
   if (listener_.tls == ListenerTls::implicit) machine_->set_tls_from_start();
   refresh_client();
-  const Mode mode = treatment_->policy->checks.mode(mail::Check::early_talker);
-  early_talker_ = mode != Mode::off && has_unread();
-  if (client_.inquiry && mode != Mode::off) client_.inquiry->greeted(early_talker_, waited_);
-  const bool known = spared_ != Spared::nobody && spared_ != Spared::internal;
-  if (early_talker_ && treatment_->early_talkers.turned_away && !known) {
+  early_talker_ = looks_for_early_talkers(*treatment_) && has_unread();
+  if (client_.inquiry && looks_for_early_talkers(*treatment_))
+    client_.inquiry->greeted(early_talker_, waited_);
+  if (early_talker_ && treatment_->early_talkers.turned_away && spared_ == Spared::nobody) {
     input_ = {};
     machine_->greet(mail::reply(mail::Refusal::talked_early));
   } else {

@@ -89,7 +89,7 @@ constexpr std::array kTexts = {
                 554,
                 {5, 5, 1},
                 "You talked before the greeting",
-                "The `mode` of `checks.early_talker` is `enforce`."},
+                "To strangers only; the `mode` of `checks.early_talker` is `enforce`."},
     RefusalText{illegal_pipelining,
                 session,
                 "illegal-pipelining",

@@ -355,6 +355,16 @@ def test_P10_early_talker_turned_away(case):
         talk_first(site, GOOD, b"EHLO mx.good.test\r\n").greet()
 
 
+def test_stranger_hangs_up_in_the_wait(case):
+    """Like any session without a word it leaves no line; its successor's shows that it was over."""
+    site = site_of(case, {"checks": {"early_talker": {"wait": "60s"}}})
+    client = talk_first(site, GOOD, b"")
+    client.close()
+    talk_first(site, LISTED, b"QUIT\r\n").greet()
+    event = site.gateway.await_event("session")
+    check(event["client"] == LISTED, f"{event}")
+
+
 def test_stranger_waits_once(case):
     """A stranger is greeted after the wait, one who had mail delivered at once; a listing or a reload undoes it."""
     site = site_of(case, {"checks": {"early_talker": {"wait": "1s"}}, "thresholds": {"reject": 50}})
