@@ -417,9 +417,25 @@ io::Task<Fact> Inquiry::ask_reverse_name(ResolverPtr resolver) {
   co_return fact;
 }
 
+// Behind NAT the address that others know us by is not the one that the client connected to: where
+// another's address is said, the addresses of our host name tell whether it is ours. Seldom asked, and then
+// cached.
 io::Task<Fact> Inquiry::ask_helo(ResolverPtr resolver, std::string helo) {
-  const auto name = co_await dns::check_helo(*resolver, services_.clock, helo, evidence_.client, {});
-  co_return fact_of(name, helo);
+  auto name = co_await dns::check_helo(*resolver, services_.clock, helo, evidence_.client, {});
+  Fact fact = fact_of(name, helo);
+  const bool bare_address = fact.finding == Finding::helo_syntax && IpAddress::parse(helo);
+  if (fact.finding != Finding::helo_literal && !bare_address) co_return fact;
+  const auto ours = dns::Name::parse(settings_->policy->hostname);
+  if (!ours) co_return fact;
+  std::vector<dns::Question> questions = {{*ours, dns::Type::a}, {*ours, dns::Type::aaaa}};
+  const auto answers =
+      co_await dns::ask_all(*resolver, services_.clock, name.lookups, std::move(questions), {});
+  fact = fact_of(name, helo);
+  for (const dns::AnswerPtr& answer : answers)
+    for (const IpAddress& address : dns::all<IpAddress>(*answer))
+      if (policy::claimed_by(helo, address, *settings_->policy) == policy::HeloClaim::our_host)
+        fact.finding = Finding::helo_own_name;
+  co_return fact;
 }
 
 io::Task<Fact> Inquiry::ask_sender_domain(ResolverPtr resolver, dns::Name domain) {

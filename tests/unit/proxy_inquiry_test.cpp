@@ -33,6 +33,8 @@ class HeldResolver : public dns::Resolver {
  public:
   HeldResolver() : zone_(dns::testing::zone(kZone)) {}
 
+  void add(const std::string& records) { zone_ = dns::testing::zone(kZone + records); }
+
   void hold(const std::string& question) { held_[question]; }
   void release(const std::string& question) {
     for (io::Signal* waiting : held_.extract(question).mapped()) waiting->notify();
@@ -275,6 +277,26 @@ TEST_CASE("inquiry: a list that does not answer is not asked, and that is on rec
   scene.run(connect(inquiry));
   CHECK(found(*inquiry, kFirstList) == Finding::dnsbl_temporary);
   CHECK_FALSE(scene.resolver.was_asked("A 1.113.0.203.bl.test"));
+}
+
+// Behind NAT: 198.51.100.25 is our address outside, 192.0.2.25 that of the socket.
+TEST_CASE("inquiry: the addresses of our host name are ours, whatever the client connected to") {
+  const std::map<std::string, Finding> cases = {
+      {"[198.51.100.25]", Finding::helo_own_name},     {"198.51.100.25", Finding::helo_own_name},
+      {"[IPv6:2001:db8::25]", Finding::helo_own_name}, {"[192.0.2.25]", Finding::helo_own_name},
+      {"[198.51.100.26]", Finding::helo_literal},      {"[203.0.113.1]", Finding::helo_plausible},
+      {"198.51.100.26", Finding::helo_syntax}};
+  for (const auto& [helo, finding] : cases) {
+    Scene scene;
+    scene.resolver.add("mx.example.test. A 198.51.100.25\nmx.example.test. AAAA 2001:db8::25\n");
+    const auto inquiry = scene.about("203.0.113.1");
+    scene.run(whole_session(inquiry, helo, path("")));
+    scene.run(settle_all(inquiry));
+    INFO(helo);
+    CHECK(found(*inquiry, {Check::helo}) == finding);
+    const bool must_ask = finding != Finding::helo_plausible && helo != "[192.0.2.25]";
+    CHECK(scene.resolver.was_asked("A mx.example.test") == must_ask);
+  }
 }
 
 TEST_CASE("inquiry: a check that is off asks nothing") {
