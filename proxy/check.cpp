@@ -5,12 +5,15 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 
 #include "base/store/message_buffer.h"
 #include "base/text.h"
+#include "dns/list_watch.h"
 #include "proxy/asker.h"
 #include "proxy/own_names.h"
 #include "proxy/session_tests.h"
@@ -72,18 +75,56 @@ void look_at_machine(const Settings& settings, config::Diagnostics& diagnostics)
 
 constexpr auto kNamesTime = std::chrono::seconds(5);  // for all of them
 
-// What the DNS tells others of us. A DNS that does not answer is no reason to doubt a configuration.
-void look_at_names(const Settings& settings, config::Diagnostics& diagnostics) {
-  const auto asker = Asker::open("check", {}, settings.dns.live);
-  if (!asker) return diagnostics.warning({}, "DNS: " + asker.error().why);
+void look_at_names(const Settings& settings, Asker& asker, config::Diagnostics& diagnostics) {
   const TimePoint deadline = system_clock().now() + kNamesTime;
-  const auto faults =
-      (*asker)->run(look_at(own_names(settings), (*asker)->resolver(), system_clock(), deadline));
+  const auto faults = asker.run(look_at(own_names(settings), asker.resolver(), system_clock(), deadline));
   for (const NameFault& fault : faults) diagnostics.warning({}, fault.what, fault.publish);
 }
 
-void tell_verdict(const std::string& directory, const SessionTests& tests) {
-  fmt::print("{}: the configuration is good\n", directory);
+io::Task<bool> test(dns::ListWatch& lists, dns::Resolver& resolver) {
+  co_await lists.test(resolver);
+  co_return true;
+}
+
+bool is_asked(const dns::ListWatch& lists, std::size_t list) {
+  return std::ranges::any_of(
+      std::array{dns::Family::ipv4, dns::Family::ipv6, dns::Family::domain},
+      [&](dns::Family family) { return lists.standing(list, family) == dns::ListWatch::Standing::asked; });
+}
+
+// Those that are not off, by the entries that RFC 5782 5 wants, as a gateway tests them when it starts.
+// "": there are none.
+std::string look_at_lists(const Settings& settings, Asker& asker, config::Diagnostics& diagnostics) {
+  std::vector<dns::WatchedList> wanted;
+  for (std::size_t place = 0; place < settings.lists.size(); ++place)
+    if (settings.policy->checks.mode_of({mail::Check::dnsbl, static_cast<int>(place)}) != Mode::off)
+      wanted.push_back(settings.lists[place]);
+  if (wanted.empty()) return {};
+  dns::ListWatch lists(std::move(wanted), system_clock(),
+                       [&](std::string_view level, std::string_view text) {
+                         if (level != "info")
+                           diagnostics.warning({}, fmt::format("checks.dnsbl: {}", text));
+                       });
+  asker.run(test(lists, asker.resolver()));
+  std::string good;
+  for (std::size_t list = 0; list < lists.lists().size(); ++list)
+    if (is_asked(lists, list)) good += (good.empty() ? "" : ", ") + lists.lists()[list].shown;
+  return good.empty() ? "DNS lists: none answers\n" : fmt::format("DNS lists that answer: {}\n", good);
+}
+
+// A DNS that does not answer is no reason to doubt a configuration. What is to be told besides.
+std::string look_at_dns(const Settings& settings, config::Diagnostics& diagnostics) {
+  const auto asker = Asker::open("check", {}, settings.dns.live);
+  if (!asker) {
+    diagnostics.warning({}, "DNS: " + asker.error().why);
+    return {};
+  }
+  look_at_names(settings, **asker, diagnostics);
+  return look_at_lists(settings, **asker, diagnostics);
+}
+
+void tell_verdict(const std::string& directory, const SessionTests& tests, const std::string& lists) {
+  fmt::print("{}{}: the configuration is good\n", lists, directory);
   if (tests.sessions > 0) fmt::print("{} sessions of *.test.json end as stated\n", tests.sessions);
   if (geteuid() != 0) return;
   fmt::print(
@@ -107,13 +148,14 @@ int check(const CheckOptions& options) {
   if (settings) tests = run_session_tests(directory, settings, diagnostics);
   diagnostics.sort();
   if (settings) look_at_machine(*settings, diagnostics);
-  if (settings && ask_dns) look_at_names(*settings, diagnostics);
+  std::string lists;
+  if (settings && ask_dns) lists = look_at_dns(*settings, diagnostics);
   if (json)
     fmt::print("{}", to_json(diagnostics));
   else if (!diagnostics.all().empty())
     fmt::print(stderr, "{}\n", diagnostics.to_string());
   if (diagnostics.has_errors()) return EX_CONFIG;
-  if (!json) tell_verdict(directory, tests);
+  if (!json) tell_verdict(directory, tests, lists);
   return EX_OK;
 }
 

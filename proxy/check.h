@@ -15,7 +15,7 @@ Result<> usable(const Settings& settings);
 struct CheckOptions {
   std::string directory;
   bool json = false;
-  bool ask_dns = true;  // what others learn of our own names, for five seconds at most
+  bool ask_dns = true;  // what others learn of our own names, for five seconds at most, and the DNS lists
 };
 
 // Runs the sessions of *.test.json too. Prints errors and warnings (with `json`: an array of them, on

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <utility>
 
+#include "dns/budgeted_resolver.h"
 #include "dns/lookup.h"
 #include "dns/sender_domain.h"
+#include "dns/spf.h"
 #include "dns/spf_record.h"
 #include "policy/recipient.h"
 
@@ -25,6 +28,7 @@ using dns::Type;
 constexpr std::size_t kMaxDomains = 50;
 constexpr std::size_t kMaxAddresses = 8;
 constexpr std::size_t kMaxExchanges = 10;
+constexpr int kMaxSpfQuestions = 1000;
 constexpr std::size_t kMaxNamed = 5;  // in one sentence
 constexpr const char* kServers =
     "see \"dns\".\"servers\", and /etc/resolv.conf where there are none; --no-dns asks nothing";
@@ -60,6 +64,7 @@ class Look {
     ours_ = addresses_of(names_.hostname);
     for (const IpAddress& address : ours_) leads_in_.emplace_back(address, 128);
     co_await ask(second_questions());
+    co_await ask_spf();
     std::vector<Looked> looked{judge_hostname()};
     for (const Name& domain : names_.domains) looked.push_back(judge_domain(domain));
     co_return put_together(looked);
@@ -81,12 +86,14 @@ class Look {
     std::vector<Question> questions;
     for (const IpAddress& address : ours_)
       if (!dns::is_private(address)) questions.push_back({Name::reverse(address), Type::ptr});
+    std::vector<Name> hosts = names_.sends_through;
     for (const Name& domain : names_.domains)
-      for (const Name& host : hosts_of(domain)) {
-        if (host.is_root()) continue;
-        questions.push_back({host, Type::a});
-        questions.push_back({host, Type::aaaa});
-      }
+      std::ranges::copy(hosts_of(domain), std::back_inserter(hosts));
+    for (const Name& host : hosts) {
+      if (host.is_root()) continue;
+      questions.push_back({host, Type::a});
+      questions.push_back({host, Type::aaaa});
+    }
     return questions;
   }
 
@@ -96,6 +103,37 @@ class Look {
     const auto answers = co_await dns::ask_all(resolver_, clock_, lookups, questions, asking_);
     for (std::size_t place = 0; place < questions.size(); ++place)
       answers_[questions[place]] = answers[place];
+  }
+
+  // Whether a domain's record lets any of our ways out send, as a stranger's server would see it.
+  io::Task<> ask_spf() {
+    if (!names_.sends) co_return;
+    const auto allowance = std::make_shared<dns::Allowance>();
+    allowance->questions = kMaxSpfQuestions;
+    const Duration left = std::min<Duration>(asking_.deadline - clock_.now(), std::chrono::minutes(1));
+    dns::BudgetedResolver within(resolver_, clock_, left, allowance);
+    for (const Name& domain : names_.domains) {
+      auto& results = spf_results_[domain];
+      for (const IpAddress& way : ways_out()) {
+        dns::SpfRequest request;
+        request.client = way;
+        request.helo = names_.hostname.text();
+        request.sender = "postmaster@" + domain.text();
+        results.push_back((co_await dns::check_host(within, clock_, std::move(request))).result);
+      }
+    }
+  }
+
+  std::vector<IpAddress> ways_out() const {
+    std::vector<IpAddress> ways = names_.sends_from;
+    std::ranges::copy(ours_, std::back_inserter(ways));
+    for (const Name& host : names_.sends_through)
+      std::ranges::copy(addresses_of(host), std::back_inserter(ways));
+    std::erase_if(ways, dns::is_private);
+    std::ranges::sort(ways);
+    ways.erase(std::ranges::unique(ways).begin(), ways.end());
+    if (ways.size() > kMaxAddresses) ways.resize(kMaxAddresses);
+    return ways;
   }
 
   const Answer& answer(const Name& name, Type type) const { return *answers_.at({name, type}); }
@@ -213,6 +251,26 @@ class Look {
       looked.add(fmt::format("domains: {} {}", domain.text(), what),
                  fmt::format("{}. TXT \"v=spf1 mx -all\", with all who send for it named before -all",
                              domain.text()));
+    else
+      judge_ways_out(domain, looked);
+  }
+
+  // One of them is enough: which of them others see we cannot know.
+  void judge_ways_out(const Name& domain, Looked& looked) const {
+    const auto known = spf_results_.find(domain);
+    if (known == spf_results_.end() || known->second.empty()) return;
+    const auto lets_nobody = [](dns::SpfResult result) {
+      return result == dns::SpfResult::fail || result == dns::SpfResult::softfail;
+    };
+    if (!std::ranges::all_of(known->second, lets_nobody)) return;
+    std::string ways;
+    for (const IpAddress& way : ways_out()) ways += (ways.empty() ? "" : ", ") + way.to_string();
+    looked.add(
+        fmt::format("domains: the SPF record of {} does not let our own mail out: it names none of {}",
+                    domain.text(), ways),
+        fmt::format("{}. TXT \"v=spf1 ...\" with the addresses that others see our mail come from, "
+                    "those of the smarthost perhaps",
+                    domain.text()));
   }
 
   static std::string fault_of(const std::vector<std::string>& records) {
@@ -250,9 +308,23 @@ class Look {
   const Clock& clock_;
   dns::Asking asking_;
   std::map<Question, AnswerPtr> answers_;
+  std::map<Name, std::vector<dns::SpfResult>> spf_results_;  // of each way out
   std::vector<IpAddress> ours_;
   std::vector<Network> leads_in_;
 };
+
+void add_ways_out(const Settings& settings, OwnNames& names) {
+  if (!settings.policy->outbound_route) return;
+  const relay::Route* route = settings.route(*settings.policy->outbound_route);
+  if (!route) return;
+  names.sends = true;
+  if (!route->source.is_unspecified()) names.sends_from.push_back(route->source);
+  for (const relay::Host& host : route->hosts)
+    if (const auto address = IpAddress::parse(host.name))
+      names.sends_from.push_back(*address);
+    else if (const auto name = Name::parse(host.name))
+      names.sends_through.push_back(*name);
+}
 
 }  // namespace
 
@@ -272,6 +344,7 @@ OwnNames own_names(const Settings& settings) {
     for (const Endpoint& bind : listener.bind)
       if (!bind.address.is_unspecified()) names.leads_in.emplace_back(bind.address, 128);
   }
+  add_ways_out(settings, names);
   return names;
 }
 

@@ -69,6 +69,32 @@ def test_own_names_poor(case):
     check(text.returncode == 0 and "warning: domains: example.org has no SPF" in text.stderr, f"{text}")
 
 
+def test_check_lists(case):
+    """`check` asks the lists for their test entries, and says which of them answer."""
+    lists = {
+        "bl.test": "2.0.0.127 IN A 127.0.0.2\n",
+        "world.test": "* IN A 127.0.0.2\n",
+        "empty.test": "",
+        "off.test": "",
+    }
+    server = case.peer(start_nsd(case.path("nsd"), {**GOOD, **lists}))
+    zones = {zone: {"codes": {"127.0.0.2": 5}} for zone in (*lists, "gone.test")}
+    zones["off.test"]["mode"] = "off"
+    site = case.site(
+        {"dns": {"servers": [f"127.0.0.1:{server.port}"]}, "checks": {"dnsbl": {"zones": zones}}}, start=False
+    )
+    told = dict.fromkeys(message for message, hint in warnings(site))
+    for words in (
+        "checks.dnsbl: list world.test lists 127.0.0.1, as a list does that lists everything",
+        "checks.dnsbl: list empty.test does not have its test entry 127.0.0.2",
+        "checks.dnsbl: list gone.test does not answer",
+    ):
+        check(any(message.startswith(words) for message in told), f"{words}: {told}")
+    check(not any("off.test" in message or "bl.test" in message for message in told), f"{told}")
+    text = site.gateway.run("check", "-c", site.gateway.conf)
+    check("DNS lists that answer: bl.test, empty.test\n" in text.stdout, f"{text}")
+
+
 def test_own_names_without_dns(case):
     """Nobody is there, or nobody answers: one warning, after five seconds at most."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:

@@ -22,7 +22,7 @@ ours.test. TXT "another matter"
 )";
 
 OwnNames names(std::vector<dns::Name> domains = {name("ours.test")}) {
-  return {name("mx.ours.test"), std::move(domains), 0, {}};
+  return {name("mx.ours.test"), std::move(domains), 0, {}, false, {}, {}};
 }
 
 std::vector<NameFault> faults(const std::string& text, OwnNames names = ::names()) {
@@ -94,6 +94,33 @@ TEST_CASE("own names: the MX of a domain leads to us, or to who stands in front 
   CHECK(has(one_fault(with_mx("ours.test. MX 0 .")), "takes no mail (null MX"));
   CHECK(has(one_fault(with_mx("")), "domains: ours.test has no MX record |"));
   CHECK(faults(with_mx("ours.test. A 192.0.2.1")).empty());  // RFC 5321 5.1
+}
+
+TEST_CASE("own names: the SPF record of a domain lets our own mail out, one way or another") {
+  const std::string record = good_but("ours.test. TXT \"v",
+                                      "ours.test. TXT \"v=spf1 ip4:198.51.100.7 -all\"\n"
+                                      "smart.test. A 198.51.100.7\n");
+  CHECK(faults(record).empty());  // nothing goes out
+  auto sending = names();
+  sending.sends = true;
+  CHECK(faults(kGood, sending).empty());  // mx: our host name's address
+  CHECK(one_fault(record, sending) ==
+        "domains: the SPF record of ours.test does not let our own mail out: it names none of 192.0.2.1, "
+        "2001:db8::1 | publish: ours.test. TXT \"v=spf1 ...\" with the addresses that others see our mail "
+        "come from, those of the smarthost perhaps");
+  auto from = sending;
+  from.sends_from = {address("198.51.100.7"), address("10.0.0.5")};
+  CHECK(faults(record, from).empty());
+  auto through = sending;
+  through.sends_through = {name("smart.test")};
+  CHECK(faults(record, through).empty());
+  through.sends_through = {name("other.test")};
+  CHECK(faults(record, through).size() == 1);
+  const auto neutral = good_but("ours.test. TXT \"v", "ours.test. TXT \"v=spf1 ip4:198.51.100.7 ?all\"");
+  CHECK(faults(neutral, sending).empty());
+  const auto broken_off =
+      good_but("ours.test. TXT \"v", "ours.test. TXT \"v=spf1 a:slow.test -all\"\nslow.test. SERVFAIL");
+  CHECK(faults(broken_off, sending).empty());
 }
 
 TEST_CASE("own names: each domain has one SPF record, and not for everybody") {
