@@ -51,7 +51,9 @@ std::unexpected<CommandFault> usage_fault(std::string why) {
 
 Taken<IpAddress> take_address(const std::string& text) {
   const auto address = IpAddress::parse(text);
-  if (!address) return usage_fault(fmt::format("--ip wants an address, not \"{}\"", printable(text, 80)));
+  if (!address)
+    return usage_fault(
+        fmt::format("--ip wants an address such as 192.0.2.1, not \"{}\"", printable(text, 80)));
   return *address;
 }
 

@@ -26,9 +26,11 @@ constexpr auto kPatience = std::chrono::seconds(20);
 Taken<dns::Name> take_name(const char* option, const std::string& text) {
   mail::DomainName domain;
   const bool good = mail::parse_domain(text, domain) == mail::DomainFault::none;
-  auto name = dns::Name::parse(good ? domain.ascii : text);
-  if (!name) return usage_fault(fmt::format("{} wants a domain, not \"{}\"", option, printable(text, 80)));
-  return *name;
+  auto name = text.contains('@') ? std::nullopt : dns::Name::parse(good ? domain.ascii : text);
+  if (name && !name->is_root() && !IpAddress::parse(text)) return *name;
+  return usage_fault(fmt::format("{} wants a domain such as example.net, not \"{}\"{}", option,
+                                 printable(text, 80),
+                                 text.contains('@') ? ": write what stands behind the @" : ""));
 }
 
 // U-labels become A-labels (RFC 7208 4.3); what is no domain stays as it is, for the check to say so.
@@ -39,6 +41,11 @@ std::string with_ascii_domain(const std::string& sender) {
       mail::parse_domain(sender.substr(at + 1), domain) != mail::DomainFault::none)
     return sender;
   return sender.substr(0, at + 1) + domain.ascii;
+}
+
+bool has_domain(const std::string& sender) {
+  const auto at = sender.rfind('@');
+  return at != std::string::npos && at > 0 && at + 1 < sender.size();
 }
 
 dns::Asking patiently() { return {std::chrono::steady_clock::now() + kPatience, false}; }
@@ -54,6 +61,9 @@ Taken<DnsReport> spf(Asker& asker, const DnsOptions& options) {
   request.sender = with_ascii_domain(options.from);
   if (options.from.empty() && options.helo.empty())
     return usage_fault("dns spf wants --from, or --helo, or both");
+  if (!options.from.empty() && !has_domain(options.from))
+    return usage_fault(fmt::format("--from wants an address such as anna@example.net, not \"{}\"",
+                                   printable(options.from, 80)));
   const auto outcome = asker.run(dns::check_host(asker.resolver(), system_clock(), std::move(request)));
   return DnsReport{"spf",
                    std::string(to_string(outcome.result)),
@@ -97,7 +107,7 @@ Taken<DnsReport> dnsbl(Asker& asker, const DnsOptions& options) {
   const auto zone = take_name("--list", options.list);
   if (!zone) return std::unexpected(zone.error());
   if (options.ip.empty() == options.domain.empty())
-    return usage_fault("dns dnsbl wants either --ip or --domain");
+    return usage_fault("dns dnsbl wants either --ip or --domain, which the list is asked for");
   dns::Subject subject;
   if (options.domain.empty()) {
     const auto client = take_address(options.ip);

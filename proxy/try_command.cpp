@@ -21,7 +21,8 @@ constexpr auto kSlowReader = std::chrono::seconds(60);
 
 Taken<mail::Path> take_path(const char* option, std::string_view text, std::optional<mail::Path> path) {
   if (path) return std::move(*path);
-  return usage_fault(fmt::format("{} wants an address, not \"{}\"", option, printable(text, 80)));
+  return usage_fault(
+      fmt::format("{} wants an address such as anna@example.net, not \"{}\"", option, printable(text, 80)));
 }
 
 // Nobody who has a right of his own to be reached, as postmaster has.
@@ -45,8 +46,8 @@ Taken<Trial> take_trial(const TryOptions& options, const Settings& settings) {
   if (!client) return std::unexpected(client.error());
   trial.client = *client;
   if (!smtp::is_helo_name(options.helo))
-    return usage_fault(
-        fmt::format("--helo wants what a client can say, not \"{}\"", printable(options.helo, 80)));
+    return usage_fault(fmt::format("--helo wants what a client can say, such as mx.example.net, not \"{}\"",
+                                   printable(options.helo, 80)));
   trial.helo = options.helo;
   auto sender = take_path("--from", options.from, read_sender(options.from));
   if (!sender) return std::unexpected(sender.error());

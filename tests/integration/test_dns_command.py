@@ -83,10 +83,15 @@ def test_dns_for_people(case):
 def test_dns_mistakes(case):
     """Each says what is wrong, where, and what is wanted."""
     for status, words, arguments in (
-        (64, '--ip wants an address, not "x"', ("rdns", "--ip", "x")),
+        (64, '--ip wants an address such as 192.0.2.1, not "x"', ("rdns", "--ip", "x")),
         (64, "--from, or --helo", ("spf", "--ip", "192.0.2.1")),
         (64, "either --ip or --domain", ("dnsbl", "--list", "bl.example")),
         (64, "--domain wants a domain", ("mx", "--domain", "a..b")),
+        (64, 'not "a@b.test": write what stands behind the @', ("mx", "--domain", "a@b.test")),
+        (64, "--domain wants a domain", ("mx", "--domain", "192.0.2.1")),
+        (64, "--domain wants a domain", ("dnsbl", "--list", "bl.example", "--domain", "a@b.test")),
+        (64, 'anna@example.net, not "nonsense"', ("spf", "--ip", "192.0.2.1", "--from", "nonsense")),
+        (64, 'anna@example.net, not "a@"', ("spf", "--ip", "192.0.2.1", "--from", "a@")),
         (64, "--list is required", ("dnsbl", "--ip", "192.0.2.1")),
     ):
         result = dns(case, *arguments, status=status)

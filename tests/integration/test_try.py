@@ -162,11 +162,12 @@ def test_try_mistakes(case):
     tried = Try(case)
     good = {"--ip": HONEST, "--helo": "a.test", "--from": "a@a.test"}
     for option, value, words in (
-        ("--ip", "x", '--ip wants an address, not "x"'),
-        ("--helo", "a b", '--helo wants what a client can say, not "a b"'),
-        ("--from", "a@b@c", '--from wants an address, not "a@b@c"'),
-        ("--rcpt", "a@", '--rcpt wants an address, not "a@"'),
-        ("--rcpt", "<>", '--rcpt wants an address, not "<>"'),
+        ("--ip", "x", '--ip wants an address such as 192.0.2.1, not "x"'),
+        ("--helo", "a b", '--helo wants what a client can say, such as mx.example.net, not "a b"'),
+        ("--from", "a@b@c", '--from wants an address such as anna@example.net, not "a@b@c"'),
+        ("--from", "nonsense", '--from wants an address such as anna@example.net, not "nonsense"'),
+        ("--rcpt", "a@", '--rcpt wants an address such as anna@example.net, not "a@"'),
+        ("--rcpt", "<>", '--rcpt wants an address such as anna@example.net, not "<>"'),
         ("--server", "x", "--server wants ADDRESS"),
     ):
         arguments = [part for pair in {**good, option: value}.items() for part in pair]
