@@ -54,6 +54,21 @@ using RecipientVerdict = std::variant<Accept, Refuse>;
 RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* sender,
                                  const mail::Path& recipient, const Settings& settings);
 
+// The recipients of one session, as their next hops know them. Whoever guesses names is told no more.
+class RecipientTally {
+ public:
+  void count(bool known) {
+    ++asked_;
+    if (!known) ++unknown_;
+  }
+  // More than `asked` were asked, and more than half of them do not exist; 0: never.
+  bool is_harvest(int asked) const { return asked > 0 && asked_ > asked && 2 * unknown_ > asked_; }
+
+ private:
+  int asked_ = 0;
+  int unknown_ = 0;
+};
+
 // After the message is complete: mail that goes round in circles.
 std::optional<Refuse> judge_trace(int received, int received_by_us, const Settings& settings);
 

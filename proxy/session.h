@@ -111,6 +111,7 @@ class Session {
   std::unique_ptr<Transaction> unconfirmed_;  // answered 250, and the client has not spoken since
   const char* end_ = "closed";                // why the session ended, for its event
   int messages_ = 0;
+  policy::RecipientTally tally_;
   Spared spared_ = Spared::nobody;
   Duration waited_{0};  // before the greeting
   bool early_talker_ = false;

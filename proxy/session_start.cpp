@@ -84,6 +84,7 @@ io::Task<> Session::inquire() {
     client_.begin_inquiry = begin_inquiry;
   else
     client_.inquiry = begin_inquiry(peer_.address);
+  client_.tally = &tally_;
 }
 
 io::Task<bool> Session::begin_tls() {

@@ -49,6 +49,7 @@ struct Limits {
   int sessions_per_address = 50;   // an IPv6 client's address is its /64
   int sessions_per_network = 200;  // /24, /48
   int connects_per_network = 0;    // new connections a minute from a /24 or /48; 0 = no limit
+  int harvest = 10;                // recipients asked, of which more than half do not exist; 0 = never
   int received = 50;               // Received fields: more of them is mail that goes in circles
   int received_by_us = 3;          // of them our own
 };

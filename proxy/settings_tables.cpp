@@ -133,6 +133,9 @@ const Table<Limits>& limits_table() {
                  Stage::connect, "sessions at once from one address; of IPv6, from one /64")
           .field("sessions_per_network", &Limits::sessions_per_network, integer<int>(1, 1'000'000),
                  Stage::connect, "sessions at once from one /24; of IPv6, from one /48")
+          .field("harvest", &Limits::harvest, integer<int>(0, 1'000'000), Stage::rcpt,
+                 "a stranger who has asked for more recipients than this in a session, most of whom do not "
+                 "exist, is sent away; 0 is never")
           .field("connects_per_network", &Limits::connects_per_network, integer<int>(0, 1'000'000),
                  Stage::connect, "new connections a minute from one /24 or /48; 0 is no limit")
           .field("received", &Limits::received, integer<int>(10, 1'000), Stage::data,

@@ -186,6 +186,8 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   TimePoint deadline = services_.clock.now() + settings_.timeouts.relay;
   auto answer =
       co_await services_.relay.ask(route, client_.facts.address, envelope_.sender, recipient, deadline);
+  if (is_harvest(answer, record.treatment->limits))
+    co_return refuse(std::move(record), refusal(policy::Refusal::harvest));
   if (answer.kind != relay::RecipientAnswer::Kind::exists) {
     record.reply = answer.reply;
     record.why = "next hop";
@@ -237,6 +239,13 @@ io::Task<std::optional<mail::Reply>> Transaction::begin_content() {
     record->greylist = std::move(greylist);
   }
   co_return reply;
+}
+
+bool Transaction::is_harvest(const relay::RecipientAnswer& answer, const Limits& limits) const {
+  using enum relay::RecipientAnswer::Kind;
+  if (!client_.tally || answer.kind == defer) return false;
+  client_.tally->count(answer.kind == exists);
+  return answer.kind == unknown && client_.tally->is_harvest(limits.harvest);
 }
 
 mail::Reply Transaction::refuse(RecipientRecord record, const policy::Refuse& refusal) {

@@ -37,7 +37,8 @@ struct ClientView {
   std::string helo;
   bool extended = false;  // EHLO was used
   io::TlsInfo tls;
-  std::shared_ptr<Inquiry> inquiry;  // null: nothing is asked about the client
+  std::shared_ptr<Inquiry> inquiry;         // null: nothing is asked about the client
+  policy::RecipientTally* tally = nullptr;  // of a stranger's session, which outlives its transactions
   // Of upstream: begins an inquiry about a client that it took the message from. Else empty.
   std::function<std::shared_ptr<Inquiry>(const IpAddress& client)> begin_inquiry;
 };
@@ -90,6 +91,7 @@ class Transaction {
   std::string would_be(const mail::Path& recipient, const Treated& treated,
                        const policy::RecipientVerdict& verdict) const;
   mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
+  bool is_harvest(const relay::RecipientAnswer& answer, const Limits& limits) const;
   std::optional<policy::Refuse> limits_refuse(const Limits& limits) const;
   // What concerns the message as a whole is as its strictest recipient has it.
   void treat_as_well(const std::shared_ptr<const Treatment>& treatment);

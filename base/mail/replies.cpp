@@ -487,6 +487,15 @@ constexpr std::array kTexts = {
                 {4, 5, 3},
                 "Too many recipients",
                 "`limits.recipients`; the client sends the rest in another transaction."},
+    RefusalText{
+        harvest,
+        addresses,
+        "harvest",
+        421,
+        {4, 7, 0},
+        "Too many unknown recipients, please try again later",
+        "`limits.harvest`: the session asked for many recipients, and more than half of them do not "
+        "exist."},
     RefusalText{other_route,
                 addresses,
                 "other-route",

@@ -87,6 +87,7 @@ enum class Refusal : std::uint8_t {
   recipient_unknown,
   bad_address,
   too_many_recipients,
+  harvest,
   other_route,
   too_large_for_route,
   size_over_limit,

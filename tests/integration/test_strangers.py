@@ -407,3 +407,28 @@ def test_stranger_behind_upstream(case):
     check("taken_from" not in event, f"behind a machine that is nobody's anything may be written: {event}")
     lines = unfolded(site.hop.await_messages(1)[0])
     check("spf=pass smtp.mailfrom=anna@good.test" in lines[0] and f"client-ip={LISTED}" in lines[1], f"{lines}")
+
+
+def test_stranger_who_harvests(case):
+    """More than ten recipients, more than half of them unknown: 421. Whoever knows the half is let be."""
+    site = site_of(case)
+    client = stranger(site, GOOD)
+    client.mail("anna@good.test")
+    for number in range(10):
+        client.rcpt(f"guess{number}@example.test", "550 5.1.1")
+    client.rcpt("anna@example.test")
+    client.rcpt("guess10@example.test", "421 4.7.0 Too many unknown recipients")
+    client.expect_closed()
+    event = site.gateway.await_event("message")
+    check(event["recipients"][-1]["why"] == "harvest", f"{event}")
+
+    client = stranger(site, GOOD)
+    client.mail("anna@good.test")
+    for number in range(6):
+        client.rcpt("anna@example.test")
+        client.rcpt(f"guess{number}@example.test", "550 5.1.1")
+    client.quit()
+    with site.client() as client:  # no stranger: an application of the house
+        client.mail()
+        for number in range(12):
+            client.rcpt(f"guess{number}@example.test", "550 5.1.1")

@@ -175,6 +175,20 @@ TEST_CASE("C20 fifty hops are enough, and three passes through here") {
   CHECK(judge_trace(4, 4, site())->reply.code == 554);
 }
 
+TEST_CASE("a harvest is more than ten recipients, of which more than half do not exist") {
+  constexpr int kAsked = 10;
+  RecipientTally tally;
+  for (int i = 0; i < kAsked; ++i) tally.count(false);
+  CHECK(!tally.is_harvest(kAsked));
+  tally.count(true);
+  CHECK(tally.is_harvest(kAsked));
+  CHECK(!tally.is_harvest(0));
+  for (int i = 0; i < kAsked - 1; ++i) tally.count(true);
+  CHECK(!tally.is_harvest(kAsked));  // 10 of 20
+  tally.count(false);
+  CHECK(tally.is_harvest(kAsked));
+}
+
 TEST_CASE("A09 every refusal has a code, an enhanced code of its class, words and help") {
   for (const mail::RefusalText& entry : mail::refusal_texts()) {
     CAPTURE(entry.name);
