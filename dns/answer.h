@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/ip_address.h"
 #include "dns/name.h"
 
@@ -50,6 +51,7 @@ struct Answer {
   std::chrono::seconds ttl{0};  // the least of all that was used; negative answers: by SOA (RFC 2308 5)
   bool authentic = false;       // the AD bit, as a validating resolver set it (RFC 4035 3.2.3)
   Name owner;                   // where the CNAMEs led; the question's name if there were none
+  TimePoint until = TimePoint::min();  // what follows from it may be remembered so long, as it is itself
 
   bool found() const { return status == Status::found; }
 };

@@ -94,6 +94,12 @@ struct LiveResolver::Impl {
     return true;
   }
 
+  // First the answers: whoever looks up by the new epoch finds none of before.
+  void forget() {
+    cache.clear();
+    ++epoch;
+  }
+
   Result<> connect(Core& core);
   std::shared_ptr<Upstream> upstream(const io::Executor& executor);
   struct Flight;
@@ -115,6 +121,7 @@ struct LiveResolver::Impl {
   OnNews on_news;
   Cache cache;
   std::atomic<std::uint64_t> asked = 0, hits = 0, shared = 0, failed = 0;
+  std::atomic<unsigned> epoch = 0;
   std::atomic<int> unanswered = 0;  // questions in a row
 };
 
@@ -124,6 +131,7 @@ struct LiveResolver::Impl::Flight : Upstream::Flight {
       : Upstream::Flight(question), impl(by), waiting(std::move(who)) {}
   void landed(Answer answer) override {
     impl.watch_servers(answer.status);
+    answer.until = impl.clock.now() + lifetime(answer);
     impl.land(asked, *waiting, std::make_shared<Answer>(std::move(answer)), true);
   }
 
@@ -146,7 +154,7 @@ Result<> LiveResolver::Impl::connect(Core& core) {
     tries = settings.tries * kAskedAnew / 2;
     made_for = generation;
   }
-  if (changed) cache.clear();
+  if (changed) forget();
   auto opened = Upstream::open(core.executor, clock, now, timeout, tries,
                                [this](const Endpoint& server) { warn_of_forger(server); });
   if (!opened) return std::move(opened.error());
@@ -270,8 +278,10 @@ void LiveResolver::reload(LiveSettings settings) {
     changed = impl_->servers != before;
     if (changed) impl_->flights.clear();
   }
-  if (changed) impl_->cache.clear();
+  if (changed) impl_->forget();
 }
+
+unsigned LiveResolver::epoch() const { return impl_->epoch.load(); }
 
 AnswerPtr LiveResolver::at_hand(const Question& question) {
   AnswerPtr answer = impl_->cache.find(question);
@@ -308,7 +318,7 @@ io::Task<AnswerPtr> LiveResolver::ask(Question question, Asking asking) {
 }
 
 LiveResolver::Counts LiveResolver::counts() const {
-  const Cache::Size size = impl_->cache.size();
+  const MemorySize size = impl_->cache.size();
   return {impl_->asked, impl_->hits, impl_->shared, impl_->failed, size.bytes, size.entries};
 }
 

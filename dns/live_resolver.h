@@ -55,6 +55,7 @@ class LiveResolver : public Resolver {
 
   io::Task<AnswerPtr> ask(Question question, Asking asking) override;
   AnswerPtr at_hand(const Question& question) override;
+  unsigned epoch() const override;
 
   struct Counts {
     std::uint64_t asked = 0;   // questions to servers

@@ -25,6 +25,9 @@ class Resolver {
 
   // The answer, if it is at hand without waiting; else null, and nothing was asked.
   virtual AnswerPtr at_hand(const Question& question) { return nullptr; }
+
+  // Another number once other servers are asked: what was concluded before from answers holds no longer.
+  virtual unsigned epoch() const { return 0; }
 };
 
 }  // namespace sallyport::dns

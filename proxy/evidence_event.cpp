@@ -19,20 +19,26 @@ std::string asked_in_words(const mail::Fact& fact) {
 }
 
 void record_fact(store::Event& event, const mail::Fact& fact, const policy::CheckSettings& checks) {
+  event.begin_item().members(fact.written.empty() ? written(fact) : fact.written);
   const policy::Outcome outcome = checks.outcome_of(fact);
-  event.begin_item().text("check", to_string(fact.key.check)).text("found", to_string(fact.finding));
+  if (outcome.kind != policy::Outcome::Kind::ignore) event.text("counts", word_for(outcome));
+  if (checks.mode_of(fact.key) == Mode::observe) event.flag("observed", true);
+  event.milliseconds("ms", fact.took).end_item();
+}
+
+}  // namespace
+
+std::string written(const mail::Fact& fact) {
+  store::Event event("");
+  event.text("check", to_string(fact.key.check)).text("found", to_string(fact.finding));
   if (fact.key.check == mail::Check::dnsbl) event.text("of", to_string(fact.key.of));
   event.text("subject", fact.subject)
       .text("listed", fact.listed)
       .text("detail", fact.detail)
-      .text("codes", in_words(fact.codes));
-  if (outcome.kind != policy::Outcome::Kind::ignore) event.text("counts", word_for(outcome));
-  if (checks.mode_of(fact.key) == Mode::observe) event.flag("observed", true);
-  event.text("asked", asked_in_words(fact)).milliseconds("ms", fact.took);
-  event.end_item();
+      .text("codes", in_words(fact.codes))
+      .text("asked", asked_in_words(fact));
+  return std::move(event).take_members();
 }
-
-}  // namespace
 
 std::string in_words(const std::vector<IpAddress>& codes) {
   std::string out;

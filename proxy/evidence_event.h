@@ -12,6 +12,9 @@ namespace sallyport::proxy {
 void record_evidence(store::Event& event, const mail::Evidence& evidence,
                      const policy::CheckSettings& checks);
 
+// The members of a fact that are the same in every event.
+std::string written(const mail::Fact& fact);
+
 // "reject", "defer", "ignore", "+3", "-2": what a fact comes to, acted on or not.
 std::string word_for(const policy::Outcome& outcome);
 std::string in_words(const std::vector<IpAddress>& codes);  // "127.0.0.2 127.0.0.4"

@@ -18,13 +18,23 @@ std::vector<mail::Asked> asked(const std::vector<dns::Lookup>& lookups) {
   return out;
 }
 
+// A failure passes: what it was part of is soon looked up anew. Beyond kMaxLookups not all answers are
+// kept.
+TimePoint until(const std::vector<dns::Lookup>& lookups) {
+  TimePoint least = TimePoint::max();
+  for (const dns::Lookup& lookup : lookups)
+    least = std::min(least, is_temporary(lookup.answer->status) ? TimePoint::min() : lookup.answer->until);
+  return lookups.size() < dns::kMaxLookups ? least : TimePoint::min();
+}
+
 Fact make(const mail::FactKey& key, Finding finding, std::string subject, std::string detail,
           const std::vector<dns::Lookup>& lookups) {
   return {.key = key,
           .finding = finding,
           .subject = std::move(subject),
           .detail = std::move(detail),
-          .asked = asked(lookups)};
+          .asked = asked(lookups),
+          .until = until(lookups)};
 }
 
 }  // namespace
@@ -136,6 +146,7 @@ Fact fact_of(const dns::ListAnswer& found, const mail::FactKey& key, const polic
              const dns::Subject& subject) {
   Fact fact = make(key, finding(found.result), list.name, {}, {});
   fact.codes = found.codes;
+  fact.until = until(found.lookups);
   if (const auto* name = std::get_if<dns::Name>(&subject)) fact.listed = name->text();
   if (list.secret) return fact;
   fact.detail = found.words;

@@ -83,9 +83,9 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
       [this](const relay::Trouble& trouble) { events_.write(trouble_event(trouble)); }});
   resolver_ = std::make_unique<dns::LiveResolver>(settings->dns.live, clock_, dns_news());
   if (!asked_) asked_ = resolver_.get();
-  services_ =
-      std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_, *asked_,
-                                          limits_, known_good_, *greylist_, *in_flight_, *senders_});
+  services_ = std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_,
+                                                  *asked_, limits_, known_good_, facts_, *greylist_,
+                                                  *in_flight_, *senders_});
   start_cores(settings->workers);
   if (auto attached = attach_resolver(); !attached) return attached;
   auto listeners = open(*settings, passed);
@@ -241,6 +241,7 @@ void Gateway::adopt(std::shared_ptr<const Settings> settings) {
   auto lists = watched(*settings);
   std::scoped_lock lock(settings_mutex_);
   running_ = {std::move(settings), std::move(lists)};
+  facts_.clear();  // found under other settings: of no more use
 }
 
 std::shared_ptr<const Settings> Gateway::settings() const { return running().settings; }

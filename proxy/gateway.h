@@ -89,6 +89,7 @@ class Gateway {
   io::WorkerPool passwords_;
   SessionLimits limits_;
   KnownGood known_good_;
+  FactMemory facts_;
   std::unique_ptr<store::StateStore> state_;
   std::unique_ptr<SenderBook> senders_;
   std::optional<Greylist> greylist_;

@@ -14,6 +14,7 @@ using dns::Family;
 using mail::Check;
 using mail::Fact;
 using mail::FactKey;
+using mail::FactPtr;
 using mail::Finding;
 using mail::Listed;
 using policy::Mode;
@@ -34,6 +35,11 @@ std::optional<dns::Name> host_name(const std::string& text) {
   if (!name || name->labels() < kLabelsOfHost || IpAddress::parse(text) || text.starts_with('['))
     return std::nullopt;
   return name;
+}
+
+std::string as_input(const dns::Subject& subject) {
+  const auto* address = std::get_if<IpAddress>(&subject);
+  return address ? address->to_string() : std::get<dns::Name>(subject).text();
 }
 
 Fact found(const FactKey& key, Finding finding, std::string subject, std::string detail = {}) {
@@ -75,6 +81,7 @@ Inquiry::Inquiry(IpAddress client, IpAddress ours, std::shared_ptr<const Setting
       allowance_(std::make_shared<dns::Allowance>(settings_->dns.budget.questions)),
       arrived_(core) {
   evidence_.client = client;
+  client_ = client.to_string();
   for (auto& resolver : resolvers_) resolver = fresh_resolver();
 }
 
@@ -117,18 +124,24 @@ void Inquiry::said_helo(const std::string& helo) {
   const auto name = host_name(helo);
   if (!name) return;
   if (is_on(Check::spf_helo))
-    begin({Check::spf_helo},
-          ask_spf(resolver(Stage::helo), Check::spf_helo,
-                  {evidence_.client, dns::SpfIdentity::helo, helo, {}, settings_->policy->hostname}));
+    begin_spf(Check::spf_helo,
+              {evidence_.client, dns::SpfIdentity::helo, helo, {}, settings_->policy->hostname});
   ask_lists(Listed::helo, *name);
 }
 
 void Inquiry::begin_helo(const std::string& helo) {
   expect({Check::helo});
   if (policy::claimed_by(helo, ours_, *settings_->policy) == policy::HeloClaim::our_host)
-    settle(found({Check::helo}, Finding::helo_own_name, helo));
-  else
-    begin({Check::helo}, ask_helo(resolver(Stage::helo), helo));
+    return settle(found({Check::helo}, Finding::helo_own_name, helo));
+  std::string input = input_of({Check::helo}, {client_, helo});
+  if (!recall(input)) begin({Check::helo}, std::move(input), ask_helo(resolver(Stage::helo), helo));
+}
+
+void Inquiry::begin_spf(Check check, dns::SpfRequest request) {
+  std::string input = input_of({check}, {client_, request.helo, request.sender});
+  if (recall(input)) return;
+  const FactKey key{check};
+  begin(key, std::move(input), ask_spf(resolver(stage_of(key)), check, std::move(request)));
 }
 
 void Inquiry::said_mail(const mail::Path& sender) {
@@ -141,13 +154,14 @@ void Inquiry::said_mail(const mail::Path& sender) {
   sender_ = std::move(address);
   sender_domain_ = domain;
   if (!domain) return;
-  if (is_on(Check::sender_domain))
-    begin({Check::sender_domain}, ask_sender_domain(resolver(Stage::mail), *domain));
+  if (is_on(Check::sender_domain)) {
+    std::string input = input_of({Check::sender_domain}, {domain->text()});
+    if (!recall(input))
+      begin({Check::sender_domain}, std::move(input), ask_sender_domain(resolver(Stage::mail), *domain));
+  }
   if (is_on(Check::spf_mailfrom))
-    begin({Check::spf_mailfrom},
-          ask_spf(resolver(Stage::mail), Check::spf_mailfrom,
-                  {evidence_.client, dns::SpfIdentity::mailfrom, helo_,
-                   sender.local + '@' + sender.domain_ascii, settings_->policy->hostname}));
+    begin_spf(Check::spf_mailfrom, {evidence_.client, dns::SpfIdentity::mailfrom, helo_,
+                                    sender.local + '@' + sender.domain_ascii, settings_->policy->hostname});
   ask_lists(Listed::sender_domain, *domain);
 }
 
@@ -223,19 +237,38 @@ void Inquiry::expect(const FactKey& key) {
   if (!is_pending(key)) evidence_.pending.push_back(key);
 }
 
-void Inquiry::begin(const FactKey& key, io::Task<Fact> work) {
-  expect(key);
-  services_.tasks.spawn(core_, "look-up",
-                        look_up(shared_from_this(), key, round(stage_of(key)), std::move(work)));
+std::string Inquiry::input_of(const FactKey& key, std::initializer_list<std::string_view> parts) const {
+  return FactMemory::input(key, parts) + std::to_string(services_.resolver.epoch());
 }
 
-io::Task<> Inquiry::look_up(std::shared_ptr<Inquiry> self, FactKey key, unsigned round,
+// What an earlier session found out of the same input.
+bool Inquiry::recall(const std::string& input) {
+  FactPtr fact;
+  if (services_.facts) fact = services_.facts->recall(input, settings_, services_.clock.now());
+  if (!fact) return false;
+  settle(std::move(fact));
+  return true;
+}
+
+void Inquiry::remember(const std::string& input, const Fact& fact) {
+  if (services_.facts) services_.facts->remember(input, fact, settings_, services_.clock.now());
+}
+
+void Inquiry::begin(const FactKey& key, std::string input, io::Task<Fact> work) {
+  expect(key);
+  services_.tasks.spawn(
+      core_, "look-up",
+      look_up(shared_from_this(), key, std::move(input), round(stage_of(key)), std::move(work)));
+}
+
+io::Task<> Inquiry::look_up(std::shared_ptr<Inquiry> self, FactKey key, std::string input, unsigned round,
                             io::Task<Fact> work) {
   const TimePoint began = self->services_.clock.now();
   Fact fact = unknown(key);
   std::exception_ptr thrown;
   try {
     fact = co_await std::move(work);
+    self->remember(input, fact);
   } catch (...) {
     thrown = std::current_exception();
   }
@@ -244,8 +277,8 @@ io::Task<> Inquiry::look_up(std::shared_ptr<Inquiry> self, FactKey key, unsigned
   if (thrown) std::rethrow_exception(thrown);
 }
 
-void Inquiry::settle(Fact fact) {
-  const FactKey key = fact.key;
+void Inquiry::settle(FactPtr fact) {
+  const FactKey key = fact->key;
   if (evidence_.find(key)) {  // given up meanwhile: a fact that is known stays as it is
     std::erase(evidence_.pending, key);
     return;
@@ -255,7 +288,12 @@ void Inquiry::settle(Fact fact) {
       held_helo_ = std::move(fact);
       return;
     }
-    fact.finding = judged_helo(fact);
+    if (const Finding judged = judged_helo(*fact); judged != fact->finding) {
+      auto seen = std::make_shared<Fact>(*fact);
+      seen->finding = judged;
+      seen->written.clear();
+      fact = std::move(seen);
+    }
   }
   std::erase(evidence_.pending, key);
   evidence_.known.push_back(std::move(fact));
@@ -278,7 +316,7 @@ void Inquiry::forget(Stage stage) {
   ++round(stage);
   resolver(stage)->close();
   resolver(stage) = fresh_resolver();
-  std::erase_if(evidence_.known, [&](const Fact& fact) { return stage_of(fact.key) == stage; });
+  evidence_.known.erase_if([&](const Fact& fact) { return stage_of(fact.key) == stage; });
   std::erase_if(evidence_.pending, [&](const FactKey& key) { return stage_of(key) == stage; });
   if (stage == Stage::helo) held_helo_.reset();
 }
@@ -296,7 +334,9 @@ void Inquiry::expect_reverse_name() {
     expect(key);
     wanted = true;
   }
-  if (wanted) begin({Check::rdns}, ask_reverse_name(resolver(Stage::connect)));
+  if (!wanted) return;
+  std::string input = input_of({Check::rdns}, {client_});
+  if (!recall(input)) begin({Check::rdns}, std::move(input), ask_reverse_name(resolver(Stage::connect)));
 }
 
 void Inquiry::on_reverse_name() {
@@ -304,7 +344,7 @@ void Inquiry::on_reverse_name() {
     ask_lists(Listed::reverse_name, *name);
   else
     for (const FactKey& key : lists_of(Listed::reverse_name)) std::erase(evidence_.pending, key);
-  if (held_helo_) settle(*std::exchange(held_helo_, std::nullopt));
+  if (held_helo_) settle(std::exchange(held_helo_, nullptr));
 }
 
 bool Inquiry::is_reverse_name(const std::string& helo) const {
@@ -357,11 +397,13 @@ dns::ListWatch::Standing Inquiry::standing(std::size_t list, Family family) cons
 // In place, if what it says is at hand.
 void Inquiry::ask_list_at_once(const FactKey& key, const dns::Subject& subject) {
   const auto place = static_cast<std::size_t>(key.list);
-  if (const auto answer =
-          dns::list_at_hand(*resolver(stage_of(key)), settings_->lists[place].zone, subject))
-    settle(fact_of(*answer, key, checks().lists[place], subject));
-  else
-    begin(key, ask_list(resolver(stage_of(key)), key, subject, false));
+  std::string input = input_of(key, {as_input(subject)});
+  if (recall(input)) return;
+  const auto answer = dns::list_at_hand(*resolver(stage_of(key)), settings_->lists[place].zone, subject);
+  if (!answer) return begin(key, std::move(input), ask_list(resolver(stage_of(key)), key, subject, false));
+  Fact fact = fact_of(*answer, key, checks().lists[place], subject);
+  remember(input, fact);
+  settle(std::move(fact));
 }
 
 std::optional<dns::Subject> Inquiry::subject_of(Listed of) const {
@@ -382,8 +424,9 @@ void Inquiry::ask_lists_anew() {
       const bool asked = standing(static_cast<std::size_t>(key.list), family_of(*subject)) ==
                          dns::ListWatch::Standing::asked;
       if (!asked || is_pending(key)) continue;
-      std::erase_if(evidence_.known, [&](const Fact& fact) { return fact.key == key; });
-      begin(key, ask_list(resolver(stage_of(key)), key, *subject, true));
+      evidence_.known.erase_if([&](const Fact& fact) { return fact.key == key; });
+      begin(key, input_of(key, {as_input(*subject)}),
+            ask_list(resolver(stage_of(key)), key, *subject, true));
     }
   }
 }

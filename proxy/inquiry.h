@@ -5,13 +5,16 @@
 // asked that no decision may need: a check that is off, a list that does not answer.
 //
 // Owned by its session and by the look-ups that run for it (so always by a shared_ptr), on one core. What a
-// look-up of an earlier EHLO or MAIL still finds out is dropped.
+// look-up of an earlier EHLO or MAIL still finds out is dropped. What an earlier session found out of the
+// same input, and what still holds, is not looked up at all.
 #pragma once
 
 #include <array>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/io/task.h"
@@ -22,6 +25,7 @@
 #include "dns/list_watch.h"
 #include "dns/spf.h"
 #include "policy/client.h"
+#include "proxy/fact_memory.h"
 #include "proxy/settings.h"
 
 namespace sallyport::proxy {
@@ -44,6 +48,7 @@ struct InquiryServices {
   io::TaskGroup& tasks;
   dns::Resolver& resolver;
   std::shared_ptr<dns::ListWatch> lists;
+  FactMemory* facts = nullptr;  // null: nothing is remembered
 };
 
 class Inquiry : public std::enable_shared_from_this<Inquiry> {
@@ -93,10 +98,14 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   bool is_pending(const mail::FactKey& key) const;
 
   void expect(const mail::FactKey& key);
-  void begin(const mail::FactKey& key, io::Task<mail::Fact> work);
-  static io::Task<> look_up(std::shared_ptr<Inquiry> self, mail::FactKey key, unsigned round,
-                            io::Task<mail::Fact> work);
-  void settle(mail::Fact fact);
+  std::string input_of(const mail::FactKey& key, std::initializer_list<std::string_view> parts) const;
+  bool recall(const std::string& input);
+  void remember(const std::string& input, const mail::Fact& fact);
+  void begin(const mail::FactKey& key, std::string input, io::Task<mail::Fact> work);
+  static io::Task<> look_up(std::shared_ptr<Inquiry> self, mail::FactKey key, std::string input,
+                            unsigned round, io::Task<mail::Fact> work);
+  void settle(mail::Fact fact) { settle(std::make_shared<const mail::Fact>(std::move(fact))); }
+  void settle(mail::FactPtr fact);
   void forget(Stage stage);
   void give_up();
 
@@ -105,6 +114,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   bool is_reverse_name(const std::string& helo) const;
   mail::Finding judged_helo(const mail::Fact& fact) const;
   void begin_helo(const std::string& helo);
+  void begin_spf(mail::Check check, dns::SpfRequest request);
 
   std::vector<mail::FactKey> lists_of(mail::Listed of) const;
   void ask_lists(mail::Listed of, const dns::Subject& subject);
@@ -120,6 +130,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   io::Task<mail::Fact> ask_spf(ResolverPtr resolver, mail::Check check, dns::SpfRequest request);
 
   io::Executor core_;
+  std::string client_;  // as text
   IpAddress ours_;
   std::shared_ptr<const Settings> settings_;
   InquiryServices services_;
@@ -131,7 +142,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   std::string helo_;
   std::optional<std::string> sender_;
   std::optional<dns::Name> sender_domain_;
-  std::optional<mail::Fact> held_helo_;  // waits for the reverse name
+  mail::FactPtr held_helo_;  // waits for the reverse name
   bool asked_anew_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include "base/store/event_log.h"
 #include "base/store/in_flight.h"
 #include "dns/resolver.h"
+#include "proxy/fact_memory.h"
 #include "proxy/greylist.h"
 #include "proxy/known_good.h"
 #include "proxy/relay/relay.h"
@@ -27,6 +28,7 @@ struct Services {
   dns::Resolver& resolver;
   SessionLimits& limits;
   KnownGood& known_good;
+  FactMemory& facts;
   Greylist& greylist;
   store::InFlight& in_flight;
   SenderBook& senders;

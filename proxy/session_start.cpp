@@ -75,7 +75,8 @@ io::Task<> Session::inquire() {
   spared_ = spared(listener_, peer_.address, ours_, *settings_->policy);
   if (spared_ != Spared::nobody && spared_ != Spared::upstream) co_return;
   auto begin_inquiry = [this, core = co_await io::this_executor()](const IpAddress& client) {
-    const InquiryServices services{services_.clock, services_.tasks, services_.resolver, lists_};
+    const InquiryServices services{services_.clock, services_.tasks, services_.resolver, lists_,
+                                   &services_.facts};
     auto inquiry = std::make_shared<Inquiry>(client, ours_, settings_, services, core);
     inquiry->connected();
     return inquiry;

@@ -70,7 +70,8 @@ std::string fact_as_text(const mail::Fact& fact, const policy::CheckSettings& ch
 // -- the whole --------------------------------------------------------------------------------------------
 
 // By check and list: they became known in the order of their answers.
-std::string facts_as_text(std::vector<mail::Fact> facts, const policy::CheckSettings& checks) {
+std::string facts_as_text(const mail::Facts& known, const policy::CheckSettings& checks) {
+  std::vector<mail::Fact> facts(known.begin(), known.end());
   std::ranges::sort(facts, {}, [](const mail::Fact& fact) {
     return std::tuple(fact.key.check, fact.key.list, fact.key.of);
   });

@@ -7,9 +7,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -99,12 +103,64 @@ struct Fact {
   std::vector<IpAddress> codes{};  // dnsbl_listed: every A record that was returned
   std::vector<Asked> asked{};
   Duration took{0};
+  TimePoint until = TimePoint::min();  // so long hold the answers on which it stands
+  std::string written{};  // of one that is remembered: how it stands in events, but for judgement and time
+};
+
+using FactPtr = std::shared_ptr<const Fact>;
+
+// Facts in the order in which they became known, each shared with whoever remembers it. To read, a range of
+// `const Fact&`.
+class Facts {
+ public:
+  class Iterator {
+   public:
+    using value_type = Fact;
+    using reference = const Fact&;
+    using difference_type = std::ptrdiff_t;
+    using iterator_category = std::forward_iterator_tag;
+    using pointer = const Fact*;
+
+    Iterator() = default;
+    explicit Iterator(const FactPtr* at) : at_(at) {}
+    const Fact& operator*() const { return **at_; }
+    const Fact* operator->() const { return at_->get(); }
+    Iterator& operator++() { return ++at_, *this; }
+    Iterator operator++(int) { return Iterator(at_++); }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    const FactPtr* at_ = nullptr;
+  };
+
+  Facts() = default;
+  Facts(std::initializer_list<Fact> facts) : Facts(std::vector<Fact>(facts)) {}
+  Facts(std::vector<Fact> facts) {
+    for (Fact& fact : facts) push_back(std::move(fact));
+  }
+
+  void push_back(FactPtr fact) { facts_.push_back(std::move(fact)); }
+  void push_back(Fact fact) { push_back(std::make_shared<const Fact>(std::move(fact))); }
+  template <class Which>
+  void erase_if(Which which) {
+    std::erase_if(facts_, [&](const FactPtr& fact) { return which(*fact); });
+  }
+
+  const Fact& operator[](std::size_t place) const { return *facts_[place]; }
+  const Fact& at(std::size_t place) const { return *facts_.at(place); }
+  std::size_t size() const { return facts_.size(); }
+  bool empty() const { return facts_.empty(); }
+  Iterator begin() const { return Iterator(facts_.data()); }
+  Iterator end() const { return Iterator(facts_.data() + facts_.size()); }
+
+ private:
+  std::vector<FactPtr> facts_;
 };
 
 struct Evidence {
   IpAddress client;
   bool sender_is_ours = false;  // the domain in MAIL FROM is one of our domains
-  std::vector<Fact> known;
+  Facts known;
   std::vector<FactKey> pending;
 
   const Fact* find(const FactKey& key) const;

@@ -20,9 +20,8 @@ std::string_view shorten(std::string_view text) {
 
 Event::Event(const char* type) : type_(type) { body_.reserve(256); }
 
-void Event::key(const char* name) {
-  if (!body_.ends_with('{')) body_ += ',';
-  body_ += '"';
+void Event::key(std::string_view name) {
+  body_ += body_.ends_with('{') ? "\"" : ",\"";
   body_ += name;
   body_ += "\":";
 }
@@ -66,6 +65,12 @@ Event& Event::begin_item() {
 
 Event& Event::end_item() {
   body_ += '}';
+  return *this;
+}
+
+Event& Event::members(std::string_view written) {
+  if (body_.ends_with('{') && !written.empty()) written.remove_prefix(1);  // its comma
+  body_ += written;
   return *this;
 }
 

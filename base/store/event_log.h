@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -32,10 +33,13 @@ class Event {
   Event& begin_item();
   Event& end_item();
   Event& end_list();
+  // Those of another, written once for many events.
+  Event& members(std::string_view written);
+  std::string take_members() && { return std::move(body_); }
 
  private:
   friend class EventLog;
-  void key(const char* name);
+  void key(std::string_view name);
 
   const char* type_;
   std::string body_;  // ,"key":value ... without the braces

@@ -63,6 +63,7 @@ struct World {
   dns::ZoneResolver resolver = a_zone();
   proxy::SessionLimits limits;
   proxy::KnownGood known_good;
+  proxy::FactMemory facts;
   store::InFlight in_flight;  // holds nothing
   proxy::Services services;
   proxy::ListenerSettings listener;
@@ -89,8 +90,8 @@ World::World(std::size_t choice)
     : process(the_process()),
       state(*store::StateStore::open("", system_clock(), [](std::string_view) {})),
       relay({system_clock(), process.tasks, *state, [](const relay::Trouble&) {}}),
-      services{system_clock(), process.events, process.tasks, process.files, process.passwords,
-               relay,          resolver,       limits,        known_good,    in_flight} {
+      services{system_clock(), process.events, process.tasks, process.files, process.passwords, relay,
+               resolver,       limits,         known_good,    facts,         in_flight} {
   auto policy = std::make_shared<policy::Settings>();
   policy->hostname = "mx.example.test";
   policy->domains.add("example.test", "r");

@@ -303,7 +303,9 @@ io::Task<> believes_the_new(LiveResolver& resolver, FakeServer& server, TestCloc
   Asked before(executor);
   tasks().spawn(executor, "before", ask_into(resolver, question(), {}, before));
   server.await_held(1);
+  const unsigned epoch = resolver.epoch();
   resolver.reload(settings({other.endpoint()}));
+  CHECK(resolver.epoch() != epoch);
   const AnswerPtr now = co_await resolver.ask(question(), {});  // not shared with who asked before
   CHECK(all<IpAddress>(*now) == std::vector{IpAddress::v4(0xc0000202)});
   server.release();
@@ -313,16 +315,19 @@ io::Task<> believes_the_new(LiveResolver& resolver, FakeServer& server, TestCloc
   CHECK(other.queries() == 1);
 }
 
-io::Task<> keeps_across_reload(LiveResolver& resolver, FakeServer& server, TestClock&) {
+io::Task<> keeps_across_reload(LiveResolver& resolver, FakeServer& server, TestClock& clock) {
   const io::Executor executor = co_await io::this_executor();
   server.hold();
   Asked before(executor);
   tasks().spawn(executor, "before", ask_into(resolver, question(), {}, before));
   server.await_held(1);
+  const unsigned epoch = resolver.epoch();
   resolver.reload(settings({server.endpoint()}, 2 * kPatience));  // the same server has said it
+  CHECK(resolver.epoch() == epoch);
   server.release();
   CHECK(co_await before.done.wait(io::testing::soon() + kPatience));
   CHECK(resolver.at_hand(question()) == before.answer);
+  CHECK(before.answer->until == clock.now() + lifetime(*before.answer));
 }
 
 io::Task<> leaves_in_flight(LiveResolver& resolver, FakeServer& server, TestClock&) {

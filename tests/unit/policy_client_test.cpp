@@ -50,7 +50,14 @@ Fact listed(const FactKey& key, const char* code, std::string words = {}) {
 }
 
 Evidence stranger(std::vector<Fact> known, std::vector<FactKey> pending = {}) {
-  return {address("192.0.2.1"), false, std::move(known), std::move(pending)};
+  return {address("192.0.2.1"), false, mail::Facts(std::move(known)), std::move(pending)};
+}
+
+// The same, but that one fact is another.
+void find_instead(Evidence& evidence, std::size_t place, Finding finding) {
+  std::vector<Fact> facts(evidence.known.begin(), evidence.known.end());
+  facts[place].finding = finding;
+  evidence.known = mail::Facts(std::move(facts));
 }
 
 ClientDecision decided(const Evidence& evidence, const CheckSettings& settings, View view = View::acting) {
@@ -157,9 +164,9 @@ TEST_CASE("a good list that fails for now may delay mail, and lets nothing be re
   const FactKey bad{Check::dnsbl, 0}, good{Check::dnsbl, 1};
   auto evidence = stranger({listed(bad, "127.0.0.2"), {.key = good, .finding = Finding::dnsbl_temporary}});
   CHECK(decided(evidence, settings).action == Action::defer);
-  evidence.known[1].finding = Finding::dnsbl_clear;
+  find_instead(evidence, 1, Finding::dnsbl_clear);
   CHECK(decided(evidence, settings).action == Action::reject);
-  evidence.known[1].finding = Finding::dnsbl_silent;  // it will not answer us tomorrow either
+  find_instead(evidence, 1, Finding::dnsbl_silent);  // it will not answer us tomorrow either
   CHECK(decided(evidence, settings).action == Action::reject);
 }
 
@@ -169,7 +176,7 @@ TEST_CASE("our own domain as a stranger's sender") {
   CHECK(decided(evidence, settings).score == 0);
   evidence.sender_is_ours = true;
   CHECK(decided(evidence, settings).score == 1);
-  evidence.known[0].finding = Finding::spf_fail;
+  find_instead(evidence, 0, Finding::spf_fail);
   CHECK(decided(evidence, settings).action ==
         Action::accept);  // whoever forwards our mail keeps its sender
   settings.own_sender = Outcome::points(2);
@@ -178,7 +185,7 @@ TEST_CASE("our own domain as a stranger's sender") {
   CHECK(refusal(decision, evidence, settings).reply.text ==
         "Mail from [192.0.2.1] refused: SPF of local.host does not permit this address, local.host is a "
         "domain of ours, and SPF does not vouch for this address");
-  evidence.known[0].finding = Finding::spf_pass;
+  find_instead(evidence, 0, Finding::spf_pass);
   CHECK(decided(evidence, settings).score == 0);
 }
 

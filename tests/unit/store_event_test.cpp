@@ -119,6 +119,18 @@ TEST_CASE("event: one line of JSON") {
             "\"recipients\":[{\"to\":\"a@b\",\"code\":250},{\"code\":550}],\"last\":false}\n");
 }
 
+TEST_CASE("event: members that were written once for many events") {
+  Event part("");
+  part.text("to", "a\"b").number("code", 250);
+  const std::string once = std::move(part).take_members();
+  Event event("session");
+  event.members(once).begin_list("recipients").begin_item().members(once).number("ms", 1).end_item();
+  event.begin_item().members("").flag("last", true).end_item().end_list();
+  CHECK(written(event) == std::string(kHead) +
+                              ",\"to\":\"a\\\"b\",\"code\":250,\"recipients\":["
+                              "{\"to\":\"a\\\"b\",\"code\":250,\"ms\":1},{\"last\":true}]}\n");
+}
+
 TEST_CASE("event: the same as text") {
   ::setenv("TZ", "XXX-2", 1);
   ::tzset();

@@ -1,0 +1,49 @@
+// What look-ups have found, for as long as the answers hold that they found it in: a client that was here a
+// minute ago costs a look, and no question, parsing or judging of records.
+//
+// Kept by the whole input of a look-up, and found under the very settings that it ran under and no others:
+// they say which lists there are, and which names are generic. The resolver's epoch is part of the input.
+// Only what is certain is remembered: nothing temporary, nothing in which an answer failed. Whether a list
+// is to be asked at all is the caller's affair, and so is `fresh`. Bounded; thread-safe.
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/bounded_memory.h"
+#include "base/clock.h"
+#include "base/mail/evidence.h"
+#include "proxy/settings.h"
+
+namespace sallyport::proxy {
+
+class FactMemory {
+ public:
+  static constexpr std::size_t kMaxBytes = 16 << 20;
+  static constexpr auto kLongest = std::chrono::hours(24);
+
+  using SettingsPtr = std::shared_ptr<const Settings>;
+  explicit FactMemory(std::size_t max_bytes = kMaxBytes) : facts_(max_bytes) {}
+
+  // `parts`: all that the look-up was given, but for settings. No two inputs have the same text.
+  static std::string input(const mail::FactKey& key, std::initializer_list<std::string_view> parts);
+
+  // As it is evidence of a later session: answered from memory, in no time. Null: not known.
+  mail::FactPtr recall(const std::string& input, const SettingsPtr& settings, TimePoint now);
+  void remember(const std::string& input, const mail::Fact& fact, const SettingsPtr& settings,
+                TimePoint now);
+  void clear() { facts_.clear(); }
+  MemorySize size() const { return facts_.size(); }
+
+ private:
+  struct Remembered {
+    mail::Fact fact;
+    std::weak_ptr<const Settings> under;  // whose place in memory is taken by no other
+  };
+
+  BoundedMemory<std::string, std::shared_ptr<const Remembered>> facts_;
+};
+
+}  // namespace sallyport::proxy
