@@ -108,8 +108,7 @@ class Look {
   // Whether a domain's record lets any of our ways out send, as a stranger's server would see it.
   io::Task<> ask_spf() {
     if (!names_.sends) co_return;
-    const auto allowance = std::make_shared<dns::Allowance>();
-    allowance->questions = kMaxSpfQuestions;
+    const auto allowance = std::make_shared<dns::Allowance>(kMaxSpfQuestions);
     const Duration left = std::min<Duration>(asking_.deadline - clock_.now(), std::chrono::minutes(1));
     dns::BudgetedResolver within(resolver_, clock_, left, allowance);
     for (const Name& domain : names_.domains) {
