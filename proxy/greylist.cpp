@@ -23,9 +23,9 @@ std::optional<GreylistIdentity> Greylist::identity(const std::string& key) const
 GreylistStanding Greylist::look(const GreylistCase& one, const GreylistSettings& settings) const {
   const auto packed = state_.get(kKind, policy::greylist_key(one.identity, one.sender, one.recipient));
   const auto known = identity(policy::greylist_key(one.identity));
-  return {policy::greylist_step(packed ? GreylistRecord::unpack(*packed) : std::nullopt, state_.now(),
-                                settings),
-          known && known->is_known(settings)};
+  const auto record = packed ? GreylistRecord::unpack(*packed) : std::nullopt;
+  return {policy::greylist_step(record, state_.now(), settings), known && known->is_known(settings),
+          !record && !(state_.is_complete(kKind) && state_.is_complete(kKnownKind))};
 }
 
 // Of an identity that is known nothing more is written than that: no record for each of its mails.
@@ -39,6 +39,7 @@ void Greylist::keep(const GreylistCase& one, const GreylistStanding& standing,
       keep_identity(identity_key, *renewed, settings);
     return;
   }
+  if (standing.unread) return;
   keep_step(one, standing.step);
   if (standing.step.kind != Kind::came_back) return;
   if (const auto counted = identity(identity_key).value_or(GreylistIdentity{}).counted(now))

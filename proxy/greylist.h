@@ -19,8 +19,9 @@ struct GreylistCase {
 
 struct GreylistStanding {
   policy::GreylistStep step;
-  bool known = false;  // its identity waits no more, whatever the step
-  bool defers() const { return !known && step.defers(); }
+  bool known = false;   // its identity waits no more, whatever the step
+  bool unread = false;  // not found while the state is still being read: it may have passed
+  bool defers() const { return !known && !unread && step.defers(); }
 };
 
 class Greylist {

@@ -16,6 +16,7 @@ using policy::Mode;
 
 const char* word_for(const GreylistStanding& standing) {
   if (standing.known) return "known";
+  if (standing.unread) return "state is still read";
   switch (standing.step.kind) {
     case Kind::begins:
       return "begins";
@@ -76,7 +77,7 @@ io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion
                          question.recipient};
   const GreylistStanding standing = greylist.look(one, settings);
   GreylistVerdict verdict{std::nullopt, word_for(standing), one.identity.name, std::nullopt, false};
-  if (!standing.known) verdict.first_seen = standing.step.record.first;
+  if (!standing.known && !standing.unread) verdict.first_seen = standing.step.record.first;
   if (!standing.known && standing.step.kind == Kind::came_back)
     if (verdict.refusal = co_await refused_by_lists(question); verdict.refusal) co_return verdict;
   greylist.keep(one, standing, settings);

@@ -25,7 +25,8 @@ struct GreylistQuestion {
 
 struct GreylistVerdict {
   std::optional<policy::Refuse> refusal;
-  // For the event: "begins", "waits", "came back", "passes", "known"; "" = it does not apply.
+  // For the event: "begins", "waits", "came back", "passes", "known", "state is still read"; "" = it does
+  // not apply.
   std::string word{};
   std::string identity{};
   std::optional<WallTime> first_seen{};
