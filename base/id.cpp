@@ -5,10 +5,13 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/text.h"
+
 namespace sallyport {
 namespace {
 
 constexpr char kAlphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+constexpr std::size_t kLength = 11;
 constexpr int kSequenceBits = 13;
 constexpr std::int64_t kEpoch = 1'704'067'200'000;  // 2024-01-01T00:00:00Z in milliseconds
 
@@ -36,9 +39,26 @@ std::uint64_t next_value(std::int64_t wall_milliseconds) {
 std::string new_id(const Clock& clock) {
   auto since_epoch = std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch());
   std::uint64_t value = next_value(since_epoch.count());
-  std::string id(11, '0');
+  std::string id(kLength, '0');
   for (auto c = id.rbegin(); c != id.rend(); ++c, value >>= 5) *c = kAlphabet[value & 31];
   return id;
+}
+
+std::optional<std::uint64_t> session_number(std::string_view id) {
+  const std::string_view session = id.substr(0, id.find('.'));
+  if (session.size() != kLength) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : session) {
+    const auto digit = std::string_view(kAlphabet).find(lower(c));
+    if (digit == std::string_view::npos) return std::nullopt;
+    value = value << 5 | digit;
+  }
+  return value;
+}
+
+WallTime began_at(std::uint64_t session) {
+  const auto milliseconds = static_cast<std::int64_t>(session >> kSequenceBits) + kEpoch;
+  return WallTime(std::chrono::milliseconds(milliseconds));
 }
 
 }  // namespace sallyport

@@ -2,48 +2,73 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/store/evidence_record.h"
+
 namespace sallyport::proxy {
 namespace {
 
 using policy::ClientDecision;
 using policy::Mode;
 
-// Longer ones are those of SPF records that send for many; the text of an event is cut at 2 KiB anyway.
-std::string asked_in_words(const mail::Fact& fact) {
-  std::string out;
-  for (const mail::Asked& asked : fact.asked) {
-    if (!out.empty()) out += "; ";
-    out.append(asked.question).append(" -> ").append(asked.answer);
-  }
-  return out;
+// From a temporary failure nothing permanent follows, whatever the settings say.
+policy::Outcome acted_on(policy::Outcome outcome, mail::Finding finding) {
+  const bool rejects = outcome.kind == policy::Outcome::Kind::reject;
+  return rejects && mail::is_temporary(finding) ? policy::Outcome::deferred() : outcome;
 }
 
 void record_fact(store::Event& event, const mail::Fact& fact, const policy::CheckSettings& checks) {
-  event.begin_item().members(fact.written.empty() ? written(fact) : fact.written);
-  const policy::Outcome outcome = checks.outcome_of(fact);
+  const policy::Outcome outcome = acted_on(checks.outcome_of(fact), fact.finding);
+  event.begin_item();
+  if (fact.written.empty())
+    store::write_fact(event, fact);
+  else
+    event.members(fact.written);
   if (outcome.kind != policy::Outcome::Kind::ignore) event.text("counts", word_for(outcome));
   if (checks.mode_of(fact.key) == Mode::observe) event.flag("observed", true);
-  event.milliseconds("ms", fact.took).end_item();
+  if (checks.mode_of(fact.key) == Mode::off) event.flag("off", true);
+  event.end_item();
+}
+
+// Why nothing is known of it.
+const char* why_not_asked(const mail::FactKey& key, const mail::Evidence& evidence,
+                          const policy::CheckSettings& checks) {
+  const bool pending = std::ranges::find(evidence.pending, key) != evidence.pending.end();
+  if (pending) return "unanswered";
+  return checks.mode_of(key) == Mode::off ? "off" : "nothing to ask";
+}
+
+void record_not_asked(store::Event& event, const mail::Evidence& evidence,
+                      const policy::CheckSettings& checks) {
+  event.begin_list("not_asked");
+  const auto record = [&](const mail::FactKey& key, std::string_view list) {
+    if (evidence.find(key)) return;
+    event.begin_item();
+    store::write_key(event, key, list);
+    event.text("why", why_not_asked(key, evidence, checks)).end_item();
+  };
+  for (std::size_t check = 0; check < mail::kChecks; ++check)
+    if (static_cast<mail::Check>(check) != mail::Check::dnsbl)
+      record({static_cast<mail::Check>(check)}, {});
+  for (std::size_t list = 0; list < checks.lists.size(); ++list)
+    for (const mail::Listed of : checks.lists[list].of)
+      record({mail::Check::dnsbl, static_cast<int>(list), of}, checks.lists[list].name);
+  event.end_list();
+}
+
+// Points that no finding alone comes to: our own domain as the sender, without a pass.
+void record_own_sender(store::Event& event, const ClientDecision& decision) {
+  const auto own = std::ranges::find(decision.contributions, true, &policy::Contribution::own_sender);
+  if (own != decision.contributions.end()) event.text("own_sender", word_for(own->outcome));
 }
 
 }  // namespace
 
 std::string written(const mail::Fact& fact) {
   store::Event event("");
-  event.text("check", to_string(fact.key.check)).text("found", to_string(fact.finding));
-  if (fact.key.check == mail::Check::dnsbl) event.text("of", to_string(fact.key.of));
-  event.text("subject", fact.subject)
-      .text("listed", fact.listed)
-      .text("detail", fact.detail)
-      .text("codes", in_words(fact.codes))
-      .text("asked", asked_in_words(fact));
+  store::write_fact(event, fact);
   return std::move(event).take_members();
-}
-
-std::string in_words(const std::vector<IpAddress>& codes) {
-  std::string out;
-  for (const IpAddress& code : codes) out += (out.empty() ? "" : " ") + code.to_string();
-  return out;
 }
 
 std::string in_words(const std::vector<policy::MatchedRule>& rules) {
@@ -81,14 +106,18 @@ const char* word_for(ClientDecision::Action action) {
 
 void record_evidence(store::Event& event, const mail::Evidence& evidence,
                      const policy::CheckSettings& checks) {
-  if (evidence.known.empty()) return;
+  event.number("evidence_form", store::kEvidenceForm);
+  if (evidence.sender_is_ours) event.flag("sender_is_ours", true);
   const ClientDecision acting = policy::judge_known(evidence, checks, policy::View::acting);
   const ClientDecision would_be = policy::judge_known(evidence, checks, policy::View::would_be);
-  event.number("score", acting.score);
+  event.number("score", acting.score).number("reject_at", checks.reject_at);
+  record_own_sender(event, would_be);
   if (would_be.action != acting.action) event.text("would_be", word_for(would_be.action));
+  if (would_be.score != acting.score) event.number("would_be_score", would_be.score);
   event.begin_list("evidence");
   for (const mail::Fact& fact : evidence.known) record_fact(event, fact, checks);
   event.end_list();
+  record_not_asked(event, evidence, checks);
 }
 
 }  // namespace sallyport::proxy

@@ -3,12 +3,15 @@
 
 #include "base/mail/evidence.h"
 #include "base/store/event_log.h"
+#include "base/store/evidence_record.h"
 #include "policy/client.h"
 #include "policy/rules.h"
 
 namespace sallyport::proxy {
 
-// `evidence` (a list), `score`, and `would_be` where what is only observed would have decided otherwise.
+// `evidence` (store/evidence_record.h), each fact with what it counts and whether that is only observed;
+// `not_asked`: what is not known, and why; `score`, `reject_at`, `own_sender`; `would_be` and
+// `would_be_score` where what is only observed would have come to something else.
 void record_evidence(store::Event& event, const mail::Evidence& evidence,
                      const policy::CheckSettings& checks);
 
@@ -17,7 +20,7 @@ std::string written(const mail::Fact& fact);
 
 // "reject", "defer", "ignore", "+3", "-2": what a fact comes to, acted on or not.
 std::string word_for(const policy::Outcome& outcome);
-std::string in_words(const std::vector<IpAddress>& codes);  // "127.0.0.2 127.0.0.4"
+using store::in_words;
 // "checks.spf.fail: conf.d/20-checks.json:7, ..."
 std::string in_words(const std::vector<policy::MatchedRule>& rules);
 const char* word_for(policy::ClientDecision::Action action);  // "accept", "defer", "reject"

@@ -107,7 +107,7 @@ void Inquiry::connected() {
 }
 
 void Inquiry::greeted(bool talked_early, Duration waited) {
-  if (!is_on(Check::early_talker)) return;
+  if (checks().mode(Check::early_talker) == Mode::off) return;  // then nobody looked
   Fact fact =
       found({Check::early_talker}, talked_early ? Finding::early_talked : Finding::early_waited, {});
   fact.took = waited;
@@ -227,7 +227,10 @@ Inquiry::Stage Inquiry::stage_of(const FactKey& key) {
   std::unreachable();
 }
 
-bool Inquiry::is_on(Check check) const { return checks().mode(check) != Mode::off; }
+// For the record also what is off is asked; it is never judged.
+bool Inquiry::is_on(Check check) const {
+  return settings_->record_all || checks().mode(check) != Mode::off;
+}
 
 bool Inquiry::is_pending(const FactKey& key) const {
   return std::ranges::find(evidence_.pending, key) != evidence_.pending.end();
@@ -359,8 +362,8 @@ std::vector<FactKey> Inquiry::lists_of(Listed of) const {
   std::vector<FactKey> keys;
   for (std::size_t place = 0; place < checks().lists.size(); ++place) {
     const FactKey key{Check::dnsbl, static_cast<int>(place), of};
-    if (checks().mode_of(key) != Mode::off && std::ranges::count(checks().lists[place].of, of) > 0)
-      keys.push_back(key);
+    const bool on = settings_->record_all || checks().mode_of(key) != Mode::off;
+    if (on && std::ranges::count(checks().lists[place].of, of) > 0) keys.push_back(key);
   }
   return keys;
 }

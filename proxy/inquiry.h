@@ -2,7 +2,8 @@
 //
 // A look-up starts the moment its input is known: at connect, at EHLO, at MAIL. All of them run side by
 // side; a decision waits only for the facts that could change it. Nothing is judged here, and nothing is
-// asked that no decision may need: a check that is off, a list that does not answer.
+// asked that no decision may need: a check that is off (unless events.record says `all`), a list that does
+// not answer.
 //
 // Owned by its session and by the look-ups that run for it (so always by a shared_ptr), on one core. What a
 // look-up of an earlier EHLO or MAIL still finds out is dropped. What an earlier session found out of the

@@ -11,6 +11,7 @@
 #include "proxy/check.h"
 #include "proxy/demo.h"
 #include "proxy/dns_command.h"
+#include "proxy/explain_command.h"
 #include "proxy/greylist_command.h"
 #include "proxy/sender_list_command.h"
 #include "proxy/serve.h"
@@ -36,6 +37,7 @@ struct Arguments {
   proxy::TryOptions attempt;
   proxy::SenderListOptions senders;
   proxy::GreylistOptions greylist;
+  proxy::ExplainOptions explain;
 };
 
 store::LogFormat format_of(const Arguments& arguments) {
@@ -195,6 +197,23 @@ void add_greylist(CLI::App& app, Arguments& arguments, std::function<int()>& com
   add("stats", "how many had to wait, for how long, and who never came back");
 }
 
+// What happened, from the event store.
+void add_explain(CLI::App& app, Arguments& arguments, std::function<int()>& command) {
+  proxy::ExplainOptions& options = arguments.explain;
+  auto* explain = app.add_subcommand("explain", "say what became of a session or a message, and why");
+  explain->add_option("id", options.id, "what stands behind `id` in a reply, in Received, or in `log`")
+      ->required();
+  explain->add_option("--events", options.source.events,
+                      "the directory of the events; without: that of the configuration");
+  explain->add_flag("--json", options.json, "the events themselves, as a JSON list");
+  explain->callback([&] {
+    command = [&] {
+      options.source.directory = arguments.directory;
+      return proxy::run_explain(options);
+    };
+  });
+}
+
 int run(int argc, char** argv) {
   Arguments arguments;
   std::function<int()> command;
@@ -253,6 +272,7 @@ int run(int argc, char** argv) {
   add_sender_list(app, arguments, command, proxy::SenderListKind::allow, "senders that are let through");
   add_sender_list(app, arguments, command, proxy::SenderListKind::block, "senders that are refused");
   add_greylist(app, arguments, command);
+  add_explain(app, arguments, command);
 
   if constexpr (faults::kBuilt)
     app.add_subcommand("faults", "what the tests can break on purpose")->callback([&] {

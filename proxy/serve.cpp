@@ -87,6 +87,7 @@ class Reloading {
   Reloading(const ServeOptions& options, const Settings& started, Gateway& gateway, store::EventLog& events)
       : options_(options),
         state_file_(started.state_file),
+        kept_events_(started.events),
         workers_(started.workers),
         gateway_(gateway),
         events_(events) {}
@@ -99,6 +100,7 @@ class Reloading {
 
   const ServeOptions& options_;
   const std::string state_file_;  // what this process runs with until its end
+  const store::EventStoreSettings kept_events_;
   const int workers_;
   Gateway& gateway_;
   store::EventLog& events_;
@@ -135,6 +137,7 @@ void Reloading::tell_what_needs_a_restart(const Settings& settings) const {
                  fmt::format("{} has changed: this needs a restart, and does nothing until then", key));
   };
   if (settings.state_file != state_file_) warn("state.sqlite");
+  if (settings.events != kept_events_) warn("events");
   if (settings.workers != workers_) warn("workers");
 }
 
@@ -176,6 +179,8 @@ int serve(const ServeOptions& options) {
   if (auto fit = usable(*settings); !fit) return complain(fit.error(), EX_CANTCREAT);
 
   store::EventLog events(STDOUT_FILENO, options.log_format, system_clock());
+  if (!settings->events.directory.empty())
+    events.keep_in(std::make_unique<store::EventStore>(settings->events, system_clock()));
   io::TaskGroup care([&events](std::string_view task, std::string_view what) {
     events.note("error", fmt::format("{} ended by an exception: {}", task, what));
   });

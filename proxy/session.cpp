@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "base/mail/replies.h"
 #include "base/needed_memory.h"
+#include "proxy/evidence_event.h"
 #include "proxy/session_end.h"
 #include "proxy/session_registry.h"
 #include "proxy/treatment.h"
@@ -78,6 +79,7 @@ io::Task<> Session::run() {
 io::Task<> Session::end() {
   faults::crash_point("session.before-end");
   end_transaction({}, "abandoned");
+  if (client_.inquiry && settings_->record_all) co_await client_.inquiry->settle_all();
   if (client_.inquiry) client_.inquiry->stop();
   record();
   faults::crash_point("session.ended");
@@ -164,6 +166,7 @@ void Session::on_mail(smtp::Mail command) {
   if (!machine_->in_transaction()) return;
   refresh_client();
   if (client_.inquiry) client_.inquiry->said_mail(command.sender);
+  ++transactions_;
   transaction_ =
       std::make_unique<Transaction>(*settings_, services_, client_, machine_->id(), std::move(command));
 }
@@ -314,7 +317,11 @@ void Session::record() {
   if (early_talker_) event.flag("early_talker", true);
   event.text("spared", to_string(spared_));
   if (unlogged_ > 0) event.number("not_logged", unlogged_);
-  event.number("messages", messages_).text("end", end_);
+  event.number("transactions", transactions_).number("messages", messages_).text("end", end_);
+  // Of a session with mail, each message's event says it.
+  if (client_.inquiry && transactions_ == 0)
+    record_evidence(event, client_.inquiry->evidence(), client_.inquiry->checks());
+  if (waited_ > Duration::zero()) event.milliseconds("ms_greeting", waited_);
   event.milliseconds("ms", services_.clock.now() - began_);
   services_.events.write(event);
 }

@@ -112,6 +112,7 @@ class Session {
   const char* end_ = "closed";                // why the session ended, for its event
   int messages_ = 0;
   policy::RecipientTally tally_;
+  int transactions_ = 0;
   Spared spared_ = Spared::nobody;
   Duration waited_{0};  // before the greeting
   bool early_talker_ = false;

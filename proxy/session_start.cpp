@@ -72,7 +72,7 @@ io::Task<bool> Session::admit() {
 }
 
 io::Task<> Session::inquire() {
-  spared_ = spared(listener_, peer_.address, ours_, *settings_->policy);
+  client_.spared = spared_ = spared(listener_, peer_.address, ours_, *settings_->policy);
   if (spared_ != Spared::nobody && spared_ != Spared::upstream) co_return;
   auto begin_inquiry = [this, core = co_await io::this_executor()](const IpAddress& client) {
     const InquiryServices services{services_.clock, services_.tasks, services_.resolver, lists_,

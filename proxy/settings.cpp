@@ -1,6 +1,7 @@
 #include "proxy/settings.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <unordered_map>
 
 #include "base/config/document.h"
@@ -30,11 +31,24 @@ std::vector<Network> values(const std::vector<Located<Network>>& located) {
   return out;
 }
 
+// Beside the state, unless it is said where; without a state, nowhere.
+store::EventStoreSettings compose_events(const Written& written) {
+  const EventsSection& events = written.events;
+  std::string directory;
+  if (events.directory)
+    directory = *events.directory;
+  else if (!written.state.sqlite.empty())
+    directory = (std::filesystem::path(written.state.sqlite).parent_path() / "events").string();
+  return {std::move(directory), events.keep, events.max_size};
+}
+
 void copy_plain_values(const Written& written, Settings& settings) {
   settings.lenient_networks = values(written.lenient_networks);
   settings.dns = written.dns;
   settings.timeouts = written.timeouts;
   settings.state_file = written.state.sqlite;
+  settings.events = compose_events(written);
+  settings.record_all = written.events.record_all;
   settings.temp_directory = written.temp_directory;
   settings.users_file = written.users.value;
   settings.workers = written.workers;

@@ -16,6 +16,7 @@
 #include "base/config/diagnostic.h"
 #include "base/io/tls.h"
 #include "base/ip_address.h"
+#include "base/store/event_store.h"
 #include "dns/budgeted_resolver.h"
 #include "dns/list_watch.h"
 #include "dns/live_resolver.h"
@@ -110,6 +111,8 @@ struct Settings : Treatment {
   DnsSettings dns;
   std::vector<dns::WatchedList> lists;  // as policy->checks.lists, place by place
   std::string state_file;               // "" = memory only
+  store::EventStoreSettings events;     // directory "" = they are not kept
+  bool record_all = false;              // what no decision needs is asked all the same, for the record
   std::string temp_directory;           // for messages over 1 MiB
   std::string users_file;               // name:crypt(3) hash; "" = nobody can authenticate
   int workers = 0;                      // 0: one a core

@@ -249,6 +249,8 @@ const Table<Written>& written_table() {
                  "file of users that may authenticate, `name:crypt(3) hash` a line; without it nobody can")
           .field("state", &Written::state, section(state_table()), Stage::start,
                  "what is remembered across restarts")
+          .field("events", &Written::events, section(events_table()), Stage::start,
+                 "what happened, kept for `sallyport explain`")
           .field("temp_directory", &Written::temp_directory, file_name(), Stage::data,
                  "holds messages over 1 MiB while they are handled; a disk, not memory")
           .field("workers", &Written::workers, integer<int>(0, 256), Stage::start,

@@ -65,6 +65,13 @@ struct StateSection {
   std::string sqlite = "/var/lib/sallyport/state.db";
 };
 
+struct EventsSection {
+  std::optional<std::string> directory;  // not written: beside the state
+  Duration keep = store::EventStoreSettings{}.keep;
+  std::uint64_t max_size = store::EventStoreSettings{}.max_size;
+  bool record_all = false;
+};
+
 // Whether a list has addresses or names of one family, and by which entries that is tested.
 struct FamilyChoice {
   bool has = true;
@@ -147,6 +154,7 @@ struct Written : PolicySections {
   Located<std::vector<Named<ListenerSection>>> listeners;
   Located<TlsSection> tls;
   StateSection state;
+  EventsSection events;
   std::string temp_directory = "/var/lib/sallyport/tmp";
   Located<std::string> users;
   int workers = 0;
@@ -160,6 +168,7 @@ const config::Table<PolicySections>& policy_sections_table();
 const config::Table<RouteSection>& route_table();
 const config::Table<DnsSettings>& dns_table();
 const config::Table<ChecksSection>& checks_table();
+const config::Table<EventsSection>& events_table();
 const config::Table<ThresholdsSection>& thresholds_table();
 const config::Table<SenderListsSection>& sender_lists_table();
 const config::Table<policy::GreylistSettings>& greylist_table();

@@ -11,7 +11,6 @@
 #include "base/needed_memory.h"
 #include "dns/sender_domain.h"
 #include "proxy/authentication.h"
-#include "proxy/evidence_event.h"
 #include "proxy/mutants.h"
 #include "proxy/recipient_verdict.h"
 
@@ -19,24 +18,6 @@ namespace sallyport::proxy {
 namespace {
 
 constexpr auto kPatienceAfterDot = std::chrono::seconds(1);
-constexpr std::size_t kMostRecorded = 200;  // recipients in one event
-
-const char* word_for(relay::Fate fate) {
-  switch (fate) {
-    using enum relay::Fate;
-    case delivered:
-      return "delivered";
-    case refused:
-      return "refused";
-    case deferred:
-      return "deferred";
-    case ambiguous:
-      return "ambiguous";
-    case client_gone:
-      return "client gone";
-  }
-  return "deferred";
-}
 
 // A relay is not the home of its recipients: it is not asked who exists, and never probed.
 std::shared_ptr<const relay::Route> without_asking(const relay::Route& route) {
@@ -103,6 +84,16 @@ void Transaction::cut_off() {
 // -- recipients ----------------------------------------------------------------------------------------
 
 io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
+  const std::size_t place = records_.size();
+  const TimePoint began = services_.clock.now();
+  mail::Reply reply = co_await judge(std::move(command));
+  if (client_.inquiry && settings_.record_all) co_await client_.inquiry->settle_all();
+  if (records_.size() > place) records_.back().took = services_.clock.now() - began;
+  co_return reply;
+}
+
+io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
+  const TimePoint began = services_.clock.now();
   const Treated treated = co_await treatment_of(
       settings_, {client_.facts, client_.listener, client_.helo, envelope_.sender, command.recipient},
       client_.inquiry.get());
@@ -112,7 +103,8 @@ io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
   if (client_.inquiry && client_.inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
   RecipientRecord record{.address = command.recipient.address(),
                          .treatment = treated.acting,
-                         .would_be = would_be(command.recipient, treated, verdict)};
+                         .would_be = would_be(command.recipient, treated, verdict),
+                         .waited = services_.clock.now() - began};
   if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refusal);
   auto accept = std::get<policy::Accept>(verdict);
   passed_ = passed_ || !accept.role;
@@ -186,6 +178,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   TimePoint deadline = services_.clock.now() + settings_.timeouts.relay;
   auto answer =
       co_await services_.relay.ask(route, client_.facts.address, envelope_.sender, recipient, deadline);
+  record.from_memory = answer.cached;
   if (is_harvest(answer, record.treatment->limits))
     co_return refuse(std::move(record), refusal(policy::Refusal::harvest));
   if (answer.kind != relay::RecipientAnswer::Kind::exists) {
@@ -260,6 +253,7 @@ mail::Reply Transaction::refuse(RecipientRecord record, const policy::Refuse& re
 // -- content -------------------------------------------------------------------------------------------
 
 std::optional<mail::Reply> Transaction::take(std::string_view content) {
+  if (!content_began_) content_began_ = services_.clock.now();
   headers_.feed(content);
   if (auto refusal = header_refusal()) return refusal;
   if (client_.begin_inquiry) look_upstream(content);
@@ -322,6 +316,7 @@ io::Task<std::optional<mail::Reply>> Transaction::spill() {
 // -- the end of data -----------------------------------------------------------------------------------
 
 io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
+  ended_ = services_.clock.now();
   headers_.finish();
   if (auto refusal = header_refusal()) co_return *refusal;
   std::string rest;
@@ -334,7 +329,10 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   if (auto refusal = refused_as_a_whole()) co_return refusal->reply;
   if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
   // For what is written on top; what is not known by then stays unsaid.
-  if (Inquiry* asked = inquiry()) co_await asked->settle_all(services_.clock.now() + kPatienceAfterDot);
+  if (Inquiry* asked = inquiry()) {
+    const bool all = settings_.record_all;
+    co_await asked->settle_all(all ? TimePoint::max() : services_.clock.now() + kPatienceAfterDot);
+  }
   std::string trace = trace_header();
   TimePoint give_up = services_.clock.now() + settings_.timeouts.relay;
   const auto last_look = [this, &still_there] {
@@ -343,9 +341,11 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
     return true;
   };
   handing_over_ = true;
+  const TimePoint handed = services_.clock.now();
   delivery_ = co_await services_.relay.deliver(route_, envelope_, trace, content_,
                                                settings_.policy->role_mailbox, give_up, last_look);
   handing_over_ = false;
+  relayed_ = services_.clock.now() - handed;
   if (delivered()) in_flight_.answered();
   if (delivered() && client_.inquiry) remember_client();
   co_return delivery_->reply;
@@ -431,51 +431,6 @@ void Transaction::tell_unconfirmed(bool remembered) {
       .text("from", envelope_.sender.is_null() ? "<>" : envelope_.sender.address())
       .flag("remembered", remembered);
   services_.events.write(event);
-}
-
-// -- the event -----------------------------------------------------------------------------------------
-
-std::string_view Transaction::fate() const { return delivery_ ? word_for(delivery_->fate) : "refused"; }
-
-void Transaction::record(const mail::Reply& reply, std::string_view fate) {
-  store::Event event("message");
-  event.text("id", envelope_.id)
-      .text("session", client_.session_id)
-      .text("client", client_.facts.address.to_string());
-  event.text("from", envelope_.sender.is_null() ? "<>" : envelope_.sender.address());
-  record_recipients(event);
-  event.number("size", static_cast<std::int64_t>(content_.size())).text("fate", fate);
-  if (reply.code != 0)
-    event.number("code", reply.code)
-        .text("enhanced", reply.enhanced ? reply.enhanced.to_string() : "")
-        .text("reply", reply.text);
-  if (route_) event.text("route", route_->name);
-  if (forged_results_.removed() > 0) event.number("forged_results", forged_results_.removed());
-  if (upstream_inquiry_)
-    event.text("taken_from", upstream_inquiry_->evidence().client.to_string()).flag("observed", true);
-  if (const Inquiry* found = inquiry())
-    record_evidence(event, found->evidence(), common_treatment().policy->checks);
-  if (delivery_) event.text("host", delivery_->host).text("next_hop_reply", delivery_->next_hop_reply);
-  event.milliseconds("ms", services_.clock.now() - began_);
-  services_.events.write(event);
-}
-
-void Transaction::record_recipients(store::Event& event) const {
-  event.begin_list("to");
-  for (const RecipientRecord& record :
-       std::span(records_).first(std::min(records_.size(), kMostRecorded))) {
-    event.begin_item().text("address", record.address).number("code", record.reply.code);
-    if (!record.reply.positive()) event.text("reply", record.reply.text);
-    event.text("why", record.why).text("rule", record.rule);
-    event.text("would_be",
-               record.would_be.empty() && record.greylist.observed ? "greylisted" : record.would_be);
-    event.text("rules", in_words(record.treatment->matched));
-    record_greylist(event, record.greylist);
-    event.end_item();
-  }
-  event.end_list();
-  if (records_.size() > kMostRecorded)
-    event.number("recipients", static_cast<std::int64_t>(records_.size()));
 }
 
 }  // namespace sallyport::proxy

@@ -34,6 +34,7 @@ struct ClientView {
   policy::ClientFacts facts;
   std::string session_id;
   std::string listener;
+  Spared spared = Spared::nobody;
   std::string helo;
   bool extended = false;  // EHLO was used
   io::TlsInfo tls;
@@ -86,8 +87,12 @@ class Transaction {
     std::string would_be{};  // by rules and lists that only observe, where it is another verdict
     bool allowed = false;    // by a list of senders
     GreylistVerdict greylist{};
+    bool from_memory = false;  // the next hop was not asked again
+    Duration took{0};
+    Duration waited{0};  // of it: for what was asked about the client
   };
 
+  io::Task<mail::Reply> judge(smtp::Rcpt command);
   std::string would_be(const mail::Path& recipient, const Treated& treated,
                        const policy::RecipientVerdict& verdict) const;
   mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
@@ -117,6 +122,8 @@ class Transaction {
   void settle();
   void tell_unconfirmed(bool remembered);
   void record_recipients(store::Event& event) const;
+  void record_evidence_of(store::Event& event) const;
+  void record_times(store::Event& event) const;
 
   const Settings& settings_;
   Services& services_;
@@ -133,7 +140,10 @@ class Transaction {
   store::MessageBuffer content_;
   std::optional<relay::Delivery> delivery_;
   store::InFlight::Entry in_flight_;
-  bool passed_ = false;  // what was found about the client let a recipient pass
+  std::optional<TimePoint> content_began_;
+  std::optional<TimePoint> ended_;  // its content
+  Duration relayed_{0};             // handing it to the next hop
+  bool passed_ = false;             // what was found about the client let a recipient pass
   bool handing_over_ = false;
   bool dot_sent_ = false;
   bool confirmed_ = false;

@@ -195,17 +195,26 @@ EventLog::EventLog(int descriptor, LogFormat format, const Clock& clock)
 
 EventLog::~EventLog() = default;
 
+void EventLog::keep_in(std::unique_ptr<EventStore> store) { store_ = std::move(store); }
+
+void EventLog::keep(const Event& event) {
+  if (!store_) return;
+  store_->append(event.type_, event.body_);
+  if (const auto news = store_->news()) note(news->bad ? "error" : "warning", news->text);
+}
+
 void EventLog::write(const Event& event) {
   const NeededMemory needed;  // what happened is told, above all when it was for want of memory
+  keep(event);
   const bool json = impl_->format() == LogFormat::json;
   json ? impl_->emit(event.type_, event.body_) : impl_->emit(event.type_, body_as_text(event.body_));
 }
 
 void EventLog::note(std::string_view level, std::string_view text) {
   const NeededMemory needed;
-  if (impl_->format() == LogFormat::json) {
-    return write(Event("note").text("level", level).text("text", text));
-  }
+  const Event event = Event("note").text("level", level).text("text", text);
+  if (impl_->format() == LogFormat::json) return write(event);
+  keep(event);
   std::string body = " ";
   append_unquoted(body, text);
   impl_->emit(std::string(level) + ":", body);

@@ -4,6 +4,7 @@
 // the reader does not take is kept up to 4 MiB, then dropped and counted, and the next line that gets
 // out says how many ({"type":"dropped","count":N}). A reader that is gone (EPIPE) silences the log and
 // nothing else; a full disk counts as a reader that is slow. Every function may be called from any thread.
+// What is written goes into the event store as well, if there is one, whatever becomes of the descriptor.
 // JSON carries UTC; text is for people, in local time.
 #pragma once
 
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/store/event_store.h"
 
 namespace sallyport::store {
 
@@ -53,6 +55,9 @@ class EventLog {
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;
 
+  // From now on; before other threads write.
+  void keep_in(std::unique_ptr<EventStore> store);
+
   void write(const Event& event);
   // A warning for the admin that is not mail: level is "error", "warning" or "info".
   void note(std::string_view level, std::string_view text);
@@ -62,8 +67,11 @@ class EventLog {
   void flush(Duration at_most);  // at the end of the program
 
  private:
+  void keep(const Event& event);
+
   class Impl;
   std::unique_ptr<Impl> impl_;
+  std::unique_ptr<EventStore> store_;  // or none
 };
 
 }  // namespace sallyport::store

@@ -1,0 +1,56 @@
+// The event store: what happened to every session and message, for days, so that it can be explained.
+//
+// Events are lines of JSON, as the log has them, in segments (event_files.h) that one thread of its own
+// writes. append() never waits for a disk: it copies the line into a queue of at most 8 MiB; what does not
+// fit is dropped and counted, and a {"type":"dropped","count":N} says so once there is room. What was
+// appended is in the file within a tenth of a second, where a kill leaves it, and synced within a second.
+// A store that cannot be written is told by news() and tried again every second; mail flows.
+//
+// The store is bounded: whole segments are removed when they are older than `keep`, or when all together
+// exceed `max_size`. Reading it (event_reader.h) needs neither a lock nor this process.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+
+namespace sallyport::store {
+
+struct EventStoreSettings {
+  std::string directory;
+  Duration keep = std::chrono::hours(14 * 24);
+  std::uint64_t max_size = 1'000'000'000;
+  bool operator==(const EventStoreSettings&) const = default;
+};
+
+class EventStore {
+ public:
+  EventStore(EventStoreSettings settings, const Clock& clock);
+  // Writes what is queued, for five seconds at most. `clock` is system_clock(), or outlives even that.
+  ~EventStore();
+  EventStore(const EventStore&) = delete;
+  EventStore& operator=(const EventStore&) = delete;
+
+  // From any thread. `body`: what follows the type, as Event has it: `,"id":"3kf9", ...`.
+  void append(std::string_view type, std::string_view body);
+  // All that was appended is in the file; false: not within the time.
+  bool flush(Duration at_most);
+
+  struct News {
+    bool bad = true;
+    std::string text;
+  };
+  // What has become of the store since the last call, if that is worth a note.
+  std::optional<News> news();
+  std::uint64_t dropped() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;  // the thread's as well: a disk that hangs does not hold up the end
+};
+
+}  // namespace sallyport::store

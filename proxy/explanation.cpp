@@ -1,0 +1,118 @@
+#include "proxy/explanation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/json_view.h"
+#include "base/store/event_lines.h"
+#include "proxy/event_words.h"
+#include "proxy/explained_evidence.h"
+#include "proxy/explained_message.h"
+
+namespace sallyport::proxy {
+namespace {
+
+struct Told {
+  WallTime begins;    // by which they are told in order,
+  std::size_t place;  // and as they were written, where that is the same
+  JsonView event;
+};
+
+std::string line(std::string_view text) { return fmt::format("  {}\n", text); }
+
+// -- the session -----------------------------------------------------------------------------------------
+
+std::string client_of(const JsonValue& event) {
+  std::string out = shown(event["client"]);
+  if (event["helo"]) out += fmt::format(", which called itself {}", shown(event["helo"]));
+  if (event["user"]) out += fmt::format(", logged in as {}", shown(event["user"]));
+  return out;
+}
+
+std::string tls_of(const JsonValue& event) {
+  if (!event["tls"]) return "without TLS";
+  return fmt::format("{} {}", shown(event["tls"]), shown(event["cipher"]));
+}
+
+std::string greeting_of(const JsonValue& event) {
+  if (event["early_talker"].flag()) return line("it talked before it was greeted, as no mail server does");
+  if (!event["ms_greeting"]) return {};
+  return line(fmt::format(
+      "it was greeted after {}: strangers are kept waiting, and who talks first is no mail server",
+      span_shown(span_of(event["ms_greeting"]))));
+}
+
+std::string spared_of(const JsonValue& event) {
+  if (!event["spared"]) return {};
+  const std::string word = event["spared"].text();
+  return line(fmt::format("nothing was asked about it: {}", shown(spared_explained(word))));
+}
+
+std::string commands_of(const JsonValue& event) {
+  if (!event["commands"]) return {};
+  const auto number = [&](const char* key) { return event[key].number().value_or(0); };
+  return line(fmt::format("commands: {}, refused: {}; transactions: {}, messages: {}", number("commands"),
+                          number("errors"), number("transactions"), number("messages")));
+}
+
+std::string session_explained(const Told& told) {
+  static constexpr std::array<std::string_view, 18> said = {
+      "time",         "type",         "id",       "listener", "client", "helo",
+      "user",         "commands",     "errors",   "tls",      "cipher", "spared",
+      "early_talker", "transactions", "messages", "end",      "ms",     "ms_greeting"};
+  const JsonValue event = told.event.root();
+  std::vector<std::string_view> keys(said.begin(), said.end());
+  std::ranges::copy(evidence_keys(), std::back_inserter(keys));
+  std::string out = fmt::format("session {}\n", shown(event["id"]));
+  out += line(fmt::format("{} UTC: {}", time_shown(told.begins), client_of(event)));
+  out += line(fmt::format("it came to the listener {}, {}", shown(event["listener"]), tls_of(event)));
+  out += greeting_of(event) + spared_of(event) + commands_of(event);
+  out += line(fmt::format("it ended after {}: {}", span_shown(span_of(event["ms"])), shown(event["end"])));
+  return out + rest_shown(event, keys, "  ") + evidence_explained(event);
+}
+
+// -- everything else -------------------------------------------------------------------------------------
+
+std::string other_explained(const Told& told) {
+  static constexpr std::array<std::string_view, 2> said = {"time", "type"};
+  return fmt::format("{} UTC: {}\n{}", time_shown(told.begins), shown(told.event["type"]),
+                     rest_shown(told.event.root(), said, "  "));
+}
+
+std::string explained(const Told& told) {
+  const std::string type = told.event["type"].text();
+  if (type == "session") return session_explained(told);
+  if (type == "message") return message_explained(told.event.root(), told.begins);
+  return other_explained(told);
+}
+
+// A session and a message write their event when they are over.
+WallTime beginning(const JsonView& event, WallTime written) {
+  return written - std::chrono::duration_cast<WallTime::duration>(span_of(event["ms"]));
+}
+
+}  // namespace
+
+std::string explanation(std::span<const std::string> events, std::string_view id) {
+  const bool all = id.find('.') == std::string_view::npos;
+  std::vector<Told> told;
+  for (const std::string& one : events) {
+    auto event = JsonView::parse(one);
+    const auto head = store::head_of(one);
+    if (!event || !head) continue;
+    const bool wanted = all || head->id == id || head->type == "session";
+    if (wanted) told.push_back({beginning(*event, head->time), told.size(), std::move(*event)});
+  }
+  std::ranges::sort(told, {}, [](const Told& one) { return std::pair(one.begins, one.place); });
+  const bool ended =
+      std::ranges::any_of(told, [](const Told& one) { return one.event["type"].text() == "session"; });
+  std::string out;
+  if (!ended) out += "the session has not ended yet, or nothing was written of its end\n";
+  for (const Told& one : told) out += (out.empty() ? "" : "\n") + explained(one);
+  return out;
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,18 @@
+// The event store that a command reads: of the configuration, or one that was named.
+#pragma once
+
+#include <string>
+
+#include "proxy/asker.h"
+
+namespace sallyport::proxy {
+
+struct EventSource {
+  std::string directory;  // conf.d
+  std::string events;     // the store itself; "": where the configuration has it
+};
+
+// A fault: the configuration does not say where, or there is no such directory, or it cannot be read.
+Taken<std::string> event_directory(const EventSource& source);
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,91 @@
+// The one event of a message: who, what was found out, what became of it, and how long each part took.
+#include "proxy/evidence_event.h"
+#include "proxy/transaction.h"
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr std::size_t kMostRecorded = 200;  // recipients in one event
+
+const char* word_for(relay::Fate fate) {
+  switch (fate) {
+    using enum relay::Fate;
+    case delivered:
+      return "delivered";
+    case refused:
+      return "refused";
+    case deferred:
+      return "deferred";
+    case ambiguous:
+      return "ambiguous";
+    case client_gone:
+      return "client gone";
+  }
+  return "deferred";
+}
+
+}  // namespace
+
+std::string_view Transaction::fate() const { return delivery_ ? word_for(delivery_->fate) : "refused"; }
+
+void Transaction::record(const mail::Reply& reply, std::string_view fate) {
+  store::Event event("message");
+  event.text("id", envelope_.id)
+      .text("session", client_.session_id)
+      .text("client", client_.facts.address.to_string())
+      .text("listener", client_.listener)
+      .text("helo", client_.helo)
+      .text("user", client_.facts.authenticated)
+      .text("spared", to_string(client_.spared));
+  event.text("from", envelope_.sender.is_null() ? "<>" : envelope_.sender.address());
+  record_recipients(event);
+  event.number("size", static_cast<std::int64_t>(content_.size())).text("fate", fate);
+  if (reply.code != 0)
+    event.number("code", reply.code)
+        .text("enhanced", reply.enhanced ? reply.enhanced.to_string() : "")
+        .text("reply", reply.text);
+  if (route_) event.text("route", route_->name);
+  if (forged_results_.removed() > 0) event.number("forged_results", forged_results_.removed());
+  record_evidence_of(event);
+  if (delivery_) event.text("host", delivery_->host).text("next_hop_reply", delivery_->next_hop_reply);
+  record_times(event);
+  services_.events.write(event);
+}
+
+void Transaction::record_recipients(store::Event& event) const {
+  event.begin_list("to");
+  for (const RecipientRecord& record :
+       std::span(records_).first(std::min(records_.size(), kMostRecorded))) {
+    event.begin_item().text("address", record.address).number("code", record.reply.code);
+    if (!record.reply.positive())
+      event.text("enhanced", record.reply.enhanced ? record.reply.enhanced.to_string() : "")
+          .text("reply", record.reply.text);
+    event.text("why", record.why).text("rule", record.rule);
+    event.text("would_be",
+               record.would_be.empty() && record.greylist.observed ? "greylisted" : record.would_be);
+    event.text("rules", in_words(record.treatment->matched));
+    record_greylist(event, record.greylist);
+    if (record.from_memory) event.flag("from_memory", true);
+    event.milliseconds("ms", record.took);
+    if (record.waited >= std::chrono::milliseconds(1)) event.milliseconds("ms_evidence", record.waited);
+    event.end_item();
+  }
+  event.end_list();
+  if (records_.size() > kMostRecorded)
+    event.number("recipients", static_cast<std::int64_t>(records_.size()));
+}
+
+void Transaction::record_evidence_of(store::Event& event) const {
+  if (upstream_inquiry_)
+    event.text("taken_from", upstream_inquiry_->evidence().client.to_string()).flag("observed", true);
+  if (const Inquiry* found = inquiry())
+    record_evidence(event, found->evidence(), common_treatment().policy->checks);
+}
+
+void Transaction::record_times(store::Event& event) const {
+  if (content_began_ && ended_) event.milliseconds("ms_content", *ended_ - *content_began_);
+  if (delivery_) event.milliseconds("ms_next_hop", relayed_);
+  event.milliseconds("ms", services_.clock.now() - began_);
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,142 @@
+"""What became of a session or a message, told from the event store."""
+
+import json
+import os
+import re
+
+from harness.client import message
+from harness.nsd import start_nsd
+from harness.outcome import check, poll
+from harness.strangers import stranger, strangers_site
+
+GOOD, LISTED = "203.0.113.1", "203.0.113.66"
+ZONES = {
+    "113.0.203.in-addr.arpa": "1 IN PTR mx.good.test.\n66 IN PTR mx.good.test.\n",
+    "good.test": f"@ IN MX 10 mx\nmx IN A {GOOD}\nmx IN A {LISTED}\n"
+    f'@ IN TXT "v=spf1 ip4:{GOOD} ip4:{LISTED} -all"\nmx IN TXT "v=spf1 a -all"\n',
+    "bl.test": "2.0.0.127 IN A 127.0.0.2\n66.113.0.203 IN A 127.0.0.4\n"
+    '66.113.0.203 IN TXT "see https://bl.test/203.0.113.66"\n',
+}
+
+
+def site_of(case):
+    server = case.peer(start_nsd(case.path("nsd"), ZONES))
+    lists = {"checks": {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.2-127.0.0.11": 5}}}}}}
+    return strangers_site(case, [server.port], lists)
+
+
+def refused(site, address, sender="anna@good.test"):
+    """A stranger who is refused at RCPT; the id of the refusal."""
+    since = site.gateway.mark()
+    client = stranger(site, address)
+    client.mail(sender)
+    reply = str(client.rcpt("anna@example.test", "550"))
+    client.quit()
+    site.gateway.await_event("session", since=since)
+    return re.search(r"id (\S+)$", reply.strip()).group(1)
+
+
+def events_of(site):
+    return os.path.join(site.gateway.directory, "events")
+
+
+def explain(site, *words, status=0):
+    """Events reach the store a moment after the log."""
+
+    def done():
+        result = site.gateway.run("explain", *words, "-c", site.gateway.conf)
+        return result if result.returncode == status else None
+
+    return poll(done, 10, f"explain {words}")
+
+
+def says(text, *wanted):
+    for words in wanted:
+        check(words in text, f"{words!r} is not in:\n{text}")
+
+
+def test_explain_stranger_refused(case):
+    site = site_of(case)
+    id = refused(site, LISTED)
+    text = explain(site, id).stdout
+    says(
+        text,
+        f"message {id}\n",
+        "from <anna@good.test>, brought by 203.0.113.66",
+        "listed by bl.test: 127.0.0.4 (see https://bl.test/203.0.113.66)",
+        "asked A 66.113.0.203.bl.test -> 127.0.0.4",
+        "HELO mx.good.test is its reverse name",
+        "score: +5 = 5; mail is refused from 5 on",
+        "to <anna@example.test>: refused",
+        "550 5.7.1 Mail from [203.0.113.66] refused: listed by bl.test",
+        "reason: client",
+        "the client went on or away without sending it",
+    )
+    session = id.split(".")[0]
+    says(explain(site, "id", session.upper() + ")").stdout, f"session {session}\n", f"message {id}\n")
+    told = json.loads(explain(site, id, "--json").stdout)
+    check({event["type"] for event in told} == {"message", "session"}, f"{told}")
+
+
+def test_explain_message_taken(case):
+    site = site_of(case)
+    since = site.gateway.mark()
+    site.deliver(client=stranger(site, GOOD), sender="anna@good.test")
+    id = site.gateway.await_event("message", since=since)["id"]
+    text = explain(site, id).stdout
+    says(text, "not listed by bl.test", "score: 0; mail is refused from 5 on", "to <anna@example.test>: taken")
+    says(text, "the next hop took it", "the next hop 127.0.0.1:", "the client was told 250 2.0.0")
+
+
+def test_explain_session_without_mail(case):
+    site = site_of(case)
+    since = site.gateway.mark()
+    client = stranger(site, LISTED)
+    client.quit()
+    id = site.gateway.await_event("session", since=since)["id"]
+    says(explain(site, id).stdout, "which called itself mx.good.test", "transactions: 0", "it ended after", "quit")
+
+
+def test_explain_nothing_kept(case):
+    site = site_of(case)
+    refused(site, LISTED)
+    result = explain(site, "0123456789a.1", status=1)
+    says(result.stderr, "no event of 0123456789a.1, which began at 2024-", "events, from 20")
+    explain(site, "nonsense", status=64)
+    result = site.gateway.run("explain", "0123456789a", "--events", case.path("nowhere"))
+    check(result.returncode == 66 and "No such file" in result.stderr, f"{result}")
+
+
+def test_explain_after_a_kill(case):
+    """What was in the store stays; a torn last line spoils nothing, also not what the next start writes."""
+    site = site_of(case)
+    id = refused(site, LISTED)
+    explain(site, id)
+    site.gateway.kill()
+    (segment,) = [name for name in os.listdir(events_of(site)) if name.endswith(".log")]
+    with open(os.path.join(events_of(site), segment), "a") as file:
+        file.write('{"time":"2026-11-28T12:00:00.000Z","type":"mess')
+    says(explain(site, id).stdout, "listed by bl.test")
+    site.gateway.start()
+    later = refused(site, LISTED)
+    says(explain(site, later).stdout, f"message {later}\n")
+    says(explain(site, id).stdout, f"message {id}\n")
+
+
+def test_explain_reads_whatever_lies_there(case):
+    """An index that is missing or lies, and garbage between the lines."""
+    site = site_of(case)
+    id = refused(site, LISTED)
+    explain(site, id)
+    site.gateway.terminate()
+    (segment,) = [name for name in os.listdir(events_of(site)) if name.endswith(".log")]
+    index = os.path.join(events_of(site), segment.replace(".log", ".index"))
+    whole = open(index, "rb").read()
+    for content in (b"", whole[:24], whole[:-8] + os.urandom(8), os.urandom(4000)):
+        with open(index, "wb") as file:
+            file.write(content)
+        says(explain(site, id).stdout, f"message {id}\n")
+    os.remove(index)
+    with open(os.path.join(events_of(site), segment), "ab") as file:
+        file.write(os.urandom(100_000))
+    says(explain(site, id).stdout, f"message {id}\n")

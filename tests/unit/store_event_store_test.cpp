@@ -1,0 +1,278 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <random>
+#include <thread>
+
+#include "base/id.h"
+#include "base/json_view.h"
+#include "base/store/event_files.h"
+#include "base/store/event_log.h"
+#include "base/store/event_reader.h"
+#include "base/store/event_segment.h"
+#include "base/store/event_store.h"
+#include "tests/unit/store_scratch.h"
+
+using namespace sallyport;
+using namespace sallyport::store;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Duration kPatience = 30s;
+const std::string kId = "0nbzexcc9bm";
+
+// A store of its own for each test, by a clock that stands.
+struct Scene {
+  ScratchDirectory scratch;
+  TestClock clock;
+  std::string directory = scratch.file("events");
+  EventStoreSettings settings{.directory = directory};
+
+  void write(std::initializer_list<std::string> ids) const {
+    EventStore store(settings, clock);
+    for (const std::string& id : ids) store.append("message", ",\"id\":\"" + id + "\"");
+    REQUIRE(store.flush(kPatience));
+  }
+  std::string segment() const { return segments_of(directory).back().log; }
+  std::size_t found(const std::string& id) const {
+    return EventReader(directory).of_session(*session_number(id)).size();
+  }
+  std::size_t all() const {
+    std::size_t count = 0;
+    EventReader(directory).each_since({}, [&](std::string_view) { return ++count > 0; });
+    return count;
+  }
+};
+
+mode_t mode_of(const std::string& path) {
+  struct stat status{};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_mode & 0777;
+}
+
+void append_to(const std::string& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary | std::ios::app) << text;
+}
+
+}  // namespace
+
+TEST_CASE("an id is a number that grows with time, and says when") {
+  const auto number = session_number(kId);
+  REQUIRE(number);
+  CHECK(session_number(kId + ".12") == number);
+  CHECK(session_number("0NBZEXCC9BM") == number);
+  CHECK(*session_number("0nbzexcc9bn") == *number + 1);
+  for (const char* none : {"", "0nbzexcc9b", "0nbzexcc9bmm", "0nbzexcc9bi", ".1", "0nbzexcc9b\n"})
+    CHECK_FALSE(session_number(none));
+  const TestClock clock;
+  const auto began = began_at(*session_number(new_id(clock)));
+  CHECK(began - clock.wall() < 1s);
+  CHECK(clock.wall() - began < 1s);
+}
+
+TEST_CASE("an event is found by the id of its session, and nobody else may read it") {
+  const Scene scene;
+  scene.write({kId, kId + ".1", "0nbzexcc9bn.1"});
+  const auto lines = EventReader(scene.directory).of_session(*session_number(kId));
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0] == "{\"time\":\"2026-11-22T16:00:00.123Z\",\"type\":\"message\",\"id\":\"" + kId + "\"}");
+  CHECK(scene.found("0nbzexcc9bn") == 1);
+  CHECK(scene.found("0nbzexcc9bp") == 0);
+  CHECK(mode_of(scene.directory) == 0700);
+  CHECK((mode_of(scene.segment()) & ~0640U) == 0);
+}
+
+TEST_CASE("what is kept is told by its first and last time") {
+  Scene scene;
+  CHECK_FALSE(EventReader(scene.directory).kept());
+  scene.write({kId});
+  scene.clock.time += 1h;
+  scene.write({"0nbzexcc9bn"});
+  const auto kept = EventReader(scene.directory).kept();
+  REQUIRE(kept);
+  CHECK(kept->events == 2);
+  CHECK(kept->to - kept->from == 1h);
+  std::size_t later = 0;
+  EventReader(scene.directory).each_since(scene.clock.time, [&](std::string_view) { return ++later > 0; });
+  CHECK(later == 1);
+}
+
+TEST_CASE("a torn last line is passed over, and the next start writes behind it") {
+  const Scene scene;
+  scene.write({kId});
+  append_to(scene.segment(), "{\"time\":\"2026-11-22T16:00:00.123Z\",\"type\":\"mess");
+  CHECK(scene.all() == 1);
+  scene.write({"0nbzexcc9bn"});
+  CHECK(segments_of(scene.directory).size() == 1);
+  CHECK(scene.all() == 2);
+  CHECK(scene.found(kId) == 1);
+  CHECK(scene.found("0nbzexcc9bn") == 1);
+}
+
+TEST_CASE("an index that is missing, short, or wrong hides nothing, and is made anew at the next start") {
+  const Scene scene;
+  scene.write({kId, "0nbzexcc9bn", "0nbzexcc9bp"});
+  const std::string index = segments_of(scene.directory).back().index;
+  const std::string whole = read_file(index);
+  REQUIRE(whole.size() == 16 + 3 * 16);
+  std::string swapped = whole;
+  std::swap_ranges(swapped.begin() + 16, swapped.begin() + 24, swapped.begin() + 32);  // two ids
+  for (const std::string& content : {std::string(), whole.substr(0, 7), whole.substr(0, 40), swapped,
+                                     whole.substr(0, 48) + std::string(16, '\0'), std::string(500, 'x')}) {
+    write_file(index, content);
+    CHECK(scene.found(kId) == 1);
+    CHECK(scene.found("0nbzexcc9bp") == 1);
+    CHECK(scene.all() == 3);
+  }
+  std::filesystem::remove(index);
+  CHECK(scene.found("0nbzexcc9bp") == 1);
+  scene.write({kId});
+  CHECK(read_file(index).starts_with(whole));
+}
+
+TEST_CASE("garbage in a segment harms neither a reader nor the events beside it") {
+  const Scene scene;
+  std::minstd_rand random(7);
+  for (int round = 0; round < 60; ++round) {
+    std::filesystem::remove_all(scene.directory);
+    scene.write({kId});
+    std::string noise(random() % 4000, '\0');
+    for (char& octet : noise) octet = static_cast<char>(random());
+    append_to(scene.segment(), "\n" + noise);
+    if (round % 2 == 0) write_file(segments_of(scene.directory).back().index, noise);
+    CHECK(scene.found(kId) == 1);
+    scene.write({"0nbzexcc9bn"});
+    CHECK(scene.found("0nbzexcc9bn") == 1);
+    CHECK(scene.found(kId) == 1);
+  }
+}
+
+TEST_CASE("a line longer than any event is passed over") {
+  const Scene scene;
+  scene.write({kId});
+  append_to(scene.segment(), std::string(9 << 20, 'x') + "\n");
+  scene.write({"0nbzexcc9bn"});
+  CHECK(scene.found("0nbzexcc9bn") == 1);
+  CHECK(scene.all() == 2);
+}
+
+TEST_CASE("the store stays within its size, and its oldest segments go first") {
+  Scene scene;
+  scene.settings.max_size = 1'000'000;
+  const std::string filler = ",\"filler\":\"" + std::string(1000, 'x') + "\"";
+  {
+    EventStore store(scene.settings, scene.clock);
+    for (int i = 0; i < 3000; ++i) {
+      store.append("message", filler);
+      if (i % 50 == 0) REQUIRE(store.flush(kPatience));
+    }
+    store.append("message", ",\"id\":\"" + kId + "\"");
+    REQUIRE(store.flush(kPatience));
+  }
+  std::uint64_t total = 0;
+  for (const auto& segment : segments_of(scene.directory)) total += segment.size;
+  CHECK(total <= 1'000'000);
+  CHECK(total > 500'000);
+  CHECK(scene.found(kId) == 1);
+}
+
+TEST_CASE("by age one segment goes at a time, so that a clock that jumps empties nothing") {
+  Scene scene;
+  for (int day = 0; day < 4; ++day) {
+    scene.write({kId});
+    scene.clock.time += 25h;
+  }
+  REQUIRE(segments_of(scene.directory).size() == 4);
+  const WallTime later = WallTime::clock::now() + 24h;  // files have the system's time
+  expire(scene.directory, 1 << 30, later);
+  CHECK(segments_of(scene.directory).size() == 3);
+  expire(scene.directory, 1 << 30, later);
+  expire(scene.directory, 1 << 30, later);
+  expire(scene.directory, 1 << 30, later);
+  CHECK(segments_of(scene.directory).size() == 1);  // the one that is written stays
+}
+
+TEST_CASE("a clock that steps back does not put a segment before its elders") {
+  Scene scene;
+  scene.settings.max_size = 1'000'000;
+  auto segment = EventSegment::open(scene.directory, 10, scene.clock.time);
+  REQUIRE(segment);
+  REQUIRE(segment->append("{}\n{}\n{}\n{}\n"));
+  REQUIRE(segment->begin_another(scene.clock.time - 24h));
+  const auto all = segments_of(scene.directory);
+  REQUIRE(all.size() == 2);
+  CHECK(first_time(all[1]) == scene.clock.time + 1ms);
+}
+
+TEST_CASE("one process writes a store, another one is told so, and takes over") {
+  const Scene scene;
+  auto other = std::make_unique<EventStore>(scene.settings, scene.clock);
+  other->append("start", "");
+  REQUIRE(other->flush(kPatience));
+  EventStore store(scene.settings, scene.clock);
+  store.append("start", "");
+  std::optional<EventStore::News> news;
+  for (int i = 0; i < 3000 && !news; ++i) {
+    news = store.news();
+    if (!news) std::this_thread::sleep_for(10ms);
+  }
+  REQUIRE(news);
+  CHECK(news->bad);
+  CHECK(news->text.find("another process writes its events there") != std::string::npos);
+  other.reset();
+  REQUIRE(store.flush(kPatience));
+  CHECK(scene.all() == 2);
+  CHECK_FALSE(store.news()->bad);
+}
+
+TEST_CASE("a store that cannot be written drops what does not fit, and says how much once it can") {
+  const Scene scene;
+  const ScratchDirectory parent;
+  EventStoreSettings settings{.directory = parent.file("not yet") + "/events"};
+  EventStore store(settings, scene.clock);
+  const std::string filler = ",\"filler\":\"" + std::string(1 << 20, 'x') + "\"";
+  for (int i = 0; i < 40; ++i) store.append("message", filler);
+  CHECK(store.dropped() >= 20);
+  std::filesystem::create_directory(parent.file("not yet"));
+  REQUIRE(store.flush(kPatience));
+  store.append("message", "");
+  REQUIRE(store.flush(kPatience));
+  std::uint64_t kept = 0, reported = 0;
+  EventReader(settings.directory).each_since({}, [&](std::string_view line) {
+    const auto event = JsonView::parse(line);
+    REQUIRE(event);
+    const bool report = (*event)["type"].text() == "dropped";
+    report ? reported += static_cast<std::uint64_t>((*event)["count"].number().value_or(0)) : ++kept;
+    return true;
+  });
+  CHECK(reported == store.dropped());
+  CHECK(kept + reported == 41);
+}
+
+TEST_CASE("a store that somebody removes is begun anew") {
+  const Scene scene;
+  EventStore store(scene.settings, scene.clock);
+  store.append("message", ",\"id\":\"" + kId + "\"");
+  REQUIRE(store.flush(kPatience));
+  std::filesystem::remove_all(scene.directory);
+  store.append("message", ",\"id\":\"0nbzexcc9bn\"");
+  REQUIRE(store.flush(kPatience));
+  CHECK(scene.found("0nbzexcc9bn") == 1);
+}
+
+TEST_CASE("the log's events are kept whole, whatever becomes of its descriptor") {
+  const Scene scene;
+  {
+    EventLog log(-1, LogFormat::text, scene.clock);  // closed: nobody reads it
+    log.keep_in(std::make_unique<EventStore>(scene.settings, scene.clock));
+    log.write(Event("message").text("id", kId).text("from", "a\"b\n"));
+    log.note("warning", "said \"so\"");
+  }
+  const auto lines = EventReader(scene.directory).of_session(*session_number(kId));
+  REQUIRE(lines.size() == 1);
+  CHECK((*JsonView::parse(lines[0]))["from"].text() == "a\"b\n");
+  CHECK(scene.all() == 2);
+}
