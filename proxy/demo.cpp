@@ -9,16 +9,18 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "base/io/event_loop.h"
 #include "base/io/stream.h"
 #include "base/io/tls.h"
+#include "base/json_view.h"
 #include "base/mail/reply.h"
+#include "base/store/event_reader.h"
 #include "base/text.h"
 #include "dns/zone_resolver.h"
 #include "proxy/demo_sessions.h"
+#include "proxy/explained_evidence.h"
 #include "proxy/gateway.h"
 #include "proxy/sink.h"
 
@@ -28,7 +30,6 @@ namespace {
 constexpr Duration kPatience = std::chrono::seconds(20);
 constexpr std::size_t kShownLine = 100;
 constexpr std::size_t kShownReply = 500;  // a refusal is shown whole
-constexpr std::size_t kShownFact = 300;
 
 TimePoint soon() { return system_clock().now() + kPatience; }
 
@@ -55,10 +56,9 @@ class Stage {
     if (more > 0) aside(fmt::format("... and {} lines more, as above", more));
   }
   void aside(std::string_view text) const { lines("    ", text, fmt::emphasis::faint, kShownLine); }
-  void evidence(const std::vector<std::string>& facts) const {
-    fmt::print("\n    What was found out, from the event log:\n");
-    for (const std::string& fact : facts)
-      fmt::print("    {}\n", styled(printable(fact, kShownFact), fmt::emphasis::faint));
+  void evidence(const JsonValue& event) const {
+    fmt::print("\n{}", styled(evidence_explained(event), fmt::emphasis::faint));
+    fmt::print("\n  All of it: sallyport explain {}\n", event["id"].text());
   }
   void outcome(bool good, std::string_view text) const {
     auto style =
@@ -236,49 +236,40 @@ int complain(std::string_view what, int status) {
   return status;
 }
 
-// The events as they are written, to show what the gateway found out.
-class EventReader {
+// The events as they are kept, to show what the gateway found out.
+class EvidenceReader {
  public:
-  explicit EventReader(const std::string& file) : file_(file) {}
+  explicit EvidenceReader(const std::string& directory) : reader_(directory) {}
 
-  // The evidence of the next message, an item each; nothing if there is none in time.
-  io::Task<std::vector<std::string>> next_evidence() {
-    constexpr std::string_view kBegins = " evidence=[{";
+  // The event of the next message about whose client something was asked; "": there is none in time.
+  io::Task<std::string> next() {
     for (const TimePoint until = soon(); system_clock().now() < until;
          co_await io::sleep_for(kBetweenLooks)) {
-      for (std::string line; std::getline(file_, line);)
-        if (const auto begins = line.find(kBegins); begins != std::string::npos)
-          co_return items(std::string_view(line).substr(begins + kBegins.size()));
-      file_.clear();  // at the end, for now
+      std::vector<std::string> all;
+      reader_.each_since({}, [&](std::string_view line) {
+        if (line.find("\"evidence\":[") != std::string_view::npos) all.emplace_back(line);
+        return true;
+      });
+      if (all.size() > seen_) co_return all.at(seen_++);
     }
-    co_return std::vector<std::string>();
+    co_return std::string();
   }
 
  private:
-  static constexpr auto kBetweenLooks = std::chrono::milliseconds(10);
+  static constexpr auto kBetweenLooks = std::chrono::milliseconds(20);
 
-  static std::vector<std::string> items(std::string_view list) {
-    std::vector<std::string> out;
-    list = list.substr(0, list.find("}]"));
-    while (!list.empty()) {
-      const auto end = std::min(list.find("} {"), list.size());
-      out.emplace_back(list.substr(0, end));
-      list.remove_prefix(std::min(end + 3, list.size()));
-    }
-    return out;
-  }
-
-  std::ifstream file_;
+  store::EventReader reader_;
+  std::size_t seen_ = 0;
 };
 
 struct Scene {
   Endpoint mx, front;
-  std::string events;  // the file
+  std::string events;  // the event store
 };
 
 io::Task<> play_all(const Stage& stage, std::shared_ptr<const io::ClientTls> tls, const Scene& scene,
                     const Sink& sink, bool& good) {
-  EventReader events(scene.events);
+  EvidenceReader events(scene.events);
   std::size_t number = 0;
   DemoClient client(stage, std::move(tls));
   for (const DemoSession& session : demo_sessions()) {
@@ -287,9 +278,11 @@ io::Task<> play_all(const Stage& stage, std::shared_ptr<const io::ClientTls> tls
     const bool stranger = !session.client.empty();
     std::string wrong = co_await client.play(session, stranger ? scene.front : scene.mx);
     if (stranger) {
-      const auto evidence = co_await events.next_evidence();
-      if (evidence.empty() && wrong.empty()) wrong = "no event with evidence";
-      stage.evidence(evidence);
+      const std::string line = co_await events.next();
+      if (const auto event = JsonView::parse(line))
+        stage.evidence(event->root());
+      else if (wrong.empty())
+        wrong = "no event with evidence";
     }
     int stored = sink.messages() - before;
     if (wrong.empty() && stored != session.stored)
@@ -316,6 +309,8 @@ void print_how_to_connect(const Gateway& gateway, const std::string& folder) {
       "A mail client: server 127.0.0.1, port {1}, STARTTLS or none (the certificate is self-signed),\n"
       "no login; mail to anna@example.com and bob@example.com is taken.\n"
       "What arrives lies in {2}/maildir/new; the events of the gateway in {2}/events.log.\n"
+      "Why was a stranger refused? With the id that stands in the reply:\n\n"
+      "  sallyport explain ID --events {2}/events        or: sallyport log --events {2}/events\n\n"
       "Ctrl-C ends it; that folder stays, until you remove it.\n",
       mx.to_string(), mx.port, folder);
   std::fflush(stdout);
@@ -361,6 +356,9 @@ int demo(const DemoOptions& options) {
   FILE* log = std::fopen((folder.path() + "/events.log").c_str(), "we");
   if (!log) return complain("cannot write the event log", EX_CANTCREAT);
   store::EventLog events(fileno(log), store::LogFormat::text, system_clock());
+  const std::string kept = folder.path() + "/events";
+  events.keep_in(
+      std::make_unique<store::EventStore>(store::EventStoreSettings{.directory = kept}, system_clock()));
   io::TaskGroup tasks([&](std::string_view, std::string_view what) { events.note("error", what); });
   InternalServer internal(folder.path() + "/maildir", tasks);
   if (auto started = internal.start(); !started) return complain(started.error().detail, EX_UNAVAILABLE);
@@ -380,7 +378,7 @@ int demo(const DemoOptions& options) {
     fmt::print("(Port {} is in use, so it took others.)\n", options.port);
   bool good = true;
   Stage stage(options.colour);
-  const Scene scene{mx, listener_named(gateway, "front"), folder.path() + "/events.log"};
+  const Scene scene{mx, listener_named(gateway, "front"), kept};
   loop.run(play_all(stage, *client_tls, scene, internal.sink(), good));
   if (!options.once) {
     folder.keep();

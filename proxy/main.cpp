@@ -13,6 +13,7 @@
 #include "proxy/dns_command.h"
 #include "proxy/explain_command.h"
 #include "proxy/greylist_command.h"
+#include "proxy/log_command.h"
 #include "proxy/sender_list_command.h"
 #include "proxy/serve.h"
 #include "proxy/settings.h"
@@ -38,6 +39,7 @@ struct Arguments {
   proxy::SenderListOptions senders;
   proxy::GreylistOptions greylist;
   proxy::ExplainOptions explain;
+  proxy::LogOptions log;
 };
 
 store::LogFormat format_of(const Arguments& arguments) {
@@ -214,6 +216,28 @@ void add_explain(CLI::App& app, Arguments& arguments, std::function<int()>& comm
   });
 }
 
+void add_log(CLI::App& app, Arguments& arguments, std::function<int()>& command) {
+  proxy::LogOptions& options = arguments.log;
+  auto* log = app.add_subcommand("log", "what happened, a line a message; the newest last");
+  log->add_option("--from", options.choice.from, "the sender: an address, a domain, or a pattern with *");
+  log->add_option("--to", options.choice.to, "a recipient, likewise");
+  log->add_option("--ip", options.ip, "the client's address, or its network");
+  log->add_option("--since", options.since, "how long ago, as 2h or 3d, or a date (UTC)");
+  log->add_option("--verdict", options.choice.verdict, "what became of it, or would have (`would-...`)")
+      ->check(CLI::IsMember(
+          {"accept", "defer", "reject", "none", "would-accept", "would-defer", "would-reject"}));
+  log->add_option("--limit", options.limit, "the newest ones only; 0: all")->check(CLI::NonNegativeNumber);
+  log->add_option("--events", options.source.events,
+                  "the directory of the events; without: that of the configuration");
+  log->add_flag("--json", options.json, "the events themselves, one a line");
+  log->callback([&] {
+    command = [&] {
+      options.source.directory = arguments.directory;
+      return proxy::run_log(options);
+    };
+  });
+}
+
 int run(int argc, char** argv) {
   Arguments arguments;
   std::function<int()> command;
@@ -273,6 +297,7 @@ int run(int argc, char** argv) {
   add_sender_list(app, arguments, command, proxy::SenderListKind::block, "senders that are refused");
   add_greylist(app, arguments, command);
   add_explain(app, arguments, command);
+  add_log(app, arguments, command);
 
   if constexpr (faults::kBuilt)
     app.add_subcommand("faults", "what the tests can break on purpose")->callback([&] {

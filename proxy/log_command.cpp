@@ -1,0 +1,98 @@
+#include "proxy/log_command.h"
+
+#include <fmt/format.h>
+#include <sysexits.h>
+
+#include <cstdio>
+#include <deque>
+#include <utility>
+
+#include "base/config/units.h"
+#include "base/store/event_lines.h"
+#include "base/store/event_reader.h"
+#include "base/text.h"
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr const char* kName = "log";
+
+// A date is read as the head of an event is.
+std::optional<WallTime> read_date(std::string text) {
+  constexpr std::string_view whole = "0000-00-00T00:00:00.000Z";
+  if (text.ends_with('Z')) text.pop_back();
+  if (text.size() > 10 && text[10] == ' ') text[10] = 'T';
+  if (text.size() < 10 || text.size() >= whole.size()) return std::nullopt;
+  const auto head =
+      store::head_of(fmt::format(R"({{"time":"{}{}","type":"x"}})", text, whole.substr(text.size())));
+  return head ? std::optional(head->time) : std::nullopt;
+}
+
+Taken<WallTime> take_since(const std::string& text) {
+  if (text.empty()) return WallTime();
+  if (const auto span = config::parse_duration(text))
+    return system_clock().wall() - std::chrono::duration_cast<WallTime::duration>(*span);
+  if (const auto date = read_date(text)) return *date;
+  return usage_fault(
+      fmt::format("--since wants a time ago, as 2h or 3d, or a date, as 2026-11-22 or "
+                  "\"2026-11-22 16:00\" (UTC), not \"{}\"",
+                  printable(text, 40)));
+}
+
+Taken<LogChoice> take_choice(const LogOptions& options) {
+  LogChoice choice = options.choice;
+  if (options.ip.empty()) return choice;
+  choice.ip = Network::parse(options.ip);
+  if (choice.ip) return choice;
+  return usage_fault(
+      fmt::format("--ip wants an address or a network, not \"{}\"", printable(options.ip, 60)));
+}
+
+// Prints at once, or holds back all but the newest.
+class Output {
+ public:
+  explicit Output(int limit) : limit_(static_cast<std::size_t>(limit)) {}
+  ~Output() {
+    for (const std::string& line : held_) std::puts(line.c_str());
+  }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  // False: nobody reads any more.
+  bool take(std::string line) {
+    if (limit_ == 0) return std::puts(line.c_str()) >= 0;
+    held_.push_back(std::move(line));
+    if (held_.size() > limit_) held_.pop_front();
+    return true;
+  }
+
+ private:
+  std::size_t limit_;
+  std::deque<std::string> held_;
+};
+
+bool may_be_of_interest(std::string_view type) { return type == "message" || type == "session"; }
+
+}  // namespace
+
+int run_log(LogOptions options) {
+  const auto since = take_since(options.since);
+  if (!since) return since.error().tell(kName);
+  const auto choice = take_choice(options);
+  if (!choice) return choice.error().tell(kName);
+  const auto directory = event_directory(options.source);
+  if (!directory) return directory.error().tell(kName);
+  Output output(options.limit);
+  store::EventReader(*directory).each_since(*since, [&](std::string_view line) {
+    const auto head = store::head_of(line);
+    if (!head || !may_be_of_interest(head->type)) return true;
+    const auto event = JsonView::parse(line);
+    if (!event) return true;
+    auto text = log_line(event->root(), head->time, *choice);
+    if (!text) return true;
+    return output.take(options.json ? std::string(line) : std::move(*text));
+  });
+  return EX_OK;
+}
+
+}  // namespace sallyport::proxy

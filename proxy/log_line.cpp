@@ -1,0 +1,148 @@
+#include "proxy/log_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/text.h"
+#include "policy/wildcard_pattern.h"
+#include "proxy/event_words.h"
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr std::size_t kWordsShown = 200;
+constexpr std::string_view kWould = "would-";
+
+LoggedVerdict verdict_of_code(std::int64_t code) {
+  if (code >= 500) return LoggedVerdict::reject;
+  return code >= 400 ? LoggedVerdict::defer : LoggedVerdict::accept;
+}
+
+LoggedVerdict verdict_of_recipient(const JsonValue& recipient) {
+  return verdict_of_code(recipient["code"].number().value_or(0));
+}
+
+// The worst that a recipient heard, if none was taken.
+LoggedVerdict verdict_at_recipients(const JsonValue& event) {
+  auto verdict = LoggedVerdict::none;
+  for (const JsonValue& recipient : event["to"].items()) {
+    const LoggedVerdict one = verdict_of_recipient(recipient);
+    if (one == LoggedVerdict::accept) return LoggedVerdict::none;
+    if (verdict != LoggedVerdict::reject) verdict = one;
+  }
+  return verdict;
+}
+
+LoggedVerdict verdict_of(const JsonValue& event) {
+  const std::string fate = event["fate"].text();
+  if (fate == "delivered") return LoggedVerdict::accept;
+  if (const auto code = event["code"].number()) return verdict_of_code(*code);
+  return verdict_at_recipients(event);
+}
+
+bool is_verdict(const JsonValue& event, std::string_view wanted) {
+  if (wanted.starts_with(kWould)) return event["would_be"].text() == wanted.substr(kWould.size());
+  if (to_string(verdict_of(event)) == wanted) return true;
+  return std::ranges::any_of(event["to"].items(), [&](const JsonValue& recipient) {
+    return wanted != to_string(LoggedVerdict::accept) &&
+           to_string(verdict_of_recipient(recipient)) == wanted;
+  });
+}
+
+bool is_to(const JsonValue& event, std::string_view pattern) {
+  return std::ranges::any_of(event["to"].items(), [&](const JsonValue& recipient) {
+    return address_matches(pattern, recipient["address"].text());
+  });
+}
+
+bool is_chosen(const JsonValue& event, const LogChoice& choice) {
+  if (choice.ip) {
+    const auto client = IpAddress::parse(event["client"].text());
+    if (!client || !choice.ip->contains(*client)) return false;
+  }
+  if (!choice.from.empty() && !address_matches(choice.from, event["from"].text())) return false;
+  if (!choice.to.empty() && !is_to(event, choice.to)) return false;
+  return choice.verdict.empty() || is_verdict(event, choice.verdict);
+}
+
+std::string in_brackets(const std::string& address) {
+  return address.starts_with('<') ? address : fmt::format("<{}>", address);
+}
+
+std::string recipients_of(const JsonValue& event) {
+  const auto all = event["to"].items();
+  if (all.empty()) return "nobody";
+  std::string out = in_brackets(shown(all.front()["address"], kWordsShown));
+  if (all.size() > 1) out += fmt::format(" and {} more", all.size() - 1);
+  return out;
+}
+
+std::string reply_of(const JsonValue& told) {
+  std::string out;
+  for (const char* key : {"code", "enhanced", "reply"})
+    if (told[key]) out += (out.empty() ? "" : " ") + shown(told[key], kWordsShown);
+  return out;
+}
+
+// What was said to the message, else to the first recipient that was not taken.
+std::string words_of(const JsonValue& event) {
+  if (event["code"]) return reply_of(event);
+  for (const JsonValue& recipient : event["to"].items())
+    if (verdict_of_recipient(recipient) != LoggedVerdict::accept) return reply_of(recipient);
+  return shown(event["fate"]);
+}
+
+std::string line(WallTime written, const JsonValue& event, std::string_view verdict,
+                 std::string_view rest) {
+  std::string word(verdict);
+  if (event["would_be"]) word += fmt::format(" (would {})", shown(event["would_be"], 20));
+  return fmt::format("{}  {:<14}  {:<6}  {}  {}", time_shown(written), shown(event["id"], 40), word,
+                     shown(event["client"], 50), rest);
+}
+
+std::string message_line(const JsonValue& event, WallTime written) {
+  return line(written, event, to_string(verdict_of(event)),
+              fmt::format("{} -> {}  {}", in_brackets(shown(event["from"], kWordsShown)),
+                          recipients_of(event), words_of(event)));
+}
+
+std::string session_line(const JsonValue& event, WallTime written) {
+  return line(
+      written, event, to_string(LoggedVerdict::none),
+      fmt::format("no mail; HELO {}; {}", event["helo"] ? shown(event["helo"], kWordsShown) : "not said",
+                  shown(event["end"], kWordsShown)));
+}
+
+}  // namespace
+
+std::string_view to_string(LoggedVerdict verdict) {
+  switch (verdict) {
+    case LoggedVerdict::accept:
+      return "accept";
+    case LoggedVerdict::defer:
+      return "defer";
+    case LoggedVerdict::reject:
+      return "reject";
+    case LoggedVerdict::none:
+      return "none";
+  }
+  return "none";
+}
+
+bool address_matches(std::string_view pattern, std::string_view address) {
+  std::string whole(pattern);
+  if (pattern != "<>" && pattern.find('@') == std::string_view::npos) whole = "*@" + whole;
+  return policy::wildcard_matches(whole, address, policy::Star::zero_or_more);
+}
+
+std::optional<std::string> log_line(const JsonValue& event, WallTime written, const LogChoice& choice) {
+  const std::string type = event["type"].text();
+  const bool without_mail = type == "session" && event["transactions"].number() == 0;
+  if (type != "message" && !without_mail) return std::nullopt;
+  if (!is_chosen(event, choice)) return std::nullopt;
+  return type == "message" ? message_line(event, written) : session_line(event, written);
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,34 @@
+// An event of a message, or of a session that had none, as `sallyport log` shows it: one line, and what it
+// is chosen by. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/ip_address.h"
+#include "base/json_view.h"
+
+namespace sallyport::proxy {
+
+// What the client heard in the end; `none`: it gave up before there was anything to hear.
+enum class LoggedVerdict : std::uint8_t { accept, defer, reject, none };
+std::string_view to_string(LoggedVerdict verdict);
+
+struct LogChoice {
+  std::string from, to;  // address patterns, or domains; "" = all
+  std::optional<Network> ip;
+  // A verdict's word, of the message or of one of its recipients; "would-reject", "would-defer",
+  // "would-accept": what is only observed would have made it that. "" = all.
+  std::string verdict;
+};
+
+// nullopt: an event of another kind, or not chosen. `written` is the time of the event.
+std::optional<std::string> log_line(const JsonValue& event, WallTime written, const LogChoice& choice);
+
+// "anna@example.com", "example.com" (its addresses), "*.example.com" (those below it), "*@example.*".
+bool address_matches(std::string_view pattern, std::string_view address);
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,83 @@
+#include <doctest/doctest.h>
+
+#include "proxy/log_line.h"
+
+using namespace sallyport;
+using namespace sallyport::proxy;
+
+namespace {
+
+std::string line_of(std::string event, const LogChoice& choice = {}) {
+  const auto view = JsonView::parse(event);
+  REQUIRE(view);
+  return log_line(view->root(), WallTime(std::chrono::milliseconds(1'795'363'200'123)), choice)
+      .value_or("");
+}
+
+constexpr const char* kRefused =
+    R"({"type":"message","id":"3kf.1","client":"192.0.2.9","from":"ann@a.example","to":[)"
+    R"({"address":"bob@b.example","code":250},{"address":"eve@b.example","code":550,"enhanced":"5.1.1","reply":"no"}],)"
+    R"("fate":"refused","code":554,"reply":"bad \u001b[31m"})";
+constexpr const char* kTaken =
+    R"({"type":"message","id":"3kf.2","client":"2001:db8::1","from":"<>","to":[{"address":"bob@b.example","code":250}],)"
+    R"("fate":"delivered","code":250,"reply":"ok","would_be":"reject"})";
+constexpr const char* kAtRecipients =
+    R"({"type":"message","id":"3kf.3","client":"192.0.2.9","from":"ann@a.example","to":[)"
+    R"({"address":"bob@b.example","code":451,"reply":"later"},{"address":"eve@b.example","code":550,"reply":"no"}],)"
+    R"("fate":"abandoned"})";
+constexpr const char* kSession =
+    R"({"type":"session","id":"3kf","client":"192.0.2.9","helo":"a","transactions":0,"end":"timeout"})";
+
+bool chosen(const char* event, const LogChoice& choice) { return !line_of(event, choice).empty(); }
+LogChoice verdict(const char* word) { return {.from = {}, .to = {}, .ip = {}, .verdict = word}; }
+
+}  // namespace
+
+TEST_CASE("a message is one line that can fool nobody") {
+  CHECK(line_of(kRefused) ==
+        "2026-11-22 16:00:00.123  3kf.1           reject  192.0.2.9  <ann@a.example> -> <bob@b.example> "
+        "and 1 more  "
+        "554 bad \\u001b[31m");
+  CHECK(line_of(kTaken) ==
+        "2026-11-22 16:00:00.123  3kf.2           accept (would reject)  2001:db8::1  <> -> "
+        "<bob@b.example>  250 ok");
+  CHECK(line_of(kAtRecipients)
+            .ends_with("reject  192.0.2.9  <ann@a.example> -> <bob@b.example> and 1 more  451 later"));
+  CHECK(line_of(kSession).ends_with("none    192.0.2.9  no mail; HELO a; timeout"));
+  CHECK(line_of(R"({"type":"session","transactions":1})").empty());
+  CHECK(line_of(R"({"type":"start"})").empty());
+  CHECK(line_of(R"([1])").empty());
+  CHECK_FALSE(line_of(R"({"type":"message","to":3,"code":"x"})").empty());
+}
+
+TEST_CASE("lines are chosen by verdict, of the message or of a recipient") {
+  CHECK(chosen(kRefused, verdict("reject")));
+  CHECK_FALSE(chosen(kRefused, verdict("accept")));
+  CHECK(chosen(kTaken, verdict("accept")));
+  CHECK(chosen(kTaken, verdict("would-reject")));
+  CHECK_FALSE(chosen(kTaken, verdict("would-defer")));
+  CHECK_FALSE(chosen(kTaken, verdict("reject")));
+  CHECK(chosen(kAtRecipients, verdict("reject")));
+  CHECK(chosen(kAtRecipients, verdict("defer")));
+  CHECK_FALSE(chosen(kAtRecipients, verdict("accept")));
+  CHECK(chosen(kSession, verdict("none")));
+}
+
+TEST_CASE("lines are chosen by address and client") {
+  CHECK(chosen(kRefused, {.from = "a.example", .to = {}, .ip = {}, .verdict = {}}));
+  CHECK(chosen(kRefused, {.from = {}, .to = "EVE@*", .ip = {}, .verdict = {}}));
+  CHECK_FALSE(chosen(kTaken, {.from = {}, .to = "eve@*", .ip = {}, .verdict = {}}));
+  CHECK_FALSE(chosen(kSession, {.from = "a.example", .to = {}, .ip = {}, .verdict = {}}));
+  CHECK(chosen(kTaken, {.from = "<>", .to = {}, .ip = {}, .verdict = {}}));
+  CHECK(chosen(kTaken, {.from = {}, .to = {}, .ip = Network::parse("2001:db8::/32"), .verdict = {}}));
+  CHECK_FALSE(
+      chosen(kRefused, {.from = {}, .to = {}, .ip = Network::parse("2001:db8::/32"), .verdict = {}}));
+}
+
+TEST_CASE("a domain stands for its addresses, and those below it for another") {
+  CHECK(address_matches("example.com", "ann@Example.com"));
+  CHECK_FALSE(address_matches("example.com", "ann@mail.example.com"));
+  CHECK(address_matches("*.example.com", "ann@mail.example.com"));
+  CHECK_FALSE(address_matches("*.example.com", "ann@example.com"));
+  CHECK(address_matches("ann@*", "ann@example.com"));
+}
