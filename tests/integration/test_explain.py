@@ -4,10 +4,9 @@ import json
 import os
 import re
 
-from harness.client import message
 from harness.nsd import start_nsd
 from harness.outcome import check, poll
-from harness.strangers import stranger, strangers_site
+from harness.strangers import merge, stranger, strangers_site
 
 GOOD, LISTED = "203.0.113.1", "203.0.113.66"
 ZONES = {
@@ -19,10 +18,10 @@ ZONES = {
 }
 
 
-def site_of(case):
+def site_of(case, **config):
     server = case.peer(start_nsd(case.path("nsd"), ZONES))
     lists = {"checks": {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.2-127.0.0.11": 5}}}}}}
-    return strangers_site(case, [server.port], lists)
+    return strangers_site(case, [server.port], merge(lists, config))
 
 
 def refused(site, address, sender="anna@good.test"):
@@ -140,3 +139,58 @@ def test_explain_reads_whatever_lies_there(case):
     with open(os.path.join(events_of(site), segment), "ab") as file:
         file.write(os.urandom(100_000))
     says(explain(site, id).stdout, f"message {id}\n")
+
+
+def taken(site, address):
+    since = site.gateway.mark()
+    site.deliver(client=stranger(site, address), sender="anna@good.test")
+    return site.gateway.await_event("message", since=since)
+
+
+def log(site, *arguments):
+    result = site.gateway.run("log", *arguments, "-c", site.gateway.conf)
+    check(result.returncode == 0, f"{result}")
+    return result.stdout.splitlines()
+
+
+def test_log_finds_ids(case):
+    site = site_of(case)
+    bad, good = refused(site, LISTED), taken(site, GOOD)["id"]
+    explain(site, good)
+    lines = log(site)
+    check([bad in lines[0], good in lines[1], len(lines)] == [True, True, 2], f"{lines}")
+    says(lines[0], "reject  203.0.113.66  <anna@good.test> -> <anna@example.test>  550 5.7.1 Mail from")
+    for arguments, wanted in (
+        (("--verdict", "reject"), [bad]),
+        (("--verdict", "accept"), [good]),
+        (("--ip", "203.0.113.64/26"), [bad]),
+        (("--from", "good.test", "--to", "anna@*"), [bad, good]),
+        (("--from", "*.good.test"), []),
+        (("--since", "1h"), [bad, good]),
+        (("--since", "2099-01-01 10:00"), []),
+        (("--limit", "1"), [good]),
+    ):
+        check([line.split()[2] for line in log(site, *arguments)] == wanted, f"{arguments}: {wanted}")
+    check([json.loads(line)["id"] for line in log(site, "--json")] == [bad, good], "--json")
+    for arguments in (("--since", "yesterday"), ("--ip", "x"), ("--verdict", "x")):
+        check(site.gateway.run("log", *arguments, "-c", site.gateway.conf).returncode == 64, f"{arguments}")
+
+
+def test_explain_what_is_only_observed(case):
+    site = site_of(case, checks={"dnsbl": {"mode": "observe"}})
+    id = taken(site, LISTED)["id"]
+    says(explain(site, id).stdout, "(+5, only observed)", "if all that is only observed counted: reject (score 5)")
+    (line,) = log(site, "--verdict", "would-reject")
+    says(line, id, "accept (would reject)")
+
+
+def test_explain_record_of_all(case):
+    """What is off is asked all the same, and never judged; without it, nobody asks."""
+    site = site_of(case, events={"record": "all"}, checks={"dnsbl": {"mode": "off"}})
+    event = taken(site, LISTED)
+    (fact,) = [fact for fact in event["evidence"] if fact["check"] == "dnsbl"]
+    check(fact["found"] == "listed" and fact["off"] and event["score"] == 0, f"{event}")
+    site.gateway.reload(merge(site.gateway.config, {"events": {"record": "needed"}}))
+    event = taken(site, LISTED)
+    check(all(fact["check"] != "dnsbl" for fact in event["evidence"]), f"{event}")
+    check({"check": "dnsbl", "of": "client", "subject": "bl.test", "why": "off"} in event["not_asked"], f"{event}")
