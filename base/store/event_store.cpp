@@ -38,6 +38,7 @@ class EventStore::Impl {
   Impl(EventStoreSettings settings, const Clock& clock)
       : settings_(std::move(settings)), clock_(clock), time_(true) {}
 
+  void begin() { (void)open(); }  // before the writer runs
   void append(std::string_view type, std::string_view body);
   bool flush(Duration at_most);
   std::optional<News> news();
@@ -246,6 +247,7 @@ void EventStore::Impl::tell(bool bad, std::string text) {
 
 EventStore::EventStore(EventStoreSettings settings, const Clock& clock)
     : impl_(std::make_shared<Impl>(std::move(settings), clock)) {
+  impl_->begin();
   try {
     std::thread([impl = impl_] { impl->run(); }).detach();
   } catch (const std::system_error& error) {

@@ -29,6 +29,7 @@ struct EventStoreSettings {
 
 class EventStore {
  public:
+  // Opens the store, or has news() of why it cannot be; then it is tried again.
   EventStore(EventStoreSettings settings, const Clock& clock);
   // Writes what is queued, for five seconds at most. `clock` is system_clock(), or outlives even that.
   ~EventStore();
