@@ -35,8 +35,9 @@ std::string domain_pattern(std::string_view written) {
   return (below ? "*." : "") + name.ascii;
 }
 
-// "" for what is no address with a domain.
+// "" for what is no address with a domain. "*@example.com" would be one, and is never meant so.
 std::string address_pattern(std::string_view written) {
+  if (written.starts_with("*@")) return {};
   mail::Path path;
   if (mail::parse_path(written, {.smtputf8 = true}, path) != mail::PathFault::none) return {};
   return path.is_null() || path.source_route || path.domain.empty() ? std::string() : path.key();

@@ -63,7 +63,7 @@ TEST_CASE("a line that is no entry of a sender list is refused") {
        {"<>", "@example.com", "joe@", "*", "*@example.com", "192.0.2", "192.0.2.1/24",
         "rdns:", "rdns:192.0.2.1", "example.com joe", "example.com for=", "example.com for=*.our.example",
         "example.com owner=", "example.com expires=2027-02-30", "example.com expires=30d"})
-    CHECK_MESSAGE(is_refused(line), line);
+    CHECK_MESSAGE(is_refused(line), std::string(line));
 }
 
 TEST_CASE("an entry expires with its day") {
