@@ -58,7 +58,7 @@ void FactMemory::remember(const std::string& input, const mail::Fact& fact, cons
     asked.took = {};
     asked.at_hand = true;
   }
-  made->fact.written = written(fact);
+  made->fact.written = written(made->fact);
   const std::size_t bytes = size_of(made->fact) + sizeof(Remembered) + 2 * input.capacity();
   facts_.put(input, std::move(made), std::min(fact.until, now + kLongest), bytes);
 }

@@ -4,12 +4,7 @@
 #include "proxy/sender_verdict.h"
 
 namespace sallyport::proxy {
-
-policy::Refuse too_many_questions(const IpAddress& client) {
-  const std::string words =
-      client.address_literal() + " deferred: it takes more look-ups than a session may ask for";
-  return {policy::Refusal::client_later, mail::reply(policy::Refusal::client_later, words), {}, true};
-}
+namespace {
 
 // Whether what was found about the client counts for a recipient that would be accepted.
 bool is_judged_by_client(const policy::RecipientVerdict& verdict, const policy::ClientFacts& client,
@@ -41,6 +36,12 @@ policy::RecipientVerdict softened(policy::Refuse refusal, bool uncertain, const 
 }
 
 }  // namespace
+
+policy::Refuse too_many_questions(const IpAddress& client) {
+  const std::string words =
+      client.address_literal() + " deferred: it takes more look-ups than a session may ask for";
+  return {policy::Refusal::client_later, mail::reply(policy::Refusal::client_later, words), {}, true};
+}
 
 policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, const Inquiry* inquiry,
                                              const mail::Path& sender, const mail::Path& recipient,

@@ -156,7 +156,7 @@ store::Event as_event(const Trial& trial, const TrialResult& result, bool assume
   if (assumed_recipient) event.flag("assumed_recipient", true);
   event.text("spared", to_string(result.spared));
   event.text("rules", in_words(treatment.matched));
-  record_evidence(event, result.evidence, treatment.policy->checks);
+  if (result.spared == Spared::nobody) record_evidence(event, result.evidence, treatment.policy->checks);
   if (const auto* accept = std::get_if<policy::Accept>(&result.verdicts.front())) {
     event.text("verdict", "accepted").text("route", accept->route);
     event.text("rule", accept->rule).text("would_be", accept->observed);

@@ -64,7 +64,9 @@ struct World {
   proxy::SessionLimits limits;
   proxy::KnownGood known_good;
   proxy::FactMemory facts;
+  proxy::Greylist greylist{*state};
   store::InFlight in_flight;  // holds nothing
+  proxy::SenderBook senders{*state, system_clock()};
   proxy::Services services;
   proxy::ListenerSettings listener;
   std::shared_ptr<proxy::Settings> settings = std::make_shared<proxy::Settings>();
@@ -90,8 +92,9 @@ World::World(std::size_t choice)
     : process(the_process()),
       state(*store::StateStore::open("", system_clock(), [](std::string_view) {})),
       relay({system_clock(), process.tasks, *state, [](const relay::Trouble&) {}}),
-      services{system_clock(), process.events, process.tasks, process.files, process.passwords, relay,
-               resolver,       limits,         known_good,    facts,         in_flight} {
+      services{system_clock(), process.events, process.tasks, process.files, process.passwords,
+               relay,          resolver,       limits,        known_good,    facts,
+               greylist,       in_flight,      senders} {
   auto policy = std::make_shared<policy::Settings>();
   policy->hostname = "mx.example.test";
   policy->domains.add("example.test", "r");

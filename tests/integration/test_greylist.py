@@ -66,7 +66,7 @@ def test_greylist_stranger_comes_back(case):
     reload(site, delay="1s")
     poll(lambda: asked(site)[0][0].matches("250"), 15, "it passes")
     check(delivered(site)[0]["greylist"] == "passes", "and from then on")
-    check(asked(site, "bob@example.test")[1][0]["greylist"] == "begins", "to another it waits")
+    check(asked(site, "bert@example.test")[1][0]["greylist"] == "begins", "to another it waits")
     check(asked(site, sender="other@plain.test")[1][0]["greylist"] == "begins", "another sender waits")
     # Other than by the address nobody knows it: any of its network will do.
     check(asked(site, address="203.0.113.99")[1][0]["greylist"] == "passes", "its neighbour")
@@ -88,7 +88,7 @@ def test_greylist_known_identity(case):
     asked(site)
     await_pass(site)
     reload(site, delay="1h")
-    to = delivered(site, "bob@example.test", sender="new@plain.test")
+    to = delivered(site, "bert@example.test", sender="new@plain.test")
     check(to[0]["greylist"] == "known" and "first_seen" not in to[0], f"{to}")
 
 
@@ -104,7 +104,7 @@ def test_greylist_spares(case):
     reload(site, apply="unknown", delay="1s")
     poll(lambda: asked(site, address=GOOD)[0][0].matches("250"), 15, "it passes")
     check(delivered(site, address=GOOD)[0]["greylist"] == "passes", "of unknown ones")
-    check("greylist" not in asked(site, "bob@example.test", address=GOOD)[1][0], "it had mail delivered")
+    check("greylist" not in asked(site, "bert@example.test", address=GOOD)[1][0], "it had mail delivered")
     reload(site, mode="off")
     check("greylist" not in delivered(site)[0], "nobody is asked")
 
@@ -117,11 +117,11 @@ def test_greylist_observed(case):
 
 def test_greylist_each_recipient_on_its_own(case):
     site, _ = site_of(case)
-    replies, _ = asked(site, "anna@example.test", "bob@example.test", "postmaster@example.test")
+    replies, _ = asked(site, "anna@example.test", "bert@example.test", "postmaster@example.test")
     check([reply.last[:3] for reply in replies] == ["451", "451", "250"], f"{replies}")
-    await_pass(site, "bob@example.test")
+    await_pass(site, "bert@example.test")
     reload(site, delay="1h")
-    replies, to = asked(site, "bob@example.test", "carl@example.test")
+    replies, to = asked(site, "bert@example.test", "carl@example.test")
     check([one["greylist"] for one in to] == ["passes", "begins"], f"{to}")
     await_pass(site, "anna@example.test")
 
@@ -134,17 +134,17 @@ def test_greylist_commands(case):
         done = site.gateway.run("greylist", action, "-c", site.gateway.conf, "--json", *arguments)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    asked(site, "anna@example.test", "bob@example.test")
+    asked(site, "anna@example.test", "bert@example.test")
     waiting = told("list")
-    check([one["to"] for one in waiting] == ["anna@example.test", "bob@example.test"], f"{waiting}")
+    check([one["to"] for one in waiting] == ["anna@example.test", "bert@example.test"], f"{waiting}")
     check({"client": "203.0.113.0/24", "from": SENDER}.items() <= waiting[0].items(), f"{waiting}")
-    check(told("release", "--to", "bob@example.test") == [{"released": 1}], "one is let through")
-    replies, _ = asked(site, "anna@example.test", "bob@example.test")
+    check(told("release", "--to", "bert@example.test") == [{"released": 1}], "one is let through")
+    replies, _ = asked(site, "anna@example.test", "bert@example.test")
     check(replies[0].matches(LATER) and replies[1].matches("250"), f"{replies}")
     check(told("stats")[0] == {"days": 1, "begun": 2, "came_back": 1, "minutes": 0}, "counted")
-    gone = ("--client", "203.0.113.0/24", "--from", SENDER, "--to", "bob@example.test")
+    gone = ("--client", "203.0.113.0/24", "--from", SENDER, "--to", "bert@example.test")
     check(told("forget", *gone) == [{"forgotten": 1}], "a case that has passed")
-    check(asked(site, "bob@example.test")[1][0]["greylist"] == "begins", "anew")
+    check(asked(site, "bert@example.test")[1][0]["greylist"] == "begins", "anew")
     site.gateway.terminate()
     check(len(told("list")) == 2, "of the state")
     site.gateway.start()

@@ -100,7 +100,7 @@ def test_lists_by_reverse_name_for_one_recipient(case):
     site = site_of(case)
     command(site, "block", "add", "rdns:*.good.test", "--for", "Anna@example.test")
     ask(site, GOOD, BLOCKED)
-    ask(site, GOOD, "250", recipient="ben@example.test")
+    ask(site, GOOD, "250", recipient="bert@example.test")
     command(site, "block", "add", "good.test", "--for", "postmaster@example.test", status=1)
 
 

@@ -65,24 +65,26 @@ void check_same(const Fact& one, const Fact& other) {
   }
 }
 
+Fact found(Check check, Finding finding) {
+  Fact fact{.key = {check}, .finding = finding, .subject = "a.example"};
+  if (check != Check::dnsbl) return fact;
+  fact.key = {Check::dnsbl, 1, Listed::sender_domain};
+  fact.subject = "wl.example";
+  fact.listed = "a.example";
+  fact.codes = {IpAddress::v4(0x7f000002), IpAddress::v4(0x7f00000b)};
+  fact.detail = "\x1b[31m \"quoted\" \\ \xe2\x80\xae";
+  fact.asked = {{"A x", "127.0.0.2", 12ms, false}, {"TXT x", "\"words\"", 0ms, true}};
+  fact.took = 1234ms;
+  return fact;
+}
+
 mail::Evidence everything() {
   mail::Evidence evidence;
   evidence.client = *IpAddress::parse("2001:db8::25");
   evidence.sender_is_ours = true;
   for (std::size_t check = 0; check < mail::kChecks; ++check)
     for (const Finding finding : mail::findings_of(static_cast<Check>(check)))
-      evidence.known.push_back(
-          {.key = {static_cast<Check>(check)}, .finding = finding, .subject = "a.example"});
-  for (Fact& fact : evidence.known)
-    if (fact.key.check == Check::dnsbl) {
-      fact.key = {Check::dnsbl, 1, Listed::sender_domain};
-      fact.subject = "wl.example";
-      fact.listed = "a.example";
-      fact.codes = {IpAddress::v4(0x7f000002), IpAddress::v4(0x7f00000b)};
-      fact.detail = "\x1b[31m \"quoted\" \\ \xe2\x80\xae";
-      fact.asked = {{"A x", "127.0.0.2", 12ms, false}, {"TXT x", "\"words\"", 0ms, true}};
-      fact.took = 1234ms;
-    }
+      evidence.known.push_back(found(static_cast<Check>(check), finding));
   evidence.pending = {{Check::rdns}, {Check::dnsbl, 0, Listed::client}};
   return evidence;
 }
