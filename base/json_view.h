@@ -54,7 +54,7 @@ class JsonView {
     Kind kind = Kind::null;
     std::string_view key;
     std::string_view raw{};  // a text's without its quotes
-    std::size_t end = 0;   // the place behind the last that is inside it
+    std::size_t end = 0;     // the place behind the last that is inside it
   };
 
   std::vector<Node> nodes_;  // each before what is inside it

@@ -37,6 +37,11 @@ policy::RecipientVerdict softened(policy::Refuse refusal, bool uncertain, const 
 
 }  // namespace
 
+std::string name_of(const policy::RecipientVerdict& verdict) {
+  const auto* refusal = std::get_if<policy::Refuse>(&verdict);
+  return refusal ? mail::text_of(refusal->why).name : "accept";
+}
+
 policy::Refuse too_many_questions(const IpAddress& client) {
   const std::string words =
       client.address_literal() + " deferred: it takes more look-ups than a session may ask for";

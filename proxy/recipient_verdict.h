@@ -10,6 +10,8 @@
 
 namespace sallyport::proxy {
 
+std::string name_of(const policy::RecipientVerdict& verdict);  // "accept", or the refusal's name
+
 // Its session has asked for more than it may: what is not known for that reason lets nobody pass.
 policy::Refuse too_many_questions(const IpAddress& client);
 // By what is known by now: nothing is waited for.

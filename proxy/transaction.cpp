@@ -101,10 +101,12 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
       co_await judge_recipient(client_.facts, client_.inquiry.get(), envelope_.sender, command.recipient,
                                *treated.acting->policy, &services_.senders, services_.clock.wall());
   if (client_.inquiry && client_.inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
-  RecipientRecord record{.address = command.recipient.address(),
+  RecipientRecord record{.path = command.recipient,
                          .treatment = treated.acting,
-                         .would_be = would_be(command.recipient, treated, verdict),
+                         .judged = name_of(verdict),
                          .waited = services_.clock.now() - began};
+  if (treated.would_be != treated.acting && !is_decided_by_list(verdict))
+    record.observed = treated.would_be;
   if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refusal);
   auto accept = std::get<policy::Accept>(verdict);
   passed_ = passed_ || !accept.role;
@@ -114,19 +116,6 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
   if (auto refusal = route_refuses(*route)) co_return refuse(std::move(record), *refusal);
   if (auto refusal = limits_refuse(treated.acting->limits)) co_return refuse(std::move(record), *refusal);
   co_return co_await ask(std::move(command), accept, std::move(route), std::move(record));
-}
-
-// "accept", or the reason's name: by rules that only observe, where it is another one.
-std::string Transaction::would_be(const mail::Path& recipient, const Treated& treated,
-                                  const policy::RecipientVerdict& verdict) const {
-  if (treated.would_be == treated.acting || is_decided_by_list(verdict)) return {};
-  const auto name = [](const policy::RecipientVerdict& given) -> std::string {
-    const auto* refusal = std::get_if<policy::Refuse>(&given);
-    return refusal ? mail::text_of(refusal->why).name : "accept";
-  };
-  const auto other = name(judge_recipient_now(client_.facts, client_.inquiry.get(), envelope_.sender,
-                                              recipient, *treated.would_be->policy));
-  return other == name(verdict) ? std::string() : other;
 }
 
 std::optional<policy::Refuse> Transaction::limits_refuse(const Limits& limits) const {
@@ -190,7 +179,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   record.allowed = !accept.rule.empty();
   if (record.allowed) record.why = "allowed";
   record.rule = accept.rule;
-  if (record.would_be.empty()) record.would_be = accept.observed;
+  record.would_be = accept.observed;
   if (!envelope_.sender.is_null()) record.greylist = co_await judge_by_greylist(recipient, record);
   if (const auto refusal = std::move(record.greylist.refusal))
     co_return refuse(std::move(record), *refusal);
@@ -221,7 +210,7 @@ io::Task<std::optional<mail::Reply>> Transaction::begin_content() {
   if (!envelope_.sender.is_null()) co_return reply;
   for (const relay::Recipient& recipient : envelope_.recipients) {
     const auto record = std::ranges::find_if(records_, [&](const RecipientRecord& one) {
-      return one.address == recipient.path.address() && one.reply.positive();
+      return one.path.address() == recipient.path.address() && one.reply.positive();
     });
     if (record == records_.end()) continue;
     GreylistVerdict greylist = co_await judge_by_greylist(recipient, *record);

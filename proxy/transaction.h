@@ -79,13 +79,15 @@ class Transaction {
 
  private:
   struct RecipientRecord {
-    std::string address;
+    mail::Path path;
     mail::Reply reply{};
     std::string rule{};
     std::string why{};
     std::shared_ptr<const Treatment> treatment;
-    std::string would_be{};  // by rules and lists that only observe, where it is another verdict
-    bool allowed = false;    // by a list of senders
+    std::string judged{};                         // "accept", or the reason's name
+    std::shared_ptr<const Treatment> observed{};  // with the rules that only observe, where they differ
+    std::string would_be{};                       // by a list that only observes
+    bool allowed = false;                         // by a list of senders
     GreylistVerdict greylist{};
     bool from_memory = false;  // the next hop was not asked again
     Duration took{0};
@@ -93,8 +95,7 @@ class Transaction {
   };
 
   io::Task<mail::Reply> judge(smtp::Rcpt command);
-  std::string would_be(const mail::Path& recipient, const Treated& treated,
-                       const policy::RecipientVerdict& verdict) const;
+  std::string would_be(const RecipientRecord& record) const;
   mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
   bool is_harvest(const relay::RecipientAnswer& answer, const Limits& limits) const;
   std::optional<policy::Refuse> limits_refuse(const Limits& limits) const;

@@ -1,5 +1,6 @@
 // The one event of a message: who, what was found out, what became of it, and how long each part took.
 #include "proxy/evidence_event.h"
+#include "proxy/recipient_verdict.h"
 #include "proxy/transaction.h"
 
 namespace sallyport::proxy {
@@ -56,13 +57,12 @@ void Transaction::record_recipients(store::Event& event) const {
   event.begin_list("to");
   for (const RecipientRecord& record :
        std::span(records_).first(std::min(records_.size(), kMostRecorded))) {
-    event.begin_item().text("address", record.address).number("code", record.reply.code);
+    event.begin_item().text("address", record.path.address()).number("code", record.reply.code);
     if (!record.reply.positive())
       event.text("enhanced", record.reply.enhanced ? record.reply.enhanced.to_string() : "")
           .text("reply", record.reply.text);
     event.text("why", record.why).text("rule", record.rule);
-    event.text("would_be",
-               record.would_be.empty() && record.greylist.observed ? "greylisted" : record.would_be);
+    event.text("would_be", would_be(record));
     event.text("rules", in_words(record.treatment->matched));
     record_greylist(event, record.greylist);
     if (record.from_memory) event.flag("from_memory", true);
@@ -73,6 +73,16 @@ void Transaction::record_recipients(store::Event& event) const {
   event.end_list();
   if (records_.size() > kMostRecorded)
     event.number("recipients", static_cast<std::int64_t>(records_.size()));
+}
+
+// What only observes would have decided, where that is something else: by all that is known in the end.
+std::string Transaction::would_be(const RecipientRecord& record) const {
+  if (record.observed) {
+    auto name = name_of(judge_recipient_now(client_.facts, client_.inquiry.get(), envelope_.sender,
+                                            record.path, *record.observed->policy));
+    if (name != record.judged) return name;
+  }
+  return record.would_be.empty() && record.greylist.observed ? "greylisted" : record.would_be;
 }
 
 void Transaction::record_evidence_of(store::Event& event) const {
