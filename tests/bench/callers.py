@@ -69,7 +69,7 @@ class Checking(peers.Sallyport):
 
 
 class Scoring(Checking):
-    """With the points that are shipped SPF alone cannot refuse, and is not waited for where the rest is clean."""
+    """With the points that are shipped SPF alone cannot refuse; greylisting, which is on, waits for it all the same."""
 
     name = "shipped points"
     checks = {**Checking.checks, "spf": {"mode": "enforce"}}
