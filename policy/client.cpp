@@ -15,12 +15,6 @@ using mail::Fact;
 using mail::FactKey;
 using mail::Finding;
 
-// From a temporary failure nothing permanent follows, whatever the settings say.
-Outcome::Kind kind_of(const Outcome& outcome, Finding finding) {
-  const bool rejects = outcome.kind == Outcome::Kind::reject;
-  return rejects && is_temporary(finding) ? Outcome::Kind::defer : outcome.kind;
-}
-
 // The judgement of what is known, before anybody asks what is missing. Points that follow from a temporary
 // failure are kept apart: they may delay a mail, never refuse it for good.
 struct Sums {
@@ -118,7 +112,7 @@ class Judge {
   }
 
   void add(const Contribution& contribution, Finding finding) {
-    switch (kind_of(contribution.outcome, finding)) {
+    switch (acted_on(contribution.outcome, finding).kind) {
       case Outcome::Kind::ignore:
         return;
       case Outcome::Kind::score:
@@ -152,7 +146,7 @@ class Judge {
   void widen(Range& range, Check check, Finding finding, bool first) const {
     int points = 0;
     const auto take = [&](const Outcome& outcome) {
-      const Outcome::Kind kind = kind_of(outcome, finding);
+      const Outcome::Kind kind = acted_on(outcome, finding).kind;
       if (kind == Outcome::Kind::score) points += outcome.score;
       range.may_reject |= kind == Outcome::Kind::reject;
       range.may_defer |= kind == Outcome::Kind::defer;
@@ -197,6 +191,11 @@ class Judge {
 };
 
 }  // namespace
+
+Outcome acted_on(const Outcome& outcome, Finding finding) {
+  const bool rejects = outcome.kind == Outcome::Kind::reject;
+  return rejects && is_temporary(finding) ? Outcome::deferred() : outcome;
+}
 
 namespace {
 

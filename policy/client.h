@@ -24,6 +24,9 @@ struct Contribution {
   bool own_sender = false;  // of CheckSettings::own_sender, not of the finding
 };
 
+// From a temporary failure nothing permanent follows, whatever the settings say.
+Outcome acted_on(const Outcome& outcome, mail::Finding finding);
+
 struct ClientDecision {
   enum class Action : std::uint8_t { accept, defer, reject };
   Action action = Action::accept;

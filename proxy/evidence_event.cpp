@@ -12,14 +12,8 @@ namespace {
 using policy::ClientDecision;
 using policy::Mode;
 
-// From a temporary failure nothing permanent follows, whatever the settings say.
-policy::Outcome acted_on(policy::Outcome outcome, mail::Finding finding) {
-  const bool rejects = outcome.kind == policy::Outcome::Kind::reject;
-  return rejects && mail::is_temporary(finding) ? policy::Outcome::deferred() : outcome;
-}
-
 void record_fact(store::Event& event, const mail::Fact& fact, const policy::CheckSettings& checks) {
-  const policy::Outcome outcome = acted_on(checks.outcome_of(fact), fact.finding);
+  const policy::Outcome outcome = policy::acted_on(checks.outcome_of(fact), fact.finding);
   event.begin_item();
   if (fact.written.empty())
     store::write_fact(event, fact);
