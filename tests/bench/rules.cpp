@@ -107,13 +107,23 @@ void measure(const char* name, std::size_t rules, std::size_t rulesets, WriteRul
   const double load = cpu_seconds() - began;
   const mail::Path from = path("anna@sender.test");
   std::vector<mail::Path> recipients;
-  for (int i = 0; i < 1000; ++i) recipients.push_back(path(user(below(rules))));
+  // A third of them from the crowd, from those who share their rules, and from the domain of all networks.
+  for (int i = 0; i < 999; i += 3) {
+    recipients.push_back(path(user(below(rules))));
+    recipients.push_back(path(user(below(kGroup))));
+    recipients.push_back(path(user(below(rules) / 1000 * 1000 + 1)));
+  }
+  std::vector<IpAddress> clients;
+  for (std::size_t i = 0; i < kGroup; ++i) {
+    clients.push_back(*IpAddress::parse(fmt::format("192.0.2.{}", i)));
+    clients.push_back(*IpAddress::parse(fmt::format("10.{}.{}.9", below(40), below(256))));
+  }
   std::size_t held = 0;
   began = cpu_seconds();
   for (int i = 0; i < kQuestions; ++i) {
     RuleFacts facts;
     facts.stage = config::Stage::rcpt;
-    facts.client = *IpAddress::parse(fmt::format("192.0.2.{}", below(kGroup)));
+    facts.client = clients[below(clients.size())];
     facts.helo = "mx.sender.test";
     facts.listener = "mx";
     facts.from = &from;

@@ -6,11 +6,14 @@ import json
 import re
 
 import callers
+import greylists
 import picture
 import report
 
 FIGURES = "<!-- figures: written by tests/bench/run -->", "<!-- end of figures -->"
 DNS = "<!-- figures of dns: written by tests/bench/run dns -->", "<!-- end of figures of dns -->"
+
+GREYLIST = "<!-- figures of greylist: written by tests/bench/run greylist -->", "<!-- end of figures of greylist -->"
 
 
 def described(measured):
@@ -29,6 +32,9 @@ def sections(measured):
         yield FIGURES, [described(measured), verdicts, figures]
     if "dns" in measured:
         yield DNS, [described(measured["dns"]), callers.tables(measured["dns"]["results"], report.markdown)]
+    if "greylist" in measured:
+        figures = greylists.tables(measured["greylist"]["results"], report.markdown)
+        yield GREYLIST, [described(measured["greylist"]), figures]
 
 
 def rounded(value):
