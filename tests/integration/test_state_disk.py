@@ -1,0 +1,98 @@
+"""The state's disk falls silent, and the gateway is killed: nobody waits, and what was counted stays (X10)."""
+
+import contextlib
+import os
+import select
+import shutil
+import sqlite3
+import subprocess
+import threading
+import time
+
+from harness.dns_server import DnsServer
+from harness.outcome import Skip, check, poll
+from harness.scenes import TRACED
+from harness.setups import need_program
+from harness.strangers import stranger, strangers_site
+from test_greylist import LATER, RECORDS, asked
+
+SESSIONS = 100
+SILENT = 100  # seconds: whoever waits for the disk is still waiting when the test gives up
+CALLS = "fsync,fdatasync,pwrite64,pwritev2"
+
+
+def site_of(case):
+    server = case.peer(DnsServer(RECORDS))
+    greylist = {"mode": "enforce", "apply": "all", "delay": "1h"}
+    return strangers_site(case, [server.port], {"checks": {"greylist": greylist}}, environment=TRACED)
+
+
+def stored(case, site, kind):
+    """How many records of a kind are on the disk: in a copy, for the gateway lets nobody else in."""
+    state, copy = site.config["state"]["sqlite"], case.path("copy.db")
+    for end in ("", "-wal"):
+        shutil.copyfile(state + end, copy + end)
+    with contextlib.closing(sqlite3.connect(copy)) as database:
+        return database.execute("SELECT count(*) FROM log WHERE kind = ?", (kind.encode(),)).fetchone()[0]
+
+
+@contextlib.contextmanager
+def silent_disk(site):
+    """Every write to the state and its log takes SILENT seconds, from now on."""
+    state, pid = site.config["state"]["sqlite"], str(site.gateway.pid)
+    files = [word for name in (state, state + "-wal") for word in ("-P", name)]
+    inject = f"inject={CALLS}:delay_enter={SILENT}s"
+    command = [need_program("strace"), "-f", "-o", "/dev/null", *files, "-e", f"trace={CALLS}", "-e", inject, "-p", pid]
+    tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        said = b""
+        while b"attached" not in said:
+            check(select.select([tracer.stderr], [], [], 30)[0], "strace says nothing")
+            more = os.read(tracer.stderr.fileno(), 4096)
+            if not more:
+                raise Skip(f"strace cannot attach: {said.decode().strip()}")
+            said += more
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait(30)
+
+
+def test_X10_nobody_waits_for_a_silent_disk(case):
+    """A hundred strangers at once, each with a triplet of its own to be remembered, while nothing can be written."""
+    site = site_of(case)
+    replies, took = [], []
+
+    def call(number):
+        began = time.monotonic()
+        client = stranger(site, f"203.0.{number}.1")
+        client.mail(f"sender{number}@plain.test")
+        replies.append(client.rcpt("anna@example.test", "250", "4"))
+        took.append(time.monotonic() - began)
+        client.quit()
+
+    with silent_disk(site):
+        asked(site)  # now the writer has something to write, and hangs
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(SESSIONS)]
+        [thread.start() for thread in threads]
+        [thread.join(SILENT / 2) for thread in threads]
+        check(len(replies) == SESSIONS, f"{len(replies)} of {SESSIONS} sessions were answered")
+        check(all(reply.matches(LATER) for reply in replies), f"{[r.last for r in replies][:3]}")
+        print(f"the slowest of {SESSIONS} sessions took {max(took):.2f} s")
+        asked(site)
+        site.gateway.await_event("message", lambda event: event["to"][0].get("greylist") == "waits")
+        site.deliver()
+        check(stored(case, site, "greylist") == 0, "the disk was not silent")
+    poll(lambda: stored(case, site, "greylist") == SESSIONS + 1, 15, "the disk gets everything when it answers again")
+
+
+def test_X10_what_was_counted_a_second_ago_survives_a_kill(case):
+    site = site_of(case)
+    first = asked(site)[1][0]
+    check(first["greylist"] == "begins", f"{first}")
+    poll(lambda: stored(case, site, "greylist"), 5, "it is written within a second or so")
+    site.gateway.kill()
+    site.gateway.start()
+    again = asked(site)[1][0]
+    check(again["greylist"] == "waits", f"{again}")
+    check(again["first_seen"] == first["first_seen"], f"{first} {again}")
