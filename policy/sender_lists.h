@@ -76,6 +76,8 @@ struct SenderLists {
   std::shared_ptr<const SenderList> block;
   Mode allow_mode = Mode::enforce;
   Mode block_mode = Mode::enforce;
+  // Whatever rule names them, each once: to be shown.
+  std::vector<std::shared_ptr<const SenderList>> allow_files, block_files;
 };
 
 // The patterns that mean a sender, a client or a reverse name; the most special one first.

@@ -50,9 +50,13 @@ policy::Refuse too_many_questions(const IpAddress& client) {
 
 policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, const Inquiry* inquiry,
                                              const mail::Path& sender, const mail::Path& recipient,
-                                             const policy::Settings& settings) {
+                                             const policy::Settings& settings, SenderBook* book,
+                                             WallTime now) {
   auto verdict = policy::judge_recipient(client, &sender, recipient, settings);
-  if (!inquiry || !is_judged_by_client(verdict, client, settings)) return verdict;
+  if (!is_judged_by_client(verdict, client, settings)) return verdict;
+  const auto listed = judge_sender_now({book, client.address, sender, recipient, settings, now}, inquiry);
+  apply(listed, verdict);
+  if (listed.kind != SenderVerdict::Kind::neither || !inquiry) return verdict;
   const auto decision = policy::judge_known(inquiry->evidence(), settings.checks);
   if (decision.action == policy::ClientDecision::Action::accept) return verdict;
   return policy::refusal(decision, inquiry->evidence(), settings.checks);
@@ -67,7 +71,7 @@ io::Task<policy::RecipientVerdict> judge_recipient(const policy::ClientFacts& cl
   auto verdict = policy::judge_recipient(client, &sender, recipient, settings);
   if (!is_judged_by_client(verdict, client, settings)) co_return verdict;
   const auto listed =
-      co_await judge_sender(book, client.address, inquiry, sender, recipient, settings, now);
+      co_await judge_sender({book, client.address, sender, recipient, settings, now}, inquiry);
   apply(listed, verdict);
   if (const auto* blocked = std::get_if<policy::Refuse>(&verdict))
     co_return softened(*blocked, listed.uncertain, sender);

@@ -17,7 +17,8 @@ policy::Refuse too_many_questions(const IpAddress& client);
 // By what is known by now: nothing is waited for.
 policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, const Inquiry* inquiry,
                                              const mail::Path& sender, const mail::Path& recipient,
-                                             const policy::Settings& settings);
+                                             const policy::Settings& settings, SenderBook* book,
+                                             WallTime now);
 
 // Waits for the facts that the verdict needs, and for no others. `inquiry`: null: nothing is asked about
 // the client. `book` null: block and allow lists of files alone. What is named outlives the task.

@@ -105,9 +105,9 @@ Result<> list(SenderListKind kind, const config::Node& request, const SenderBook
   };
   book.each(kind, [&](const SenderEntry& entry) { return show(entry, "command"); });
   const auto settings = current();
-  const auto* lists = settings ? &settings->sender_lists : nullptr;
-  const auto* file = !lists ? nullptr : (kind == SenderListKind::allow ? lists->allow : lists->block).get();
-  if (file)
+  if (!settings) return {};
+  const auto& lists = settings->sender_lists;
+  for (const auto& file : kind == SenderListKind::allow ? lists.allow_files : lists.block_files)
     file->each([&](const policy::SenderList::Found& found) {
       return show(found.entry, fmt::format("{}:{}", file->file(), found.line));
     });

@@ -23,10 +23,20 @@ struct SenderVerdict {
   bool uncertain = false;  // an allow entry depends on SPF, which could not be asked for now
 };
 
-// Waits for the reverse name, or SPF, where an entry depends on it. `inquiry` null: nothing is asked about
-// the client, and claims hold. `book` null: the files alone, and hits are not counted.
-io::Task<SenderVerdict> judge_sender(SenderBook* book, const IpAddress& client, Inquiry* inquiry,
-                                     const mail::Path& sender, const mail::Path& recipient,
-                                     const policy::Settings& settings, WallTime now);
+// What is named outlives the task. `inquiry` null: nothing is asked about the client, and claims hold.
+// `book` null: the files alone, and hits are not counted.
+struct SenderQuestion {
+  SenderBook* book;
+  const IpAddress& client;
+  const mail::Path& sender;
+  const mail::Path& recipient;
+  const policy::Settings& settings;
+  WallTime now;
+};
+
+// Waits for the reverse name, or SPF, where an entry depends on it.
+io::Task<SenderVerdict> judge_sender(SenderQuestion question, Inquiry* inquiry);
+// By what is known by now: for the record, so hits are not counted either.
+SenderVerdict judge_sender_now(const SenderQuestion& question, const Inquiry* inquiry);
 
 }  // namespace sallyport::proxy

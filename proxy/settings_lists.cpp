@@ -7,7 +7,7 @@
 #include "base/mail/address.h"
 #include "base/text.h"
 #include "policy/wildcard_lint.h"
-#include "proxy/settings_loading.h"
+#include "proxy/settings_treatments.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -114,13 +114,46 @@ policy::GenericNames read_generic_names(const Located<std::string>& file, const 
   });
 }
 
+namespace {
+
 std::shared_ptr<const policy::SenderList> read_sender_list(const Located<std::string>& file,
                                                            const Loading& loading) {
-  if (file.value.empty()) return nullptr;
   return std::make_shared<policy::SenderList>(
       read_list<policy::SenderList>(file, loading, [&](const std::string& text, auto& faults) {
         return policy::SenderList::parse(text, file.value, faults);
       }));
+}
+
+// Mail to role addresses is never blocked: an entry that says so is a mistake.
+void check_role_entries(const policy::SenderList& list, const Loading& loading) {
+  if (!list.shape().recipients) return;
+  list.each([&](const policy::SenderList::Found& found) {
+    if (policy::is_role_entry(found.entry.recipient, loading.written.role_names))
+      loading.diagnostics.error({list.file(), found.line, 1},
+                                found.entry.recipient + " is a role address: mail to it is never blocked");
+    return true;
+  });
+}
+
+void read_sender_lists(const SenderListsSection& section, const Loading& loading, SenderListFiles& files) {
+  const auto read = [&](const Located<std::string>& file, SenderListFiles::ByPath& lists) {
+    if (file.value.empty() || lists.contains(file.value)) return;
+    lists.emplace(file.value, read_sender_list(file, loading));
+    if (&lists == &files.block) check_role_entries(*lists.at(file.value), loading);
+  };
+  read(section.allow, files.allow);
+  read(section.block, files.block);
+}
+
+}  // namespace
+
+SenderListFiles read_sender_lists(const Loading& loading) {
+  SenderListFiles files;
+  read_sender_lists(loading.written.lists, loading, files);
+  for_each_alternative(loading.written, loading.rulesets, [&](const PolicySections& changed) {
+    read_sender_lists(changed.lists, loading, files);
+  });
+  return files;
 }
 
 std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,

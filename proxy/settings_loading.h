@@ -52,8 +52,13 @@ policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy
 // Every barring list that the sections name, in whatever rule, once: by its path.
 using BarringLists = std::map<std::string, policy::WildcardList>;
 BarringLists read_barring_lists(const Loading& loading);
-std::shared_ptr<const policy::SenderList> read_sender_list(const Located<std::string>& file,
-                                                           const Loading& loading);
+// Every allow and block list, as well.
+struct SenderListFiles {
+  using ByPath = std::map<std::string, std::shared_ptr<const policy::SenderList>>;
+  ByPath allow;
+  ByPath block;
+};
+SenderListFiles read_sender_lists(const Loading& loading);
 std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,
                                              const Loading& loading);
 void check_users_file(const Located<std::string>& file, const Loading& loading);

@@ -110,25 +110,6 @@ void check_role_mailbox(const Loading& loading, const policy::Domains& domains) 
                             R"("role_mailbox": "it@example.com", with a mailbox in one of these domains)");
 }
 
-// Mail to role addresses is never blocked: an entry that says so is a mistake.
-void check_role_entries(const policy::SenderList& list, const Loading& loading) {
-  list.each([&](const policy::SenderList::Found& found) {
-    if (policy::is_role_entry(found.entry.recipient, loading.written.role_names))
-      loading.diagnostics.error({list.file(), found.line, 1},
-                                found.entry.recipient + " is a role address: mail to it is never blocked");
-    return true;
-  });
-}
-
-policy::SenderLists compose_sender_lists(const Loading& loading) {
-  const auto& written = loading.written.lists;
-  policy::SenderLists lists{read_sender_list(written.allow, loading),
-                            read_sender_list(written.block, loading), written.allow_mode,
-                            written.block_mode};
-  if (lists.block && lists.block->shape().recipients) check_role_entries(*lists.block, loading);
-  return lists;
-}
-
 std::vector<Network> values(const std::vector<Located<Network>>& located) {
   std::vector<Network> out;
   for (const auto& network : located) out.push_back(network.value);
@@ -171,7 +152,6 @@ std::shared_ptr<const policy::Settings> compose_site(const Loading& loading) {
                                    written.tls.value.client_names.value};
   settings->role_names = written.role_names;
   settings->role_mailbox = written.role_mailbox.value;
-  settings->sender_lists = compose_sender_lists(loading);
   settings->generic_names = read_generic_names(written.checks.generic_names, loading);
   check_role_mailbox(loading, settings->domains);
   return settings;

@@ -16,6 +16,7 @@ const Table<SenderListsSection>& sender_lists_table() {
           "address, `example.com`, `*.example.com`, a network, `rdns:*.example.net`; `sallyport allow` and "
           "`sallyport "
           "block` add others. In both: let through.")
+          .ruled()
           .field("allow", &SenderListsSection::allow, located(config::file_name()), Stage::rcpt,
                  "list of senders that no check and no block list refuses")
           .field("allow_mode", &SenderListsSection::allow_mode, mode(), Stage::rcpt,

@@ -235,7 +235,9 @@ const Table<PolicySections>& policy_sections_table() {
           .field("thresholds", &PolicySections::thresholds, section(thresholds_table()), Stage::rcpt,
                  "what the points of all checks together come to")
           .field("barring", &PolicySections::barring, section(barring_table()), Stage::rcpt,
-                 "addresses that are refused");
+                 "addresses that are refused")
+          .field("lists", &PolicySections::lists, section(sender_lists_table()), Stage::rcpt,
+                 "senders that are let through, and senders that are refused");
   return table;
 }
 
@@ -258,8 +260,6 @@ const Table<Written>& written_table() {
           .field("timeouts", &Written::timeouts, section(timeouts_table()), Stage::connect,
                  "how long is waited")
           .field("dns", &Written::dns, section(dns_table()), Stage::connect, "who is asked, and how long")
-          .field("lists", &Written::lists, section(sender_lists_table()), Stage::rcpt,
-                 "senders that are let through, and senders that are refused")
           .include(policy_sections_table());
   return table;
 }

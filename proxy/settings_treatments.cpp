@@ -21,6 +21,22 @@ policy::Barring compose_barring(const BarringSection& written, const BarringList
           written.reply_id};
 }
 
+policy::SenderLists compose_sender_lists(const SenderListsSection& written, const SenderListFiles& files) {
+  const auto named = [](const Located<std::string>& file, const SenderListFiles::ByPath& lists) {
+    const auto found = lists.find(file.value);
+    return found == lists.end() ? nullptr : found->second;
+  };
+  policy::SenderLists lists{named(written.allow, files.allow),
+                            named(written.block, files.block),
+                            written.allow_mode,
+                            written.block_mode,
+                            {},
+                            {}};
+  for (const auto& [path, list] : files.allow) lists.allow_files.push_back(list);
+  for (const auto& [path, list] : files.block) lists.block_files.push_back(list);
+  return lists;
+}
+
 void read_lists_of(const BarringSection& section, const Loading& loading, BarringLists& lists) {
   for (const Located<std::string>* file : {&section.senders, &section.recipients})
     if (!file->value.empty() && !lists.contains(file->value))
@@ -67,6 +83,7 @@ policy::Rules compose_rules(const Loading& loading) {
 Treatment compose_treatment(const PolicySections& sections, const TreatmentSources& sources) {
   auto policy = std::make_shared<policy::Settings>(*sources.site);
   policy->barring = compose_barring(sections.barring, sources.barring_lists);
+  policy->sender_lists = compose_sender_lists(sections.lists, sources.sender_lists);
   policy->checks = compose_checks(sections);
   policy->max_received = sections.limits.received;
   policy->max_received_by_us = sections.limits.received_by_us;

@@ -138,6 +138,7 @@ struct PolicySections {
   ChecksSection checks;
   ThresholdsSection thresholds;
   BarringSection barring;
+  SenderListsSection lists;
 };
 
 struct Written : PolicySections {
@@ -160,7 +161,6 @@ struct Written : PolicySections {
   int workers = 0;
   Timeouts timeouts;
   DnsSettings dns;
-  SenderListsSection lists;
 };
 
 const config::Table<Written>& written_table();

@@ -30,11 +30,6 @@ policy::Refuse refusal(policy::Refusal why, std::string_view detail = {}) {
   return {why, mail::reply(why, detail), {}, true};
 }
 
-bool is_decided_by_list(const policy::RecipientVerdict& verdict) {
-  if (const auto* accept = std::get_if<policy::Accept>(&verdict)) return !accept->rule.empty();
-  return std::get<policy::Refuse>(verdict).why == policy::Refusal::blocked_sender;
-}
-
 mail::Reply spill_failure(const Error& error) {
   if (error.code == Errc::no_space) return mail::reply(mail::Refusal::no_space);
   return mail::reply(mail::Refusal::cannot_store);
@@ -105,8 +100,7 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
                          .treatment = treated.acting,
                          .judged = name_of(verdict),
                          .waited = services_.clock.now() - began};
-  if (treated.would_be != treated.acting && !is_decided_by_list(verdict))
-    record.observed = treated.would_be;
+  if (treated.would_be != treated.acting) record.observed = treated.would_be;
   if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refusal);
   auto accept = std::get<policy::Accept>(verdict);
   passed_ = passed_ || !accept.role;

@@ -114,3 +114,28 @@ def test_lists_files_and_observing(case):
     check(entries(site, "block")[0]["where"] == f"{file}:2", "not listed")
     site.gateway.reload(merge(site.config, {"lists": {"block_mode": "enforce"}}))
     check(ask(site, GOOD, BLOCKED)["rule"] == f"{file}:2", "another rule")
+
+
+def test_lists_of_one_recipient_by_rules(case):
+    file = case.path("allow-anna")
+    with open(file, "w") as out:
+        out.write("good.test\n")
+    blocked = case.path("block-bert")
+    with open(blocked, "w") as out:
+        out.write("plain.test\n")
+    allow = {"rules": [{"to": "anna@example.test", "use": file}, {"use": ""}]}
+    observed = {"rules": [{"to": "bert@example.test", "mode": "observe", "use": blocked}, {"use": ""}]}
+    site = site_of(case, {"lists": {"allow": allow, "block": observed}})
+    since = site.gateway.mark()
+    session = stranger(site, LISTED)
+    session.mail("anna@good.test")
+    session.rcpt("anna@example.test", "250")
+    session.rcpt("bert@example.test", "550 5.7.1")
+    session.quit()
+    anna, bert = site.gateway.await_event("message", since=since)["to"]
+    check(anna["rule"] == f"{file}:1" and anna["why"] == "allowed", f"{anna}")
+    check("rule" not in bert, f"{bert}")
+    check([entry["where"] for entry in entries(site, "allow")] == [f"{file}:1"], "the file of a rule is not shown")
+    # A rule on a list that only observes says what it would have done.
+    watched = ask(site, GOOD, "250", sender="x@plain.test", recipient="bert@example.test")
+    check(watched.get("would_be") == "blocked-sender", f"{watched}")

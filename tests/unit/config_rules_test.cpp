@@ -148,6 +148,33 @@ TEST_CASE("what only rules need is asked, and does not count") {
   CHECK(loaded.settings->most_recipients() == 5000);
 }
 
+TEST_CASE("allow and block lists follow the rules that hold, and every one of them is read at load") {
+  ConfD conf;
+  conf.file("lists/usual", "usual.test\n")
+      .file("lists/strict", "strict.test\n")
+      .file("lists/bad", "a b c\n");
+  const std::string strict = R"({"to": "strict.test", "use": )", usual = R"({"use": )";
+  const auto ruled = [&](const std::string& key, const std::string& one, const std::string& other) {
+    return "\"" + key + R"(": {"rules": [)" + strict + one + "}, " + usual + other + "}]}";
+  };
+  const Loaded loaded(conf, R"({"lists": {)" + ruled("allow", "\"\"", R"("lists/usual")") + ", " +
+                                ruled("block", R"("lists/strict")", R"("lists/usual")") + ", " +
+                                ruled("block_mode", R"("enforce")", R"("observe")") + "}}");
+  REQUIRE_MESSAGE(loaded.settings, loaded.told());
+  const auto lists = [&](const char* to) { return loaded.treatment(to)->policy->sender_lists; };
+  CHECK_FALSE(lists("x@strict.test").allow);
+  REQUIRE(lists("x@site.test").allow);
+  CHECK(lists("x@site.test").allow->find("usual.test"));
+  CHECK(lists("x@strict.test").block->find("strict.test"));
+  CHECK(lists("x@site.test").block->find("usual.test"));
+  CHECK(lists("x@strict.test").block_mode == Mode::enforce);
+  CHECK(lists("x@site.test").block_mode == Mode::observe);
+  CHECK(loaded.settings->policy->sender_lists.block_files.size() == 2);
+  const Loaded broken(conf, R"({"lists": {)" + ruled("allow", R"("lists/bad")", "\"\"") + "}}");
+  CHECK_FALSE(broken.settings);
+  CHECK(has(broken.told(), "lists/bad:1"));
+}
+
 TEST_CASE("errors of rules refuse the configuration, files that they name included") {
   ConfD conf;
   const auto told = [&](const std::string& rules) {
@@ -191,6 +218,7 @@ TEST_CASE("every example of docs/rules.md is a configuration") {
   for (auto at = page.find(fence); at != std::string::npos; at = page.find(fence, at + 1), ++examples) {
     const auto begin = at + fence.size();
     ConfD conf;
+    conf.file("lists/partners-of-sales", "partner.example\n");
     const Loaded loaded(conf, page.substr(begin, page.find("```", begin) - begin));
     CHECK_MESSAGE(loaded.settings, loaded.told());
     CHECK_MESSAGE(loaded.told().empty(), loaded.told());
