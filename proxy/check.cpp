@@ -11,11 +11,13 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/io/event_loop.h"
 #include "base/store/message_buffer.h"
 #include "base/text.h"
 #include "dns/list_watch.h"
 #include "proxy/asker.h"
 #include "proxy/own_names.h"
+#include "proxy/role_probe.h"
 #include "proxy/session_tests.h"
 
 namespace sallyport::proxy {
@@ -112,15 +114,27 @@ std::string look_at_lists(const Settings& settings, Asker& asker, config::Diagno
   return good.empty() ? "DNS lists: none answers\n" : fmt::format("DNS lists that answer: {}\n", good);
 }
 
-// A DNS that does not answer is no reason to doubt a configuration. What is to be told besides.
-std::string look_at_dns(const Settings& settings, config::Diagnostics& diagnostics) {
-  const auto asker = Asker::open("check", {}, settings.dns.live);
+constexpr auto kProbeTime = std::chrono::seconds(10);  // for all of them
+
+// A next hop that is down while we look is no reason to doubt a configuration.
+void look_at_roles(std::shared_ptr<const Settings> settings, Asker& asker,
+                   config::Diagnostics& diagnostics) {
+  const TimePoint deadline = system_clock().now() + kProbeTime;
+  const auto faults = asker.run(probe_roles(std::move(settings), asker.tasks(), deadline));
+  for (const RoleFault& fault : faults) diagnostics.warning({}, fault.what, fault.hint);
+}
+
+// Nor is a DNS that does not answer. What is to be told besides.
+std::string look_at_network(const std::shared_ptr<const Settings>& settings,
+                            config::Diagnostics& diagnostics) {
+  const auto asker = Asker::open("check", {}, settings->dns.live);
   if (!asker) {
     diagnostics.warning({}, "DNS: " + asker.error().why);
     return {};
   }
-  look_at_names(settings, **asker, diagnostics);
-  return look_at_lists(settings, **asker, diagnostics);
+  look_at_names(*settings, **asker, diagnostics);
+  look_at_roles(settings, **asker, diagnostics);
+  return look_at_lists(*settings, **asker, diagnostics);
 }
 
 void tell_verdict(const std::string& directory, const SessionTests& tests, const std::string& lists) {
@@ -141,7 +155,8 @@ Result<> usable(const Settings& settings) {
 }
 
 int check(const CheckOptions& options) {
-  const auto& [directory, json, ask_dns] = options;
+  io::ignore_sigpipe();
+  const auto& [directory, json, offline] = options;
   config::Diagnostics diagnostics;
   auto settings = load(directory, {.lint_lists = true}, diagnostics);
   SessionTests tests;
@@ -149,7 +164,7 @@ int check(const CheckOptions& options) {
   diagnostics.sort();
   if (settings) look_at_machine(*settings, diagnostics);
   std::string lists;
-  if (settings && ask_dns) lists = look_at_dns(*settings, diagnostics);
+  if (settings && !offline) lists = look_at_network(settings, diagnostics);
   if (json)
     fmt::print("{}", to_json(diagnostics));
   else if (!diagnostics.all().empty())

@@ -15,7 +15,9 @@ Result<> usable(const Settings& settings);
 struct CheckOptions {
   std::string directory;
   bool json = false;
-  bool ask_dns = true;  // what others learn of our own names, for five seconds at most, and the DNS lists
+  // Asks neither DNS (what others learn of our own names, the lists) nor the next hops (role addresses).
+  // That takes some 15 seconds at most.
+  bool offline = false;
 };
 
 // Runs the sessions of *.test.json too. Prints errors and warnings (with `json`: an array of them, on

@@ -28,7 +28,7 @@ using namespace sallyport;
 struct Arguments {
   std::string directory = "/etc/sallyport/conf.d";
   bool json = false;
-  bool no_dns = false;
+  bool offline = false;
   bool changed = false;
   std::string log_format = "json";
   proxy::DemoOptions demo;
@@ -255,9 +255,10 @@ int run(int argc, char** argv) {
   });
   auto* check = app.add_subcommand("check", "say what is wrong with the configuration");
   check->add_flag("--json", arguments.json, "as JSON");
-  check->add_flag("--no-dns", arguments.no_dns, "do not ask the DNS about our own names");
+  check->add_flag("--offline,--no-dns", arguments.offline,
+                  "ask neither the DNS about our own names nor the next hops about role addresses");
   check->callback([&] {
-    command = [&] { return proxy::check({arguments.directory, arguments.json, !arguments.no_dns}); };
+    command = [&] { return proxy::check({arguments.directory, arguments.json, arguments.offline}); };
   });
 
   auto* config = app.add_subcommand("config", "show the configuration, or describe it");

@@ -31,7 +31,7 @@ constexpr std::size_t kMaxExchanges = 10;
 constexpr int kMaxSpfQuestions = 1000;
 constexpr std::size_t kMaxNamed = 5;  // in one sentence
 constexpr const char* kServers =
-    "see \"dns\".\"servers\", and /etc/resolv.conf where there are none; --no-dns asks nothing";
+    "see \"dns\".\"servers\", and /etc/resolv.conf where there are none; --offline asks nothing";
 
 std::string listed(const std::vector<Name>& names) {
   std::string out;

@@ -7,6 +7,7 @@
 #include "base/faults.h"
 #include "base/mail/replies.h"
 #include "proxy/relay/command.h"
+#include "proxy/relay/order.h"
 #include "proxy/relay/recipients.h"
 
 namespace sallyport::relay {
@@ -112,6 +113,33 @@ io::Task<Recipients::Outcome> Recipients::converse(const Route& route, std::uniq
   }
   if (talk.is_over()) co_await pool_.hand_back(std::move(hop), route.idle_timeout);
   co_return conclude(route, recipient, *reply);
+}
+
+io::Task<Probe> Recipients::probe(const Route& route, const mail::Path& recipient, TimePoint deadline) {
+  Probe probe{.host = {}, .detail = "the route has no host"};
+  for (const Host& host : route.hosts) {
+    probe = co_await probe_host(route, host, recipient, deadline);
+    if (probe.reply.code != 0) break;
+  }
+  co_return probe;
+}
+
+io::Task<Probe> Recipients::probe_host(const Route& route, const Host& host, const mail::Path& recipient,
+                                       TimePoint deadline) {
+  Probe probe{.host = host.to_string()};
+  auto hop = co_await pool_.borrow(order_for(route, host, *environment_.ourselves()), deadline);
+  if (!hop) {
+    probe.detail = std::move(hop.error().detail);
+    co_return probe;
+  }
+  Conversation talk(**hop, recipient, std::min(deadline, environment_.now() + route.command_timeout));
+  auto reply = co_await talk.ask(true);
+  if (reply)
+    probe.reply = std::move(*reply);
+  else
+    probe.detail = std::move(reply.error().detail);
+  if (talk.is_over()) co_await pool_.hand_back(std::move(*hop), route.idle_timeout);
+  co_return probe;
 }
 
 void Recipients::learn_trust(const Route& route, const mail::Path& recipient, const std::string& host,

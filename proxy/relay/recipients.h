@@ -26,6 +26,8 @@ class Recipients {
   io::Task<RecipientAnswer> ask(const Route& route, IpAddress client, const mail::Path& sender,
                                 const Recipient& recipient, TimePoint deadline);
 
+  io::Task<Probe> probe(const Route& route, const mail::Path& recipient, TimePoint deadline);
+
  private:
   using Outcome = WayResult<RecipientAnswer>;
 
@@ -37,6 +39,8 @@ class Recipients {
                              TimePoint deadline);
   io::Task<Outcome> converse(const Route& route, std::unique_ptr<Connection> hop,
                              const mail::Path& recipient, TimePoint deadline);
+  io::Task<Probe> probe_host(const Route& route, const Host& host, const mail::Path& recipient,
+                             TimePoint deadline);
   void learn_trust(const Route& route, const mail::Path& recipient, const std::string& host, int code);
   RecipientAnswer conclude(const Route& route, const mail::Path& recipient, const mail::Reply& reply);
   RecipientAnswer without_way(const Route& route, const mail::Path& recipient, const WayFault& fault) const;

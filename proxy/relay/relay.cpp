@@ -64,6 +64,10 @@ io::Task<RecipientAnswer> Relay::ask(std::shared_ptr<const Route> route, IpAddre
   co_return co_await impl_->recipients.ask(*route, client, sender, recipient, deadline);
 }
 
+io::Task<Probe> Relay::probe(std::shared_ptr<const Route> route, mail::Path recipient, TimePoint deadline) {
+  co_return co_await impl_->recipients.probe(*route, recipient, deadline);
+}
+
 io::Task<Delivery> Relay::deliver(std::shared_ptr<const Route> route, const Envelope& envelope,
                                   const std::string& trace, store::MessageBuffer& content,
                                   std::string role_mailbox, TimePoint give_up,

@@ -62,6 +62,13 @@ struct RecipientAnswer {
   bool cached = false;
 };
 
+// What a next hop says to a recipient, in its own words.
+struct Probe {
+  std::string host;      // that answered, or was tried last
+  mail::Reply reply{};   // code 0: it could not be asked
+  std::string detail{};  // then: why
+};
+
 enum class Fate {
   delivered,    // 250 for every recipient, now or remembered from an earlier try
   refused,      // 5xx for every recipient: their reply
@@ -101,6 +108,10 @@ class Relay {
   // for refusals remembered from an earlier delivery.
   io::Task<RecipientAnswer> ask(std::shared_ptr<const Route> route, IpAddress client, mail::Path sender,
                                 Recipient recipient, TimePoint deadline);
+
+  // Asks the route's hosts in their order until one answers. For people who want to know how things are:
+  // nothing is recalled, and nothing remembered.
+  io::Task<Probe> probe(std::shared_ptr<const Route> route, mail::Path recipient, TimePoint deadline);
 
   // Hands the message over. `trace` is put on top of the content. `give_up` is when our own final dot
   // must have been sent by; after it the next hop's answer is waited for up to route.data_timeout.
