@@ -9,7 +9,7 @@ namespace sallyport::proxy {
 
 void add_commands(Control& control, const ControlServices& services) {
   add_sender_commands(control, services.senders, services.policy);
-  add_greylist_commands(control, services.state);
+  add_greylist_commands(control, services.state, services.policy);
   control.add("version", [](const config::Node&, const Control::Write& write) -> Result<> {
     config::Node line = config::Node::object();
     line.add("version", config::Node::text(kVersion)).add("pid", config::Node::integer(::getpid()));

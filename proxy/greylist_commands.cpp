@@ -52,23 +52,34 @@ Node described(const GreylistWaiter& one) {
   return line;
 }
 
-Result<> list(GreylistWaiting waiting, const Node& request, const Control::Write& write) {
+// How long who is released is remembered: as the configuration has it for everybody. A rule that has
+// another time for its recipient holds from their next mail on.
+Duration remembered(const CurrentPolicy& current) {
+  const auto settings = current();
+  return (settings ? settings->checks.greylist : policy::GreylistSettings{}).remember;
+}
+
+Result<> list(GreylistWaiting waiting, const CurrentPolicy&, const Node& request,
+              const Control::Write& write) {
   for (const GreylistWaiter& one : chosen(waiting, Choice(request)))
     if (!write(described(one))) break;
   return Result<>{};
 }
 
-Result<> release(GreylistWaiting waiting, const Node& request, const Control::Write& write) {
+Result<> release(GreylistWaiting waiting, const CurrentPolicy& current, const Node& request,
+                 const Control::Write& write) {
   std::size_t many = 0;
+  const Duration remember = remembered(current);
   for (const GreylistWaiter& one : chosen(waiting, Choice(request)))
-    if (waiting.release(one.key, policy::GreylistSettings{}.remember)) ++many;
+    if (waiting.release(one.key, remember)) ++many;
   write(counted("released", many));
   return Result<>{};
 }
 
 // A client alone: also that it is known. All three: also a case that has passed, of which no names are
 // kept.
-Result<> forget(GreylistWaiting waiting, const Node& request, const Control::Write& write) {
+Result<> forget(GreylistWaiting waiting, const CurrentPolicy&, const Node& request,
+                const Control::Write& write) {
   const Choice choice(request);
   if (choice.is_any()) return fail(Errc::invalid, "name a client, a sender or a recipient");
   std::size_t many = 0;
@@ -84,7 +95,7 @@ Result<> forget(GreylistWaiting waiting, const Node& request, const Control::Wri
   return Result<>{};
 }
 
-Result<> stats(GreylistWaiting waiting, const Node&, const Control::Write& write) {
+Result<> stats(GreylistWaiting waiting, const CurrentPolicy&, const Node&, const Control::Write& write) {
   for (const int days : {1, 7, GreylistWaiting::kDays}) {
     const GreylistDay sum = waiting.sum(days);
     Node line = counted("days", static_cast<std::size_t>(days));
@@ -101,10 +112,10 @@ Result<> stats(GreylistWaiting waiting, const Node&, const Control::Write& write
 
 }  // namespace
 
-void add_greylist_commands(Control& control, store::StateStore& state) {
+void add_greylist_commands(Control& control, store::StateStore& state, const CurrentPolicy& current) {
   const auto add = [&](const char* name, auto command) {
-    control.add(name, [&state, command](const Node& request, const Control::Write& write) {
-      return command(GreylistWaiting(state), request, write);
+    control.add(name, [&state, current, command](const Node& request, const Control::Write& write) {
+      return command(GreylistWaiting(state), current, request, write);
     });
   };
   add("greylist-list", list);

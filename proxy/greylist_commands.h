@@ -5,10 +5,11 @@
 
 #include "base/store/state_store.h"
 #include "proxy/control.h"
+#include "proxy/sender_commands.h"
 
 namespace sallyport::proxy {
 
 // `state` outlives `control`.
-void add_greylist_commands(Control& control, store::StateStore& state);
+void add_greylist_commands(Control& control, store::StateStore& state, const CurrentPolicy& current);
 
 }  // namespace sallyport::proxy

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include "base/config/json_line.h"
 #include "proxy/greylist.h"
+#include "proxy/greylist_commands.h"
 #include "proxy/greylist_waiting.h"
 #include "tests/unit/store_scratch.h"
 
@@ -107,6 +109,22 @@ TEST_CASE("greylist: who is released passes at its next try, who is forgotten st
   CHECK(waiting.forget(key));
   CHECK_FALSE(waiting.forget(key));
   CHECK(bench.comes().step.kind == Kind::begins);
+}
+
+TEST_CASE("greylist: who is released by command is remembered as long as `remember` says") {
+  Bench bench;
+  bench.settings.remember = 24h * 100;
+  auto policy = std::make_shared<policy::Settings>();
+  policy->checks.greylist = bench.settings;
+  Control control;
+  add_greylist_commands(control, *bench.state, [policy] { return policy; });
+  bench.comes();
+  std::string answer;
+  control.answer(R"({"command": "greylist-release"})",
+                 [&](const config::Node& line) { return answer += config::to_json_line(line), true; });
+  CHECK(answer.starts_with(R"({"released":1})"));
+  bench.clock.time += 24h * 99;
+  CHECK(bench.comes().step.kind == Kind::passes);
 }
 
 TEST_CASE("greylist: what it costs is counted by days") {
