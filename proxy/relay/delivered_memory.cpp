@@ -44,7 +44,7 @@ void DeliveredMemory::forget(const mail::Path& sender, const mail::Path& recipie
 io::Task<Result<>> DeliveredMemory::remember(const mail::Path& sender,
                                              const std::vector<mail::Path>& recipients,
                                              const std::string& digest, Duration kept) {
-  const auto expires = clock_.wall() + kept;
+  const auto expires = state_.now() + kept;
   std::string last;
   for (const auto& recipient : recipients) {
     const auto pair = pair_key(sender, recipient);

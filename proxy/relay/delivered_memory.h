@@ -21,7 +21,7 @@ io::Task<Result<std::string>> digest_of(store::MessageBuffer& content);
 
 class DeliveredMemory {
  public:
-  DeliveredMemory(store::StateStore& state, const Clock& clock) : state_(state), clock_(clock) {}
+  explicit DeliveredMemory(store::StateStore& state) : state_(state) {}
 
   bool may_know(const mail::Path& sender, const mail::Path& recipient) const;
   bool knows(const mail::Path& sender, const mail::Path& recipient, const std::string& digest) const;
@@ -34,7 +34,6 @@ class DeliveredMemory {
 
  private:
   store::StateStore& state_;
-  const Clock& clock_;
 };
 
 }  // namespace sallyport::relay

@@ -177,7 +177,7 @@ void Opener::remember(const HopCapabilities& capabilities) const {
   const auto record = capabilities.to_record();
   auto& state = environment_.state();
   if (state.get(kCapabilitiesKind, host_->name()) == record) return;
-  state.put(kCapabilitiesKind, host_->name(), record, environment_.clock().wall() + kRemembered);
+  state.put(kCapabilitiesKind, host_->name(), record, state.now() + kRemembered);
 }
 
 void Opener::tell_fallback(const std::string& why) const {

@@ -58,7 +58,7 @@ const Host& asked_host(const Route& route) {
 }
 
 std::int64_t RecipientMemory::seconds() const {
-  return std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::seconds>(state_.now().time_since_epoch()).count();
 }
 
 std::optional<KnownRecipient> RecipientMemory::recall(const Route& route,
@@ -84,11 +84,11 @@ void RecipientMemory::found(const Route& route, const mail::Path& recipient) {
     const auto age = now - static_cast<std::int64_t>(since);
     if (age >= 0 && age < kRefreshedAfter) return;
   }
-  state_.put(kRecipients, key, std::string(kFoundPrefix) + std::to_string(now), clock_.wall() + kFoundKept);
+  state_.put(kRecipients, key, std::string(kFoundPrefix) + std::to_string(now), state_.now() + kFoundKept);
 }
 
 void RecipientMemory::unknown(const Route& route, const mail::Path& recipient, const mail::Reply& reply) {
-  state_.put(kRecipients, recipient_key(route, recipient), to_record(reply), clock_.wall() + kUnknownKept);
+  state_.put(kRecipients, recipient_key(route, recipient), to_record(reply), state_.now() + kUnknownKept);
 }
 
 DomainTrust RecipientMemory::trust(const Route& route, const mail::Path& recipient) const {
@@ -99,12 +99,12 @@ DomainTrust RecipientMemory::trust(const Route& route, const mail::Path& recipie
 
 void RecipientMemory::set_trust(const Route& route, const mail::Path& recipient, DomainTrust trust) {
   state_.put(kDomains, domain_key(route, recipient), trust == DomainTrust::unverifiable ? "yes" : "no",
-             clock_.wall() + kTrustKept);
+             state_.now() + kTrustKept);
 }
 
 void RecipientMemory::refused(const mail::Path& sender, const mail::Path& recipient,
                               const mail::Reply& reply) {
-  state_.put(kRefused, pair_key(sender, recipient), to_record(reply), clock_.wall() + kRefusedKept);
+  state_.put(kRefused, pair_key(sender, recipient), to_record(reply), state_.now() + kRefusedKept);
 }
 
 std::optional<mail::Reply> RecipientMemory::take_refusal(const mail::Path& sender,

@@ -24,7 +24,7 @@ enum class DomainTrust { untested, verifiable, unverifiable };
 
 class RecipientMemory {
  public:
-  RecipientMemory(store::StateStore& state, const Clock& clock) : state_(state), clock_(clock) {}
+  explicit RecipientMemory(store::StateStore& state) : state_(state) {}
 
   std::optional<KnownRecipient> recall(const Route& route, const mail::Path& recipient) const;
   void found(const Route& route, const mail::Path& recipient);
@@ -42,7 +42,6 @@ class RecipientMemory {
   std::int64_t seconds() const;
 
   store::StateStore& state_;
-  const Clock& clock_;
 };
 
 // The host whose answers are meant when a route's recipients are remembered.

@@ -23,8 +23,8 @@ class Relay::Impl {
   explicit Impl(RelayServices services)
       : environment(std::move(services)),
         pool(environment),
-        memory(environment.state(), environment.clock()),
-        delivered(environment.state(), environment.clock()),
+        memory(environment.state()),
+        delivered(environment.state()),
         recipients(environment, pool, memory) {}
 
   // The capabilities are remembered where the connection is opened.
