@@ -107,6 +107,8 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
   std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);
   if (accept.outbound) route = without_asking(*route);
   if (auto refusal = other_route(accept.route)) co_return refuse(std::move(record), *refusal);
+  if (auto refusal = waits_apart(accept.role, *treated.acting))
+    co_return refuse(std::move(record), *refusal);
   if (auto refusal = route_refuses(*route)) co_return refuse(std::move(record), *refusal);
   if (auto refusal = limits_refuse(treated.acting->limits)) co_return refuse(std::move(record), *refusal);
   co_return co_await ask(std::move(command), accept, std::move(route), std::move(record));
@@ -133,6 +135,21 @@ const Treatment& Transaction::common_treatment() const {
 
 std::optional<policy::Refuse> Transaction::other_route(const std::string& route) const {
   if (envelope_.recipients.empty() || route == route_->name) return std::nullopt;
+  return refusal(mail::Refusal::other_route);
+}
+
+// A bounce that has to wait (begin_content) waits with all of its recipients, and role addresses wait for
+// nobody. Nor do they let the others pass: a postmaster among them would be the way around greylisting.
+std::optional<policy::Refuse> Transaction::waits_apart(bool role, const Treatment& treatment) const {
+  if (!envelope_.sender.is_null() || !client_.inquiry || envelope_.recipients.empty()) return std::nullopt;
+  if (envelope_.recipients.front().role == role) return std::nullopt;
+  const auto has_greylist = [](const Treatment& one) {
+    return one.policy->checks.greylist.mode == policy::Mode::enforce;
+  };
+  const bool may_wait = has_greylist(treatment) || std::ranges::any_of(treatments_, [&](const auto& one) {
+                          return has_greylist(*one);
+                        });
+  if (!may_wait) return std::nullopt;
   return refusal(mail::Refusal::other_route);
 }
 

@@ -106,6 +106,7 @@ class Transaction {
   std::optional<policy::Refuse> route_refuses(const relay::Route& route) const;
   std::optional<policy::Refuse> too_large_for(const relay::Route& route, std::uint64_t octets) const;
   std::optional<policy::Refuse> other_route(const std::string& route) const;
+  std::optional<policy::Refuse> waits_apart(bool role, const Treatment& treatment) const;
   io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
                             std::shared_ptr<const relay::Route> route, RecipientRecord record);
   io::Task<GreylistVerdict> judge_by_greylist(const relay::Recipient& recipient,

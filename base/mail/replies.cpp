@@ -502,7 +502,8 @@ constexpr std::array kTexts = {
                 452,
                 {4, 5, 3},
                 "This recipient goes another way: send to it separately",
-                "Recipients of one transaction share a route. The sender's server tries this one again in "
+                "Recipients of one transaction share a route; of a bounce that greylisting may defer as a "
+                "whole, a role address and others are apart. The sender's server tries this one again in "
                 "a transaction of its own, some at once, some (Postfix) at the next run of its queue."},
     RefusalText{too_large_for_route,
                 addresses,

@@ -181,6 +181,27 @@ def test_greylist_null_sender_waits_at_data(case):
     poll(taken, 15, "the bounce is taken")
 
 
+def test_greylist_null_sender_and_role_addresses(case):
+    """A bounce to both would wait for both, or for neither: they come separately, in either order."""
+    site, _ = site_of(case)
+    apart = "452 4.5.3 This recipient goes another way: send to it separately"
+    for first, second in (("anna", "postmaster"), ("abuse", "anna")):
+        since = site.gateway.mark()
+        client = stranger(site, POOR)
+        client.mail("")
+        client.rcpt(f"{first}@example.test")
+        reply = client.rcpt(f"{second}@example.test", "452")
+        check(reply.matches(apart), f"{reply}")
+        client.rcpt(f"{first}@example.org")
+        client.quit()
+        site.gateway.await_event("message", since=since)
+    to = delivered(site, "postmaster@example.test", "abuse@example.org", sender="")
+    check(all(one["code"] == 250 and "greylist" not in one for one in to), f"{to}")
+    reload(site, mode="observe")
+    to = delivered(site, "anna@example.test", "postmaster@example.test", sender="")
+    check(all(one["code"] == 250 for one in to), f"{to}")
+
+
 def test_greylist_asks_lists_anew_on_the_retry(case):
     """By then the list knows it; what the cache has is older."""
     site, server = site_of(case, dnsbl={"zones": {"bl.test": {"codes": {"127.0.0.2": 5}}}})
