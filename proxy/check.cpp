@@ -57,22 +57,43 @@ void look_at_temp_directory(const Settings& settings, config::Diagnostics& diagn
     diagnostics.warning({}, result.error().detail, "`serve` will not start without it");
 }
 
+// Why no files can be made there; "" where they can.
+std::string why_unwritable(const std::filesystem::path& folder) {
+  if (access(folder.c_str(), W_OK | X_OK) == 0) return {};
+  return fmt::format("{}: {}", folder.string(), std::strerror(errno));
+}
+
 // The gateway runs without its memory, so this is no reason not to start.
 void look_at_state_folder(const Settings& settings, config::Diagnostics& diagnostics) {
   if (settings.state_file.empty()) return;
-  const auto folder = std::filesystem::path(settings.state_file).parent_path().string();
-  if (access(folder.c_str(), W_OK | X_OK) == 0) return;
-  const int why = errno;
-  diagnostics.warning(
-      {}, fmt::format("state.sqlite: {}: {}", folder, std::strerror(why)),
-      "without it the state is held in memory, and a restart forgets which recipients exist "
-      "and what was delivered in part");
+  if (const auto why = why_unwritable(std::filesystem::path(settings.state_file).parent_path());
+      !why.empty())
+    diagnostics.warning(
+        {}, "state.sqlite: " + why,
+        "without it the state is held in memory, and a restart forgets which recipients exist "
+        "and what was delivered in part");
+}
+
+// Nor is this. The gateway makes the folder, but not what it stands in; of the state's that is told
+// already.
+void look_at_events_folder(const Settings& settings, config::Diagnostics& diagnostics) {
+  const std::filesystem::path folder = settings.events.directory;
+  if (folder.empty()) return;
+  std::error_code untold;
+  const bool made = std::filesystem::exists(folder, untold);
+  if (!made && folder.parent_path() == std::filesystem::path(settings.state_file).parent_path()) return;
+  if (const auto why = why_unwritable(made ? folder : folder.parent_path()); !why.empty())
+    diagnostics.warning(
+        {}, "events.directory: " + why,
+        "without it no event is kept, and `sallyport explain` and `log` find nothing: give the "
+        "folder to the user that the gateway runs as");
 }
 
 // What only this machine can tell.
 void look_at_machine(const Settings& settings, config::Diagnostics& diagnostics) {
   look_at_temp_directory(settings, diagnostics);
   look_at_state_folder(settings, diagnostics);
+  look_at_events_folder(settings, diagnostics);
 }
 
 constexpr auto kNamesTime = std::chrono::seconds(5);  // for all of them

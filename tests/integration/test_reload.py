@@ -60,6 +60,17 @@ def test_process_check_looks_at_the_machine(case):
     check(result.returncode == 0, f"{result}")
     for key in ("temp_directory: /nowhere/tmp", "state.sqlite: /nowhere"):
         check(any(one["message"].startswith(key) for one in found), f"{key}: {found}")
+    # Beside the state, which is told already.
+    check(not any(one["message"].startswith("events.directory") for one in found), f"{found}")
+    places = {"events": {"directory": "/nowhere/too/events"}}
+    site.gateway.write_config({**site.config, **places})
+    result = site.gateway.run("check", "--no-dns", "--json", "-c", site.gateway.conf)
+    (found,) = json.loads(result.stdout)
+    check(found["message"] == "events.directory: /nowhere/too: No such file or directory", f"{found}")
+    places = {"events": {"directory": case.path("made-at-start")}}
+    site.gateway.write_config({**site.config, **places})
+    result = site.gateway.run("check", "--no-dns", "--json", "-c", site.gateway.conf)
+    check(json.loads(result.stdout) == [], f"{result}")
 
 
 def test_process_check_as_root(case):
