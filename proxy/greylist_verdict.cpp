@@ -32,8 +32,8 @@ const char* word_for(const GreylistStanding& standing) {
 
 policy::Refuse deferral(Duration wait) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
-  return {policy::Refusal::greylisted,
-          mail::reply(policy::Refusal::greylisted, fmt::format("{}", seconds)),
+  return {mail::Refusal::greylisted,
+          mail::reply(mail::Refusal::greylisted, fmt::format("{}", seconds)),
           {},
           true};
 }

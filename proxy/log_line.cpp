@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "policy/wildcard_pattern.h"
 #include "proxy/event_words.h"
+#include "proxy/evidence_event.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -118,15 +119,16 @@ std::string session_line(const JsonValue& event, WallTime written) {
 }  // namespace
 
 std::string_view to_string(LoggedVerdict verdict) {
+  using Action = policy::ClientDecision::Action;
   switch (verdict) {
     case LoggedVerdict::accept:
-      return "accept";
+      return word_for(Action::accept);
     case LoggedVerdict::defer:
-      return "defer";
+      return word_for(Action::defer);
     case LoggedVerdict::reject:
-      return "reject";
+      return word_for(Action::reject);
     case LoggedVerdict::none:
-      return "none";
+      break;
   }
   return "none";
 }

@@ -17,7 +17,7 @@ bool is_judged_by_client(const policy::RecipientVerdict& verdict, const policy::
 void apply(const SenderVerdict& listed, policy::RecipientVerdict& verdict) {
   using Kind = SenderVerdict::Kind;
   if (listed.kind == Kind::blocked) {
-    verdict = policy::Refuse{policy::Refusal::blocked_sender, mail::reply(policy::Refusal::blocked_sender),
+    verdict = policy::Refuse{mail::Refusal::blocked_sender, mail::reply(mail::Refusal::blocked_sender),
                              listed.rule, true};
     return;
   }
@@ -31,7 +31,7 @@ void apply(const SenderVerdict& listed, policy::RecipientVerdict& verdict) {
 policy::RecipientVerdict softened(policy::Refuse refusal, bool uncertain, const mail::Path& sender) {
   if (!uncertain || refusal.reply.code < 500) return refusal;
   const std::string words = "SPF of " + sender.domain_ascii;
-  return policy::Refuse{policy::Refusal::dns_trouble, mail::reply(policy::Refusal::dns_trouble, words),
+  return policy::Refuse{mail::Refusal::dns_trouble, mail::reply(mail::Refusal::dns_trouble, words),
                         refusal.rule, true};
 }
 
@@ -45,7 +45,7 @@ std::string name_of(const policy::RecipientVerdict& verdict) {
 policy::Refuse too_many_questions(const IpAddress& client) {
   const std::string words =
       client.address_literal() + " deferred: it takes more look-ups than a session may ask for";
-  return {policy::Refusal::client_later, mail::reply(policy::Refusal::client_later, words), {}, true};
+  return {mail::Refusal::client_later, mail::reply(mail::Refusal::client_later, words), {}, true};
 }
 
 policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, const Inquiry* inquiry,

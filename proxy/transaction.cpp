@@ -26,7 +26,7 @@ std::shared_ptr<const relay::Route> without_asking(const relay::Route& route) {
   return relay;
 }
 
-policy::Refuse refusal(policy::Refusal why, std::string_view detail = {}) {
+policy::Refuse refusal(mail::Refusal why, std::string_view detail = {}) {
   return {why, mail::reply(why, detail), {}, true};
 }
 
@@ -180,7 +180,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
       co_await services_.relay.ask(route, client_.facts.address, envelope_.sender, recipient, deadline);
   record.from_memory = answer.cached;
   if (is_harvest(answer, record.treatment->limits))
-    co_return refuse(std::move(record), refusal(policy::Refusal::harvest));
+    co_return refuse(std::move(record), refusal(mail::Refusal::harvest));
   if (answer.kind != relay::RecipientAnswer::Kind::exists) {
     record.reply = answer.reply;
     record.why = "next hop";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/evidence_event.h"
 #include "proxy/recipient_verdict.h"
 #include "proxy/treatment.h"
 
@@ -81,9 +82,10 @@ std::string reply_as_text(const policy::Refuse& refuse) {
 }
 
 const char* word_for(const policy::RecipientVerdict& verdict) {
+  using enum policy::ClientDecision::Action;
   const auto* refuse = std::get_if<policy::Refuse>(&verdict);
-  if (!refuse) return "accept";
-  return refuse->reply.transient() ? "defer" : "reject";
+  if (!refuse) return word_for(accept);
+  return word_for(refuse->reply.transient() ? defer : reject);
 }
 
 }  // namespace sallyport::proxy

@@ -4,25 +4,18 @@ NSD answers. `good.test` publishes SPF, `plain.test` does not; the lists' client
 
 import json
 
-from harness.nsd import start_nsd
 from harness.outcome import check
-from harness.strangers import merge, stranger, strangers_site
+from harness.strangers import FORGER, GOOD, LISTED, answered_site, merge, stranger
 
-GOOD, LISTED, FORGER = "203.0.113.1", "203.0.113.66", "203.0.113.99"
-ZONES = {
-    "113.0.203.in-addr.arpa": "1 IN PTR mx.good.test.\n66 IN PTR mx.good.test.\n",
-    "good.test": f"@ IN MX 10 mx\nmx IN A {GOOD}\nmx IN A {LISTED}\n"
-    f'@ IN TXT "v=spf1 ip4:{GOOD} ip4:{LISTED} -all"\n',
+MORE = {
     "plain.test": "@ IN MX 10 mx\nmx IN A 198.51.100.7\n",
-    "bl.test": "2.0.0.127 IN A 127.0.0.2\n66.113.0.203 IN A 127.0.0.4\n99.113.0.203 IN A 127.0.0.4\n",
+    "bl.test": "99.113.0.203 IN A 127.0.0.4\n",
 }
 BLOCKED = "550 5.7.1"
 
 
 def site_of(case, config=None, **options):
-    server = case.peer(start_nsd(case.path("nsd"), ZONES))
-    base = {"checks": {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.2-127.0.0.11": 5}}}}}}
-    return strangers_site(case, [server.port], merge(base, config or {}), **options)
+    return answered_site(case, config, MORE, **options)
 
 
 def command(site, *arguments, status=0):

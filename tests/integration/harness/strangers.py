@@ -1,6 +1,27 @@
 """Clients with public addresses: they come through a front end on loopback that names them."""
 
+import copy
+
+from .nsd import start_nsd
 from .ports import free_port
+
+# GOOD and LISTED have a reverse name, and SPF passes for them; the latter is on the list bl.test.
+GOOD, LISTED, FORGER = "203.0.113.1", "203.0.113.66", "203.0.113.99"
+ZONES = {
+    "113.0.203.in-addr.arpa": "1 IN PTR mx.good.test.\n66 IN PTR mx.good.test.\n",
+    "good.test": f"@ IN MX 10 mx\nmx IN A {GOOD}\nmx IN A {LISTED}\n"
+    f'@ IN TXT "v=spf1 ip4:{GOOD} ip4:{LISTED} -all"\n',
+    "bl.test": "2.0.0.127 IN A 127.0.0.2\n66.113.0.203 IN A 127.0.0.4\n",
+}
+BLOCKLIST = {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.2-127.0.0.11": 5}}}}}
+
+
+def answered_site(case, config=None, zones=None, **options):
+    """A site whose NSD answers ZONES, and behind their text what `zones` adds."""
+    names = {**ZONES, **(zones or {})}
+    texts = {name: ZONES.get(name, "") + (zones or {}).get(name, "") for name in names}
+    server = case.peer(start_nsd(case.path("nsd"), texts))
+    return strangers_site(case, [server.port], merge({"checks": copy.deepcopy(BLOCKLIST)}, config or {}), **options)
 
 
 def strangers_site(case, servers, config=None, **options):
