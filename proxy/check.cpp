@@ -18,6 +18,7 @@
 #include "proxy/asker.h"
 #include "proxy/own_names.h"
 #include "proxy/role_probe.h"
+#include "proxy/sender_list_lint.h"
 #include "proxy/session_tests.h"
 
 namespace sallyport::proxy {
@@ -135,6 +136,16 @@ std::string look_at_lists(const Settings& settings, Asker& asker, config::Diagno
   return good.empty() ? "DNS lists: none answers\n" : fmt::format("DNS lists that answer: {}\n", good);
 }
 
+void tell(const std::vector<SenderListFault>& faults, config::Diagnostics& diagnostics) {
+  for (const SenderListFault& fault : faults) diagnostics.warning(fault.position, fault.what, fault.hint);
+}
+
+void look_at_allowed_senders(const std::shared_ptr<const Settings>& settings, Asker& asker,
+                             config::Diagnostics& diagnostics) {
+  const TimePoint deadline = system_clock().now() + kNamesTime;
+  tell(asker.run(forgeable_entries(settings, asker.resolver(), system_clock(), deadline)), diagnostics);
+}
+
 constexpr auto kProbeTime = std::chrono::seconds(10);  // for all of them
 
 // A next hop that is down while we look is no reason to doubt a configuration.
@@ -154,6 +165,7 @@ std::string look_at_network(const std::shared_ptr<const Settings>& settings,
     return {};
   }
   look_at_names(*settings, **asker, diagnostics);
+  look_at_allowed_senders(settings, **asker, diagnostics);
   look_at_roles(settings, **asker, diagnostics);
   return look_at_lists(*settings, **asker, diagnostics);
 }
@@ -182,6 +194,7 @@ int check(const CheckOptions& options) {
   auto settings = load(directory, {.lint_lists = true}, diagnostics);
   SessionTests tests;
   if (settings) tests = run_session_tests(directory, settings, diagnostics);
+  if (settings) tell(idle_entries(*settings), diagnostics);
   diagnostics.sort();
   if (settings) look_at_machine(*settings, diagnostics);
   std::string lists;

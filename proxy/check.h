@@ -15,8 +15,8 @@ Result<> usable(const Settings& settings);
 struct CheckOptions {
   std::string directory;
   bool json = false;
-  // Asks neither DNS (what others learn of our own names, the lists) nor the next hops (role addresses).
-  // That takes some 15 seconds at most.
+  // Asks neither DNS (what others learn of our own names, whom allow lists let through, the DNS lists) nor
+  // the next hops (role addresses). That takes some 20 seconds at most.
   bool offline = false;
 };
 

@@ -1,0 +1,172 @@
+#include "proxy/sender_list_lint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/io/together.h"
+#include "dns/budgeted_resolver.h"
+#include "dns/name.h"
+#include "dns/spf.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using policy::Mode;
+using policy::SenderEntry;
+using policy::SenderList;
+
+constexpr std::size_t kMaxDomains = 100;
+constexpr std::size_t kMaxNamed = 5;          // in one sentence
+constexpr int kMaxQuestions = 100;            // for one domain
+constexpr const char* kNobody = "192.0.2.1";  // of no machine (RFC 5737): no record lets it send on purpose
+constexpr const char* kAnyLabel = "some-name-that-nobody-has";
+
+// Entries with one fault, told in one warning.
+class Faulty {
+ public:
+  void add(const SenderList::Found& found) {
+    ++count_;
+    entries_.emplace_back(found.line, found.entry.name());
+    std::ranges::sort(entries_);
+    if (entries_.size() > kMaxNamed) entries_.pop_back();
+  }
+
+  // `what` follows the names.
+  void tell(const SenderList& list, std::string_view what, std::string hint,
+            std::vector<SenderListFault>& out) const {
+    if (count_ == 0) return;
+    std::string names;
+    for (const auto& [line, name] : entries_) names += (names.empty() ? "" : ", ") + name;
+    if (count_ > entries_.size()) names += fmt::format(" and {} more", count_ - entries_.size());
+    out.push_back(
+        {{list.file(), entries_.front().first, 1}, fmt::format("{}: {}", names, what), std::move(hint)});
+  }
+
+ private:
+  std::size_t count_ = 0;
+  std::vector<std::pair<int, std::string>> entries_;  // the first ones
+};
+
+bool is_off(const Settings& settings, mail::Check check) {
+  return !settings.record_all && settings.asked().mode(check) == Mode::off;
+}
+
+void tell_idle(const SenderList& list, SenderEntry::Kind kind, const char* what, const char* hint,
+               std::vector<SenderListFault>& out) {
+  Faulty idle;
+  list.each([&](const SenderList::Found& found) {
+    if (found.entry.kind == kind) idle.add(found);
+    return true;
+  });
+  idle.tell(list, what, hint, out);
+}
+
+// Whose SPF decides about an entry: of the domains below one, that of a name which nobody has made up yet.
+std::optional<dns::Name> domain_of(const SenderEntry& entry) {
+  std::string domain = entry.pattern.substr(entry.pattern.rfind('@') + 1);
+  if (domain.starts_with("*.")) domain.replace(0, 1, kAnyLabel);
+  return dns::Name::parse(domain);
+}
+
+struct Domain {
+  std::vector<SenderList::Found> entries{};
+  dns::SpfResult result = dns::SpfResult::temperror;  // for somebody who has nothing to do with it
+};
+using Domains = std::map<dns::Name, Domain>;
+
+io::Task<> look_up(const dns::Name& name, Domain& domain, dns::Resolver& resolver, const Clock& clock,
+                   TimePoint deadline) {
+  dns::BudgetedResolver within(resolver, clock, deadline - clock.now(),
+                               std::make_shared<dns::Allowance>(kMaxQuestions));
+  dns::SpfRequest request;
+  request.client = *IpAddress::parse(kNobody);
+  request.helo = name.text();
+  request.sender = "postmaster@" + name.text();
+  domain.result = (co_await dns::check_host(within, clock, std::move(request))).result;
+}
+
+// The domains of a list in no order, so the first hundred are as good as any; how many entries are left
+// out.
+std::size_t collect(const SenderList& list, Domains& domains) {
+  std::size_t left_out = 0;
+  list.each([&](const SenderList::Found& found) {
+    if (found.entry.kind != SenderEntry::Kind::sender) return true;
+    const auto name = domain_of(found.entry);
+    if (!name) return true;
+    if (domains.size() < kMaxDomains || domains.contains(*name))
+      domains[*name].entries.push_back(found);
+    else
+      ++left_out;
+    return true;
+  });
+  return left_out;
+}
+
+void judge(const SenderList& list, const Domains& domains, std::size_t left_out,
+           std::vector<SenderListFault>& out) {
+  Faulty unpublished, open, broken;
+  for (const auto& [name, domain] : domains)
+    for (const SenderList::Found& found : domain.entries) {
+      if (domain.result == dns::SpfResult::none && !found.entry.authenticated) unpublished.add(found);
+      if (domain.result == dns::SpfResult::pass) open.add(found);
+      if (domain.result == dns::SpfResult::permerror) broken.add(found);
+    }
+  unpublished.tell(
+      list, "no SPF is published: whoever writes that in MAIL FROM is let through",
+      "allow the network that it sends from instead, or its reverse name; with `authenticated` an "
+      "entry holds only once SPF is published",
+      out);
+  open.tell(list, "the SPF there lets every address send: whoever writes that in MAIL FROM is let through",
+            "allow the network that it sends from instead, or its reverse name", out);
+  broken.tell(
+      list, "the SPF there is broken, so the entry lets nobody through",
+      "`sallyport dns spf` says what is wrong with it; allow the network that it sends from instead", out);
+  if (left_out > 0)
+    out.push_back({{list.file(), 0, 0},
+                   fmt::format("the SPF of {} domains was looked at, not that of the other {} entries",
+                               domains.size(), left_out),
+                   {}});
+}
+
+}  // namespace
+
+std::vector<SenderListFault> idle_entries(const Settings& settings) {
+  std::vector<SenderListFault> out;
+  const policy::SenderLists& lists = settings.policy->sender_lists;
+  if (is_off(settings, mail::Check::rdns))
+    for (const auto* files : {&lists.allow_files, &lists.block_files})
+      for (const auto& list : *files)
+        tell_idle(*list, SenderEntry::Kind::reverse_name,
+                  "does nothing, for no reverse name is looked up (checks.rdns.mode is off)",
+                  "\"observe\" looks it up and counts nothing else by it", out);
+  if (is_off(settings, mail::Check::spf_mailfrom))
+    for (const auto& list : lists.allow_files)
+      tell_idle(
+          *list, SenderEntry::Kind::sender,
+          "lets nobody through, for no SPF is looked up (checks.spf.mode is off)",
+          "anybody may write that in MAIL FROM. \"observe\" looks SPF up and counts nothing else by it",
+          out);
+  return out;
+}
+
+io::Task<std::vector<SenderListFault>> forgeable_entries(std::shared_ptr<const Settings> settings,
+                                                         dns::Resolver& resolver, const Clock& clock,
+                                                         TimePoint deadline) {
+  std::vector<SenderListFault> out;
+  if (is_off(*settings, mail::Check::spf_mailfrom)) co_return out;
+  for (const auto& list : settings->policy->sender_lists.allow_files) {
+    Domains domains;
+    const std::size_t left_out = collect(*list, domains);
+    std::vector<io::Task<>> looking;
+    for (auto& [name, domain] : domains)
+      looking.push_back(look_up(name, domain, resolver, clock, deadline));
+    co_await io::together(std::move(looking));
+    judge(*list, domains, left_out, out);
+  }
+  co_return out;
+}
+
+}  // namespace sallyport::proxy

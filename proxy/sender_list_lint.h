@@ -1,0 +1,32 @@
+// Entries of the files of allow and block lists that do not do what they were written for: those that
+// cannot hold, and allow entries by which anybody passes who writes that address in MAIL FROM.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/config/diagnostic.h"
+#include "base/io/task.h"
+#include "dns/resolver.h"
+#include "proxy/settings.h"
+
+namespace sallyport::proxy {
+
+struct SenderListFault {
+  config::Position position;  // of the first such entry
+  std::string what;
+  std::string hint;
+};
+
+// What the configuration alone tells: checks that are off, and entries that depend on them.
+std::vector<SenderListFault> idle_entries(const Settings& settings);
+
+// What the SPF of the allowed domains tells, of 100 of them in each file, side by side; ends by `deadline`.
+// What cannot be looked up for now is not told of. One core; what is named outlives the task.
+io::Task<std::vector<SenderListFault>> forgeable_entries(std::shared_ptr<const Settings> settings,
+                                                         dns::Resolver& resolver, const Clock& clock,
+                                                         TimePoint deadline);
+
+}  // namespace sallyport::proxy

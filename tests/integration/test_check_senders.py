@@ -1,0 +1,86 @@
+"""`sallyport check` warns of allow entries that anybody can use, and of entries that do nothing."""
+
+import json
+
+from harness.nsd import start_nsd
+from harness.outcome import check
+
+ZONES = {
+    "good.test": '@ IN TXT "v=spf1 ip4:203.0.113.1 -all"\n',
+    "neutral.test": '@ IN TXT "v=spf1 ip4:203.0.113.1 ?all"\n',
+    "open.test": '@ IN TXT "v=spf1 include:everybody.test -all"\n',
+    "everybody.test": '@ IN TXT "v=spf1 ip4:0.0.0.0/0 ~all"\n',
+    "broken.test": '@ IN TXT "v=spf1 ipv4:203.0.113.1 -all"\n',
+    "plain.test": "@ IN MX 10 mx.good.test.\n",
+}
+LIST = """\
+# nobody's
+anna@good.test
+neutral.test
+plain.test # 4
+bert@plain.test for=anna@example.test
+carl@plain.test authenticated
+*.good.test
+open.test authenticated
+broken.test
+203.0.113.0/24
+rdns:mx.plain.test
+"""
+
+
+def warnings(site, file, *arguments):
+    result = site.gateway.run("check", "--json", *arguments, "-c", site.gateway.conf)
+    check(result.returncode == 0, f"{result}")
+    found = [one for one in json.loads(result.stdout) if one["file"] == file]
+    check(all(one["severity"] == "warning" for one in found), f"{found}")
+    return [(one["line"], one["message"]) for one in found]
+
+
+def site_of(case, text, **checks):
+    file = case.path("allow")
+    with open(file, "w") as out:
+        out.write(text)
+    server = case.peer(start_nsd(case.path("nsd"), ZONES))
+    config = {"lists": {"allow": file}, "dns": {"servers": [f"127.0.0.1:{server.port}"]}, "checks": checks}
+    return case.site(config, start=False), file
+
+
+def test_check_senders_that_anybody_can_be(case):
+    site, file = site_of(case, LIST)
+    found = warnings(site, file)
+    check(
+        found
+        == [
+            (
+                4,
+                "plain.test, bert@plain.test for=anna@example.test, *.good.test: no SPF is published: "
+                "whoever writes that in MAIL FROM is let through",
+            ),
+            (
+                8,
+                "open.test: the SPF there lets every address send: whoever writes that in MAIL FROM is let through",
+            ),
+            (9, "broken.test: the SPF there is broken, so the entry lets nobody through"),
+        ],
+        f"{found}",
+    )
+    check(warnings(site, file, "--offline") == [], "asked all the same")
+
+
+def test_check_senders_by_checks_that_are_off(case):
+    site, file = site_of(case, LIST, rdns={"mode": "off"}, spf={"mode": "off"})
+    found = warnings(site, file)
+    check([line for line, _ in found] == [2, 11], f"{found}")
+    check("and 3 more: lets nobody through, for no SPF is looked up" in found[0][1], f"{found}")
+    check("rdns:mx.plain.test: does nothing, for no reverse name is looked up" in found[1][1], f"{found}")
+    site.gateway.write_config({**site.config, "events": {"record": "all"}})
+    check(len(warnings(site, file)) == 3, "what is asked for the record will do")
+
+
+def test_check_senders_of_a_long_list(case):
+    """A hundred domains are looked at: a list of thousands costs the DNS no more."""
+    lines = "".join(f"anna@x{number}.plain.test\nbert@x{number}.plain.test\n" for number in range(2000))
+    site, file = site_of(case, lines)
+    found = [message for _, message in warnings(site, file)]
+    check(len(found) == 2 and "no SPF is published" in found[0], f"{found}")
+    check(found[1].startswith("the SPF of 100 domains was looked at, not that of the other 3"), f"{found}")
