@@ -104,6 +104,7 @@ Result<> list(SenderListKind kind, const config::Node& request, const SenderBook
     return reading = reading && write(described(kind, entry, where, book));
   };
   book.each(kind, [&](const SenderEntry& entry) { return show(entry, "command"); });
+  if (text_of(request, "where") == "command") return {};
   const auto settings = current();
   if (!settings) return {};
   const auto& lists = settings->sender_lists;

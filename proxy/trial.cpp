@@ -37,7 +37,7 @@ io::Task<std::shared_ptr<Inquiry>> inquire(const Trial& trial, std::shared_ptr<c
 }  // namespace
 
 io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings> settings,
-                              InquiryServices services) {
+                              InquiryServices services, SenderBook* book) {
   TrialResult result;
   const Clock& clock = services.clock;
   result.spared =
@@ -55,7 +55,7 @@ io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings
         *settings, {facts, trial.listener->name, trial.helo, trial.sender, recipient}, inquiry.get());
     result.treatments.push_back(treated.acting);
     result.verdicts.push_back(co_await judge_recipient(facts, inquiry.get(), trial.sender, recipient,
-                                                       *treated.acting->policy, nullptr, clock.wall()));
+                                                       *treated.acting->policy, book, clock.wall()));
   }
   co_return result;
 }

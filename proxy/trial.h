@@ -14,6 +14,7 @@
 #include "base/mail/evidence.h"
 #include "policy/recipient.h"
 #include "proxy/inquiry.h"
+#include "proxy/sender_book.h"
 
 namespace sallyport::proxy {
 
@@ -36,9 +37,10 @@ struct TrialResult {
 };
 
 // All is known before it is judged. `services`: without a watch over the lists they are asked whatever a
-// running gateway thinks of them. What is named outlives the task.
+// running gateway thinks of them. `book`: null: allow and block lists of files alone. What is named
+// outlives the task.
 io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings> settings,
-                              InquiryServices services);
+                              InquiryServices services, SenderBook* book = nullptr);
 
 // Where strangers come in; where there is no such listener, everybody has to log in.
 const ListenerSettings& listener_of_strangers(const Settings& settings);

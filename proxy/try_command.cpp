@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "proxy/added_senders.h"
 #include "proxy/settings.h"
 #include "proxy/smtp/command_line.h"
 #include "proxy/trial.h"
@@ -77,9 +78,15 @@ int run_try(const TryOptions& options) {
   if (!trial) return trial.error().tell(kName);
   const auto asker = Asker::open(kName, options.source, settings->dns.live);
   if (!asker) return asker.error().tell(kName);
+  const auto added = added_senders(*settings);
+  if (!added)
+    fmt::print(stderr,
+               "sallyport try: without what `sallyport allow` and `sallyport block` have added: {}\n",
+               added.error().detail);
 
   const InquiryServices services{system_clock(), (*asker)->tasks(), (*asker)->resolver(), nullptr};
-  const auto result = (*asker)->run(attempt(*trial, settings, services));
+  const auto result =
+      (*asker)->run(attempt(*trial, settings, services, added ? added->book.get() : nullptr));
   const bool assumed_recipient = options.rcpt.empty();
   if (options.json)
     print_json(*trial, result, assumed_recipient);

@@ -1,5 +1,6 @@
 // `sallyport try`: what would become of one recipient of one stranger, and why: the very look-ups and
-// judgements of a session, with all that was asked and answered.
+// judgements of a session, with all that was asked and answered, and the allow and block entries that
+// commands have added by now.
 #pragma once
 
 #include <string>

@@ -3,6 +3,7 @@
 NSD answers. `good.test` publishes SPF, `plain.test` does not; the lists' client LISTED is refused by a DNS list."""
 
 import json
+import os
 
 from harness.outcome import check
 from harness.strangers import FORGER, GOOD, LISTED, answered_site, merge, stranger
@@ -132,3 +133,24 @@ def test_lists_of_one_recipient_by_rules(case):
     # A rule on a list that only observes says what it would have done.
     watched = ask(site, GOOD, "250", sender="x@plain.test", recipient="bert@example.test")
     check(watched.get("would_be") == "blocked-sender", f"{watched}")
+
+
+def test_lists_try_knows_what_commands_have_added(case):
+    """Of the gateway that runs, of its state where none does; where there is none it makes none."""
+    site = site_of(case, start=False)
+
+    def tried(client, wanted):
+        arguments = ("--ip", client, "--helo", "mx.good.test", "--from", "anna@good.test", "--json")
+        result = command(site, "try", *arguments, status=0 if wanted == "accepted" else 1)
+        event = json.loads(result.stdout)
+        check(event["verdict"] == wanted and not result.stderr, f"{event} {result.stderr}")
+        return event
+
+    tried(LISTED, "refused")
+    check(not os.path.exists(site.config["state"]["sqlite"]), "a state was made")
+    command(site, "block", "add", "good.test")
+    check(tried(GOOD, "refused")["rule"] == "block good.test", "of the state")
+    site.gateway.start()
+    command(site, "allow", "add", "good.test")
+    check(tried(LISTED, "accepted")["rule"] == "allow good.test", "of the gateway that runs")
+    check([entry["hits"] for entry in entries(site, "allow")] == [0], "a trial is no hit")
