@@ -114,4 +114,15 @@ void record_evidence(store::Event& event, const mail::Evidence& evidence,
   record_not_asked(event, evidence, checks);
 }
 
+void record_score(store::Event& event, const mail::Evidence& evidence,
+                  const policy::CheckSettings& checks) {
+  const ClientDecision decision = policy::judge_known(evidence, checks, policy::View::acting);
+  std::string counts;
+  for (const policy::Contribution& one : decision.contributions)
+    counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", word_for(one.outcome),
+                          one.own_sender ? "the sender's domain is ours"
+                                         : policy::describe(evidence.known.at(one.fact), checks));
+  event.number("score", decision.score).number("reject_at", checks.reject_at).text("counts", counts);
+}
+
 }  // namespace sallyport::proxy

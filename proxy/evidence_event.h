@@ -15,6 +15,10 @@ namespace sallyport::proxy {
 void record_evidence(store::Event& event, const mail::Evidence& evidence,
                      const policy::CheckSettings& checks);
 
+// `score`, `reject_at`, and in `counts` what makes the score, "+5 listed by bl.test, +2 no reverse name":
+// of one recipient, by its own settings.
+void record_score(store::Event& event, const mail::Evidence& evidence, const policy::CheckSettings& checks);
+
 // The members of a fact that are the same in every event.
 std::string written(const mail::Fact& fact);
 

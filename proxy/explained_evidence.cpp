@@ -141,6 +141,11 @@ std::string would_be_explained(const JsonValue& event) {
   return out + (score ? fmt::format(" (score {})\n", *score) : "\n");
 }
 
+// Whether its recipients are judged by different values.
+bool by_own_values(const JsonValue& event) {
+  return std::ranges::any_of(event["to"].items(), [](const JsonValue& one) { return bool(one["score"]); });
+}
+
 }  // namespace
 
 std::span<const std::string_view> evidence_keys() {
@@ -166,6 +171,8 @@ std::string evidence_explained(const JsonValue& event) {
       taken_from
           ? fmt::format("  What was found out about {}, from which upstream took it (only observed)\n",
                         shown(taken_from))
+      : by_own_values(event)
+          ? "  What was found out about the client, and what it counts where no rule holds\n"
           : "  What was found out about the client, and what it counts\n";
   for (const JsonValue& item : event["evidence"].items()) out += fact_explained(item, lists);
   if (const std::string own = event["own_sender"].text(); !own.empty())

@@ -56,6 +56,15 @@ std::string why_of(const JsonValue& recipient) {
   return line_below(fmt::format("reason: {}{}{}", shown(why), help.empty() ? "" : ". ", help));
 }
 
+// Where the rules have other values for one recipient than for another.
+std::string score_of(const JsonValue& recipient) {
+  if (!recipient["score"]) return {};
+  std::string out;
+  if (recipient["counts"]) out += line_below("for it counts: " + shown(recipient["counts"]));
+  return out + line_below(fmt::format("its score: {}; its mail is refused from {} on",
+                                      shown(recipient["score"]), shown(recipient["reject_at"])));
+}
+
 std::string waited_of(const JsonValue& recipient) {
   const Duration took = span_of(recipient["ms"]), waited = span_of(recipient["ms_evidence"]);
   if (took < std::chrono::milliseconds(1)) return {};
@@ -66,15 +75,16 @@ std::string waited_of(const JsonValue& recipient) {
 }
 
 std::string recipient_explained(const JsonValue& recipient) {
-  static constexpr std::array<std::string_view, 9> said = {
-      "address", "code", "enhanced", "reply", "why", "rule", "ms", "ms_evidence", "from_memory"};
+  static constexpr std::array<std::string_view, 12> said = {
+      "address", "code",        "enhanced",    "reply", "why",       "rule",
+      "ms",      "ms_evidence", "from_memory", "score", "reject_at", "counts"};
   const auto code = recipient["code"].number().value_or(0);
   const std::string_view word = code < 400 ? "taken" : code < 500 ? "deferred" : "refused";
   std::string out = line(fmt::format("to <{}>: {}", shown(recipient["address"]), word));
   if (recipient["reply"]) out += line_below(reply_of(recipient));
   out += why_of(recipient);
   if (recipient["rule"]) out += line_below(fmt::format("by the line {}", shown(recipient["rule"])));
-  return out + waited_of(recipient) + rest_shown(recipient, said, "    ");
+  return out + score_of(recipient) + waited_of(recipient) + rest_shown(recipient, said, "    ");
 }
 
 // -- the message -----------------------------------------------------------------------------------------

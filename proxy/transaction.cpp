@@ -127,10 +127,13 @@ void Transaction::treat_as_well(const std::shared_ptr<const Treatment>& treatmen
   headers_.limit(treatment->limits.header_size);
 }
 
+bool Transaction::treatments_differ() const {
+  return std::ranges::adjacent_find(records_, std::ranges::not_equal_to(), &RecipientRecord::treatment) !=
+         records_.end();
+}
+
 const Treatment& Transaction::common_treatment() const {
-  const bool differ = std::ranges::adjacent_find(records_, std::ranges::not_equal_to(),
-                                                 &RecipientRecord::treatment) != records_.end();
-  return records_.empty() || differ ? settings_ : *records_.front().treatment;
+  return records_.empty() || treatments_differ() ? settings_ : *records_.front().treatment;
 }
 
 std::optional<policy::Refuse> Transaction::other_route(const std::string& route) const {

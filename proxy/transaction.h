@@ -102,6 +102,7 @@ class Transaction {
   // What concerns the message as a whole is as its strictest recipient has it.
   void treat_as_well(const std::shared_ptr<const Treatment>& treatment);
   std::optional<policy::Refuse> refused_as_a_whole() const;
+  bool treatments_differ() const;             // as the rules have it for its recipients
   const Treatment& common_treatment() const;  // of all recipients; where they differ: the usual one
   std::optional<policy::Refuse> route_refuses(const relay::Route& route) const;
   std::optional<policy::Refuse> too_large_for(const relay::Route& route, std::uint64_t octets) const;

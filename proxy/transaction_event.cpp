@@ -54,6 +54,7 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate) {
 }
 
 void Transaction::record_recipients(store::Event& event) const {
+  const bool differ = treatments_differ();
   event.begin_list("to");
   for (const RecipientRecord& record :
        std::span(records_).first(std::min(records_.size(), kMostRecorded))) {
@@ -64,6 +65,8 @@ void Transaction::record_recipients(store::Event& event) const {
     event.text("why", record.why).text("rule", record.rule);
     event.text("would_be", would_be(record));
     event.text("rules", in_words(record.treatment->matched));
+    if (differ && client_.inquiry && !policy::is_role_address(record.path, *record.treatment->policy))
+      record_score(event, client_.inquiry->evidence(), record.treatment->policy->checks);
     record_greylist(event, record.greylist);
     if (record.from_memory) event.flag("from_memory", true);
     event.milliseconds("ms", record.took);

@@ -187,3 +187,22 @@ def test_explain_record_of_all(case):
     event = taken(site, LISTED)
     check(all(fact["check"] != "dnsbl" for fact in event["evidence"]), f"{event}")
     check({"check": "dnsbl", "of": "client", "subject": "bl.test", "why": "off"} in event["not_asked"], f"{event}")
+
+
+def test_explain_each_recipient_by_its_own_values(case):
+    reject = {"rules": [{"to": "bert@example.test", "use": 8}, {"use": 5}]}
+    site = site_of(case, thresholds={"reject": reject}, events={"record": "all"})
+    since = site.gateway.mark()
+    client = stranger(site, LISTED)
+    client.mail("anna@good.test")
+    client.rcpt("anna@example.test", "550 5.7.1")
+    client.rcpt("bert@example.test", "250")
+    client.rcpt("postmaster@example.test", "250")
+    client.quit()
+    event = site.gateway.await_event("message", since=since)
+    text = explain(site, event["id"]).stdout
+    says(text, "and what it counts where no rule holds", "for it counts: +5 listed by bl.test")
+    says(text, "its score: 5; its mail is refused from 5 on", "its score: 5; its mail is refused from 8 on")
+    check("score" not in event["to"][2], f"of a role address: {event['to'][2]}")
+    event = taken(site, GOOD)
+    check("score" not in event["to"][0], f"where all are judged by the same: {event['to']}")
