@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -38,7 +39,7 @@ std::uint64_t next_value(std::int64_t wall_milliseconds) {
 
 std::string new_id(const Clock& clock) {
   auto since_epoch = std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch());
-  std::uint64_t value = next_value(since_epoch.count());
+  std::uint64_t value = next_value(std::max<std::int64_t>(since_epoch.count(), kEpoch));
   std::string id(kLength, '0');
   for (auto c = id.rbegin(); c != id.rend(); ++c, value >>= 5) *c = kAlphabet[value & 31];
   return id;

@@ -86,6 +86,12 @@ TEST_CASE("ids are short, ordered by time, and never repeat, even when the clock
     CHECK(id.size() == 11);
     CHECK(seen.insert(id).second);
   }
+  struct UnsetClock : Clock {  // a machine that has just been switched on
+    WallTime wall() const override { return {}; }
+  };
+  const std::string unset = new_id(UnsetClock());
+  CHECK(seen.insert(unset).second);
+  CHECK(began_at(*session_number(unset)) < system_clock().wall() + std::chrono::hours(1));
   for (int i = 0; i < 100; ++i) {
     std::string id = new_id(system_clock());
     CHECK(id > last);

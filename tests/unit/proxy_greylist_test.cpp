@@ -111,7 +111,7 @@ TEST_CASE("greylist: who is released passes at its next try, who is forgotten st
   CHECK(bench.comes().step.kind == Kind::begins);
 }
 
-TEST_CASE("greylist: who is released by command is remembered as long as `remember` says") {
+TEST_CASE("greylist: who is released by command is remembered as long as configured") {
   Bench bench;
   bench.settings.remember = 24h * 100;
   auto policy = std::make_shared<policy::Settings>();

@@ -64,8 +64,7 @@ class Remembering {
 
 }  // namespace
 
-TEST_CASE(
-    "X09 relay: a jump of the wall clock ends nothing that is remembered of recipients and deliveries") {
+TEST_CASE("X09 relay: a jump of the wall clock ends nothing that is remembered") {
   for (const Duration jump : {Duration(1h), Duration(-1h), kYear, -kYear, 10 * kYear, -56 * kYear})
     for (const bool put_after : {false, true}) {
       CAPTURE(jump.count());
