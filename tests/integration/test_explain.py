@@ -206,3 +206,29 @@ def test_explain_each_recipient_by_its_own_values(case):
     check("score" not in event["to"][2], f"of a role address: {event['to'][2]}")
     event = taken(site, GOOD)
     check("score" not in event["to"][0], f"where all are judged by the same: {event['to']}")
+
+
+EXAMPLE = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "explain.md")
+VARYING = (
+    (r"^message [0-9a-z]{11}", "message ID"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?", "TIME"),
+    (r"\d+(\.\d+)? (ms|s)\b", "SPAN"),
+)
+
+
+def without_what_varies(text):
+    """Ids and times are of the day, answers come in any order, and what was at hand is asked of nobody."""
+    for pattern, word in VARYING:
+        text = re.sub(pattern, word, text, flags=re.M)
+    lines = [line.strip() for line in text.splitlines()]
+    return sorted(line for line in lines if line and not line.startswith(("asked ", "answered after ")))
+
+
+def test_explain_as_documented(case):
+    """The example of docs/explain.md is what the program says."""
+    site = site_of(case, events={"record": "all"})
+    text = explain(site, refused(site, LISTED)).stdout
+    told = re.search(r"^message .*?(?=^\S|\Z)", text, flags=re.M | re.S).group()
+    with open(EXAMPLE) as file:
+        shown = re.search(r"^```text\n(.*?)^```", file.read(), flags=re.M | re.S).group(1)
+    check(without_what_varies(told) == without_what_varies(shown), told)
