@@ -33,7 +33,7 @@ def test_X09_clock_jumps_while_running(case):
         check(event["fate"] == "delivered" and event["ms"] < 300_000, f"{words}: {event}")
         ids.append(event["id"])
         years.add(event["time"][:4])
-    check({"1970", "2016"} <= years and len(years) >= 5, f"the clock did not jump: {years}")
+    check("1970" in years and len(years) >= 5, f"the clock did not jump: {years}")
     check(len(set(ids)) == len(ids), f"an id came twice: {ids}")
     # Asked for at the first delivery, and named in each.
     named = [line for line in site.hop.commands("RCPT") if "anna@" in line]
