@@ -23,6 +23,11 @@ RuleFact fact_of(const std::string& name) {
 }
 
 bool takes_bool(RuleFact fact) { return fact == RuleFact::auth || fact == RuleFact::rdns; }
+bool is_no_claim(RuleFact fact) {
+  return fact == RuleFact::ip || fact == RuleFact::rdns || fact == RuleFact::auth;
+}
+// A sixteenth of the world is nobody.
+bool is_anybody(const Network& network) { return network.prefix() < 4; }
 bool takes_file(RuleFact fact) { return fact != RuleFact::listener && fact != RuleFact::direction; }
 
 std::string hint_of(RuleFact fact) {
@@ -83,6 +88,7 @@ bool ConditionReader::read_condition(const config::Member& member, ReadCondition
                  fmt::format("\"{}\" is known from {} on, but {} is read at {}", member.key,
                              to_string(known_from(out.fact)), ruleset_->path, to_string(ruleset_->stage)),
                  "docs/rules.md says what is known when");
+  out.proves = is_no_claim(out.fact);
   bool good = true;
   if (const auto* list = member.value.as<config::Array>()) {
     if (list->empty()) good = error(member.value.position, "this list may not be empty");
@@ -101,6 +107,7 @@ bool ConditionReader::read_value(const Node& node, ReadCondition& out) {
   if (const auto* text = node.as<std::string>()) return read_text(node, *text, out);
   if (const auto* any = node.as<bool>(); any && takes_bool(out.fact)) {
     out.keys.push_back(facts(out.fact).add_any(*any, next_));
+    out.proves = out.proves && *any;
     return true;
   }
   if (node.as<config::Object>() && takes_file(out.fact)) return read_file(node, out);
@@ -117,12 +124,15 @@ bool ConditionReader::read_text(const Node& node, std::string_view written, Read
   if (auto* fault = std::get_if<ValueFault>(&value))
     return error(node.position, fmt::format("\"{}\": {}", to_string(out.fact), fault->message),
                  std::move(fault->hint));
-  if (const auto* network = std::get_if<Network>(&value))
+  if (const auto* network = std::get_if<Network>(&value)) {
     out.keys.push_back(facts(out.fact).add(*network, next_));
-  else if (const auto& pattern = std::get<std::string>(value); pattern.empty())
+    out.proves = out.proves && !is_anybody(*network);
+  } else if (const auto& pattern = std::get<std::string>(value); pattern.empty()) {
     out.keys.push_back(facts(out.fact).add_any(false, next_));
-  else
+    out.proves = false;
+  } else {
     out.keys.push_back(facts(out.fact).add(pattern, next_));
+  }
   return true;
 }
 

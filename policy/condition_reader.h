@@ -13,6 +13,7 @@ namespace sallyport::policy {
 struct ReadCondition {
   RuleFact fact{};
   std::vector<RuleKey> keys;  // rising, each once
+  bool proves = false;        // whoever meets it is somebody, and has not only said so
   auto operator<=>(const ReadCondition&) const = default;
 };
 

@@ -80,17 +80,20 @@ class Compiler {
 
   // What anybody may claim must not be what makes it easier for him.
   void warn_of_claim(const config::Ruleset& ruleset, const config::Rule& rule, const ReadRule& read) {
-    if (rule.value.strictness != std::partial_ordering::less || read.observed) return;
+    const auto strictness = rule.value.strictness;
+    const bool easier = strictness == std::partial_ordering::less;
+    if ((!easier && strictness != std::partial_ordering::unordered) || read.observed) return;
     bool claims = false;
     for (const ReadCondition& condition : read.conditions) {
-      const RuleFact fact = condition.fact;
-      if (fact == RuleFact::ip || fact == RuleFact::rdns || fact == RuleFact::auth) return;
-      claims |= fact == RuleFact::helo || (fact == RuleFact::from && read.proof != Proof::always);
+      if (condition.proves) return;
+      claims |= condition.fact == RuleFact::helo ||
+                (condition.fact == RuleFact::from && read.proof != Proof::always);
     }
     if (!claims) return;
     context_.diagnostics.warning(
         rule.position,
-        fmt::format("{}: this rule makes it easier for whoever claims to be that sender", ruleset.path),
+        fmt::format("{}: this rule {} it easier for whoever claims to be that sender", ruleset.path,
+                    easier ? "makes" : "may make"),
         R"("authenticated": true makes "from" count only where SPF passes; "ip", "rdns" and "auth" are no )"
         "mere claims");
   }

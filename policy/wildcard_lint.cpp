@@ -15,6 +15,30 @@ namespace {
 
 constexpr std::size_t most_holes = 8;  // named in one warning
 
+// What no address outside of quotes has; a pattern with one of them matches nothing.
+constexpr std::string_view kNeverInAddress = " \t,;<>()";
+
+bool is_everybody(std::string_view pattern) {
+  return !pattern.empty() && pattern.contains('*') &&
+         pattern.find_first_not_of("*@") == std::string_view::npos && std::ranges::count(pattern, '@') <= 1;
+}
+
+// Why no address can match, "" where one could.
+std::string impossible(std::string_view pattern) {
+  const bool quoted = pattern.contains('"') || pattern.contains('\\');
+  if (const auto at = pattern.find_first_of(kNeverInAddress); !quoted && at != std::string_view::npos) {
+    if (pattern.find(" #") != std::string_view::npos)
+      return "no address can match this: a comment has a line of its own";
+    return fmt::format("no address can match this: none has a \"{}\" in it",
+                       printable(pattern.substr(at, 1), 4));
+  }
+  if (pattern.starts_with('@'))
+    return fmt::format("no address can match this: all of the domain is \"*{}\"", printable(pattern, 80));
+  if (pattern.find_first_of("@*?") == std::string_view::npos && pattern != "postmaster")
+    return fmt::format("no address can match this: all of a domain is \"*@{}\"", printable(pattern, 80));
+  return {};
+}
+
 // The lines of a list in turn, and what is to be said of each.
 class Lints {
  public:
@@ -51,7 +75,11 @@ void Lints::look_at(const ListEntry& entry) {
   const Place place = reached_ + 1;
   if (place > patterns().size() || patterns().line(place) != entry.line)
     return tell(entry, "this line does nothing: the same pattern stands below, and the last match decides");
-  if (auto why = useless(place); !why.empty())
+  if (auto why = impossible(patterns()[place]); !why.empty())
+    tell(entry, std::move(why));
+  else if (!patterns().clears(place) && is_everybody(patterns()[place]))
+    tell(entry, "this bars every address, but for those that lines below clear");
+  else if (why = useless(place); !why.empty())
     tell(entry, "this line does nothing: " + std::move(why));
   else if (list_.star() == Star::one_or_more && !patterns().clears(place))
     look_for_holes(entry, place);

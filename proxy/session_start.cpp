@@ -81,11 +81,12 @@ io::Task<> Session::inquire() {
     inquiry->connected();
     return inquiry;
   };
-  if (spared_ == Spared::upstream)
+  if (spared_ == Spared::upstream) {
     client_.begin_inquiry = begin_inquiry;
-  else
+  } else {
     client_.inquiry = begin_inquiry(peer_.address);
-  client_.tally = &tally_;
+    client_.tally = &tally_;
+  }
 }
 
 io::Task<bool> Session::begin_tls() {

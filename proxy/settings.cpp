@@ -57,6 +57,7 @@ void copy_plain_values(const Written& written, Settings& settings) {
 void compose_rulable_values(const Loading& loading, Settings& settings) {
   settings.rules = compose_rules(loading);
   check_lists(loading);
+  check_greylist_rules(loading);
   const TreatmentSources sources{compose_site(loading), read_barring_lists(loading),
                                  read_sender_lists(loading)};
   static_cast<Treatment&>(settings) = compose_treatment(loading.written, sources);

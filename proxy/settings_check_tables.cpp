@@ -213,7 +213,7 @@ const Table<ListSection>& list_table() {
               "what is looked up: the `client`'s address, its confirmed reverse name (`rdns`), the `helo` "
               "name, the domain of the `sender`")
           .fixed()
-          .field("mode", &ListSection::mode, mode(), Stage::rcpt, "of this list alone")
+          .field("mode", &ListSection::mode, mode_of_either(), Stage::rcpt, "of this list alone")
           .field("flag", &ListSection::flag, boolean(), Stage::rcpt,
                  "no points: a listing is written into `Authentication-Results`, for filters behind us")
           .field("secret", &ListSection::secret, boolean(), Stage::connect,
@@ -335,7 +335,7 @@ const Table<ChecksSection>& checks_table() {
           .group("spf", spf_table(), Stage::mail, "whether the client may send for that domain")
           .field("dnsbl", &ChecksSection::dnsbl, section(lists_table()), Stage::connect,
                  "DNS lists of addresses and domains")
-          .field("greylist", &ChecksSection::greylist, section(greylist_table()), Stage::rcpt,
+          .field("greylist", &ChecksSection::greylist, greylist_settings(), Stage::rcpt,
                  "whether a stranger has to come again")
           .field("malformed_header", &ChecksSection::malformed_header_refused,
                  choice<bool>({{"reject", true}, {"pass", false}}), Stage::data,

@@ -1,6 +1,8 @@
 #include "proxy/settings_check_types.h"
 
 #include <array>
+#include <map>
+#include <ranges>
 #include <span>
 
 #include "base/text.h"
@@ -128,6 +130,19 @@ bool read_codes(const Node& node, Codes& out, config::Reader& reader) {
   return good;
 }
 
+// By what each code counts in one and in the other; one that is not written counts nothing.
+std::partial_ordering compare_codes(const Codes& one, const Codes& other) {
+  std::map<std::string, std::pair<int, int>> weights;
+  for (const auto& range : one) weights[range.name].first = range.value.weight;
+  for (const auto& range : other) weights[range.name].second = range.value.weight;
+  const auto has = [&](auto differs) { return std::ranges::any_of(std::views::values(weights), differs); };
+  const bool more = has([](const auto& weight) { return weight.first > weight.second; });
+  const bool less = has([](const auto& weight) { return weight.first < weight.second; });
+  if (more && less) return std::partial_ordering::unordered;
+  if (more) return std::partial_ordering::greater;
+  return less ? std::partial_ordering::less : std::partial_ordering::equivalent;
+}
+
 Node show_codes(const Codes& codes, config::Show) {
   Node object = Node::object();
   for (const auto& range : codes) object.add(range.name, Node::integer(range.value.weight));
@@ -212,6 +227,12 @@ config::Type<Mode> mode() {
   return type;
 }
 
+config::Type<Mode> mode_of_either() {
+  auto type = mode();
+  type.strictness = {};
+  return type;
+}
+
 config::Type<Outcome> outcome() { return outcome_of(kOutcomeWords, ""); }
 
 config::Type<Outcome> passing_outcome() {
@@ -223,6 +244,7 @@ config::Type<Codes> list_codes() {
   type.words = kCodesWords;
   type.read = read_codes;
   type.show = show_codes;
+  type.strictness = compare_codes;
   type.schema = config::map_schema(config::integer_schema(-kMaxScore, kMaxScore));
   return type;
 }

@@ -9,6 +9,8 @@
 namespace sallyport::proxy {
 
 config::Type<Mode> mode();
+// Of what may speak for a client as well as against it: no mode is the stricter one.
+config::Type<Mode> mode_of_either();
 // "ignore", "defer", "reject" or {"score": N}.
 config::Type<policy::Outcome> outcome();
 // The same without "reject": from a failure that passes nothing permanent follows.

@@ -72,6 +72,8 @@ policy::CheckSettings compose_checks(const PolicySections& sections) {
   settings.mode(Check::spf_helo) = settings.mode(Check::spf_mailfrom);  // one key for both
   settings.reject_at = sections.thresholds.reject;
   settings.doubtful_at = sections.thresholds.doubtful;
+  // Each is possible by itself (check_greylist_rules); rules that hold together make it so.
+  settings.greylist.window = std::max(settings.greylist.window, 2 * settings.greylist.delay);
   for (const Entry& list : written.dnsbl.zones) settings.lists.push_back(compose_list(list));
   return settings;
 }

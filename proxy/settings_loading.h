@@ -37,6 +37,7 @@ std::shared_ptr<const io::ServerTls> compose_tls(const Loading& loading);
 std::vector<ListenerSettings> compose_listeners(const Loading& loading);
 
 void check_lists(const Loading& loading);  // DNS lists
+void check_greylist_rules(const Loading& loading);
 // From now on no line that is shown has the zone of a secret list.
 void conceal_secret_lists(const config::Node& document, config::Diagnostics& diagnostics);
 

@@ -19,7 +19,7 @@ const Table<SenderListsSection>& sender_lists_table() {
           .ruled()
           .field("allow", &SenderListsSection::allow, located(config::file_name()), Stage::rcpt,
                  "list of senders that no check and no block list refuses")
-          .field("allow_mode", &SenderListsSection::allow_mode, mode(), Stage::rcpt,
+          .field("allow_mode", &SenderListsSection::allow_mode, more_is_stricter(mode()), Stage::rcpt,
                  "`enforce`, `observe` (recorded, never acted on) or `off`")
           .field("block", &SenderListsSection::block, located(config::file_name()), Stage::rcpt,
                  "list of senders that are refused")

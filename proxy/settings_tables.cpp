@@ -133,11 +133,12 @@ const Table<Limits>& limits_table() {
                  Stage::connect, "sessions at once from one address; of IPv6, from one /64")
           .field("sessions_per_network", &Limits::sessions_per_network, integer<int>(1, 1'000'000),
                  Stage::connect, "sessions at once from one /24; of IPv6, from one /48")
-          .field("harvest", &Limits::harvest, integer<int>(0, 1'000'000), Stage::rcpt,
+          .field("harvest", &Limits::harvest, unlimited_at_zero(integer<int>(0, 1'000'000)), Stage::rcpt,
                  "a stranger who has asked for more recipients than this in a session, most of whom do not "
                  "exist, is sent away; 0 is never")
-          .field("connects_per_network", &Limits::connects_per_network, integer<int>(0, 1'000'000),
-                 Stage::connect, "new connections a minute from one /24 or /48; 0 is no limit")
+          .field("connects_per_network", &Limits::connects_per_network,
+                 unlimited_at_zero(integer<int>(0, 1'000'000)), Stage::connect,
+                 "new connections a minute from one /24 or /48; 0 is no limit")
           .field("received", &Limits::received, integer<int>(10, 1'000), Stage::data,
                  "Received lines in a message; more of them is mail that goes in circles")
           .field("received_by_us", &Limits::received_by_us, integer<int>(1, 100), Stage::data,
@@ -185,9 +186,9 @@ const Table<BarringSection>& barring_table() {
                  "list of barred senders")
           .field("recipients", &BarringSection::recipients, located(file_name()), Stage::rcpt,
                  "list of barred recipients")
-          .field("reply", &BarringSection::reply, reply_text(), Stage::rcpt,
+          .field("reply", &BarringSection::reply, never_stricter(reply_text()), Stage::rcpt,
                  "what the sender is told, word for word")
-          .field("reply_id", &BarringSection::reply_id, boolean(), Stage::rcpt,
+          .field("reply_id", &BarringSection::reply_id, never_stricter(boolean()), Stage::rcpt,
                  "whether `; id X` follows that text")
           .field("star", &BarringSection::star,
                  choice<policy::Star>({{"one_or_more", policy::Star::one_or_more},

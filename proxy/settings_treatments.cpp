@@ -9,7 +9,7 @@ namespace sallyport::proxy {
 namespace {
 
 // Rules that are as many as their recipients must not fill the memory.
-constexpr std::size_t kMostTreatments = 1024;
+constexpr std::size_t kMostTreatments = 8192;
 
 policy::WildcardList list_of(const Located<std::string>& file, const BarringLists& lists) {
   const auto found = lists.find(file.value);
@@ -61,9 +61,10 @@ void widen_for_rules(policy::CheckSettings& reach, const policy::Rules& rules) {
 BarringLists read_barring_lists(const Loading& loading) {
   BarringLists lists;
   read_lists_of(loading.written.barring, loading, lists);
-  for_each_alternative(loading.written, loading.rulesets, [&](const PolicySections& changed) {
-    read_lists_of(changed.barring, loading, lists);
-  });
+  for_each_alternative(loading.written, loading.rulesets,
+                       [&](const PolicySections& changed, const config::Rule&) {
+                         read_lists_of(changed.barring, loading, lists);
+                       });
   return lists;
 }
 
@@ -116,7 +117,7 @@ std::shared_ptr<const Treatment> Treatments::of(const policy::Profile& profile) 
   }
   auto made = make(profile);
   const std::scoped_lock lock(mutex_);
-  if (made_.size() >= kMostTreatments) made_.clear();
+  if (made_.size() >= kMostTreatments) made_.erase(made_.begin());
   return made_.emplace(profile, std::move(made)).first->second;
 }
 
@@ -132,7 +133,7 @@ std::shared_ptr<const Treatment> Treatments::make(const policy::Profile& profile
 Reach Treatments::reach() const {
   auto checks = std::make_shared<policy::CheckSettings>(compose_checks(usual_));
   Reach reach{nullptr, usual_.limits.message_size, usual_.limits.recipients};
-  for_each_alternative(usual_, rulesets_, [&](const PolicySections& changed) {
+  for_each_alternative(usual_, rulesets_, [&](const PolicySections& changed, const config::Rule&) {
     widen(*checks, compose_checks(changed));
     reach.message_size = std::max(reach.message_size, changed.limits.message_size);
     reach.recipients = std::max(reach.recipients, changed.limits.recipients);

@@ -53,7 +53,7 @@ void for_each_alternative(const PolicySections& usual, const std::vector<config:
       if (!rule.value.change) continue;
       PolicySections changed = usual;
       rule.value.change(&changed);
-      use(changed);
+      use(changed, rule);
     }
 }
 

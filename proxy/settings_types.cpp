@@ -102,8 +102,14 @@ Result<std::string> parse_fingerprint(std::string_view text) {
 
 Result<std::string> parse_reply_text(std::string_view text) {
   constexpr std::size_t max_reply = 400;
-  const bool good = !text.empty() && text.size() <= max_reply && std::ranges::none_of(text, is_control);
-  if (!good) return fail(Errc::invalid, "it becomes part of one SMTP reply");
+  if (text.empty() || text.size() > max_reply)
+    return fail(Errc::invalid, "it becomes part of one SMTP reply");
+  const auto printable = [](char c) { return is_ascii(c) && !is_control(c); };
+  if (!std::ranges::all_of(text, printable))
+    return fail(Errc::invalid, "SMTP replies are ASCII, of one line: no accents, \"ue\" for an umlaut");
+  const bool code = text.size() > 3 && std::ranges::all_of(text.substr(0, 3), is_digit) && text[3] == ' ';
+  if (code && text.front() >= '2' && text.front() <= '5')
+    return fail(Errc::invalid, "without a code: 550 5.7.1 is put in front of it");
   return std::string(text);
 }
 
@@ -208,7 +214,8 @@ config::Type<RecipientSource> recipient_source() {
 }
 
 config::Type<std::string> reply_text() {
-  return config::parsed<std::string>("a text of 1 to 400 printable octets", parse_reply_text, same);
+  return config::parsed<std::string>("a text of 1 to 400 printable ASCII characters", parse_reply_text,
+                                     same);
 }
 
 }  // namespace sallyport::proxy

@@ -1,7 +1,9 @@
 // Types of values that only a mail gateway has: host names, next hops, mailboxes, fingerprints.
 #pragma once
 
+#include <limits>
 #include <string>
+#include <utility>
 
 #include "base/config/type.h"
 #include "proxy/settings_written.h"
@@ -23,7 +25,31 @@ config::Type<std::string> fingerprint();
 config::Type<io::TlsVersion> tls_version();
 config::Type<std::string> subaddress_separator();
 config::Type<RecipientSource> recipient_source();
-// A text for a reply line: not empty, at most 400 octets, nothing that is not printable.
+// A text for a reply line: not empty, at most 400 octets of printable ASCII, no reply code in front.
 config::Type<std::string> reply_text();
+
+// A limit that 0 takes away: looser than any number.
+template <class V>
+config::Type<V> unlimited_at_zero(config::Type<V> type) {
+  type.strictness = [](const V& one, const V& other) {
+    const auto limit = [](const V& value) { return value == 0 ? std::numeric_limits<V>::max() : value; };
+    return config::less_is_stricter(limit(one), limit(other));
+  };
+  return type;
+}
+
+// The more, the stricter: how long somebody has to wait.
+template <class V>
+config::Type<V> more_is_stricter(config::Type<V> type) {
+  type.strictness = [](const V& one, const V& other) -> std::partial_ordering { return one <=> other; };
+  return type;
+}
+
+// Says nothing of how strictly anybody is treated.
+template <class V>
+config::Type<V> never_stricter(config::Type<V> type) {
+  type.strictness = [](const V&, const V&) { return std::partial_ordering::equivalent; };
+  return type;
+}
 
 }  // namespace sallyport::proxy

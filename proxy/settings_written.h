@@ -171,6 +171,6 @@ const config::Table<ChecksSection>& checks_table();
 const config::Table<EventsSection>& events_table();
 const config::Table<ThresholdsSection>& thresholds_table();
 const config::Table<SenderListsSection>& sender_lists_table();
-const config::Table<policy::GreylistSettings>& greylist_table();
+config::Type<policy::GreylistSettings> greylist_settings();
 
 }  // namespace sallyport::proxy

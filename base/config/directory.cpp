@@ -1,5 +1,8 @@
 // conf.d: which files count, in which order.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view schema_file = "schema.json";
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::string_view test_ending = ".test.json";
 
 bool is_test(std::string_view name) { return name.ends_with(test_ending) && !name.starts_with('.'); }
@@ -52,6 +56,21 @@ struct CloseFile {
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
+// Whoever opens a pipe by mistake waits for its writer. Null, and errno says why.
+File open_file(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) return nullptr;
+  struct stat status{};
+  const bool is_pipe = ::fstat(descriptor, &status) == 0 && S_ISFIFO(status.st_mode);
+  File file(is_pipe ? nullptr : ::fdopen(descriptor, "r"));
+  if (!file) {
+    const int why = is_pipe ? ESPIPE : errno;
+    ::close(descriptor);
+    errno = why;
+  }
+  return file;
+}
+
 std::optional<std::string> read_all(std::FILE* file, std::size_t limit) {
   std::string text;
   char buffer[16 * 1024];
@@ -69,12 +88,14 @@ std::optional<std::string> read_file(const std::string& path, const Position& bl
                                      Diagnostics& diagnostics, std::size_t limit) {
   errno = 0;
   std::optional<std::string> text;
-  if (const File file{std::fopen(path.c_str(), "re")}) text = read_all(file.get(), limit);
+  if (const File file = open_file(path)) text = read_all(file.get(), limit);
   if (!text) {
     diagnostics.error(blame, fmt::format("{} cannot be read: {}", path, std::strerror(errno)));
   } else if (text->size() > limit) {
     diagnostics.error(blame, fmt::format("{} is larger than {} MiB", path, limit >> 20));
     text.reset();
+  } else if (text->starts_with(byte_order_mark)) {
+    text->erase(0, byte_order_mark.size());
   }
   return text;
 }

@@ -100,7 +100,8 @@ bool read_ruleset(const Node& node, const RulesetField& field, Reader& reader) {
     }
   const Node& rules = *node.find("rules");
   const auto* written = rules.as<Array>();
-  if (!written || written->empty()) return reader.expected(rules, "a list of rules", kForm);
+  if (!written) return reader.expected(rules, "a list of rules", kForm);
+  if (written->empty()) return reader.error(rules.position, "there is no rule in this list", kForm);
   Ruleset ruleset{reader.path(), reader.steps(), field.stage, node, {}};
   if (!RulesReader(field, reader).read(*written, ruleset)) return false;
   reader.rulesets()->rulesets.push_back(std::move(ruleset));

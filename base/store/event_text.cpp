@@ -12,12 +12,15 @@ struct Deceptive {
   unsigned code = 0;
 };
 
-// C1 controls (U+0080–9F) and U+2028–202E, U+2066–2069: line separators and bidirectional overrides.
+// C1 controls (U+0080–9F), line separators (U+2028 and 2029), and what turns the direction of writing:
+// U+061C, 200E, 200F, 202A–202E, 2066–2069.
 Deceptive deceptive(std::string_view text) {
   const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   if (text.size() >= 2 && octet(0) == 0xc2 && octet(1) >= 0x80 && octet(1) <= 0x9f) return {2, octet(1)};
+  if (text.size() >= 2 && octet(0) == 0xd8 && octet(1) == 0x9c) return {2, 0x061c};
   if (text.size() < 3 || octet(0) != 0xe2) return {};
-  const bool override = octet(1) == 0x80 && octet(2) >= 0xa8 && octet(2) <= 0xae;
+  const bool mark = octet(1) == 0x80 && (octet(2) == 0x8e || octet(2) == 0x8f);
+  const bool override = mark || (octet(1) == 0x80 && octet(2) >= 0xa8 && octet(2) <= 0xae);
   const bool isolate = octet(1) == 0x81 && octet(2) >= 0xa6 && octet(2) <= 0xa9;
   if (!override && !isolate) return {};
   return {3, 0x2000u | (octet(1) & 0x3fu) << 6 | (octet(2) & 0x3fu)};

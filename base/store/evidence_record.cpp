@@ -42,7 +42,8 @@ std::optional<FactKey> read_key(const JsonValue& item, std::span<const std::stri
 }
 
 Duration read_ms(const JsonValue& item) {
-  return std::chrono::milliseconds(item["ms"].number().value_or(0));
+  constexpr std::int64_t most = 1'000'000'000;  // whatever a damaged record says
+  return std::chrono::milliseconds(std::clamp<std::int64_t>(item["ms"].number().value_or(0), 0, most));
 }
 
 std::vector<IpAddress> read_codes(std::string_view words) {

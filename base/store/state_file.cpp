@@ -370,12 +370,11 @@ Result<> StateFile::begin_anew(std::string_view reason) {
   const std::string aside = fmt::format("{}.corrupt-{:%Y%m%dT%H%M%S}Z", path_,
                                         std::chrono::floor<std::chrono::seconds>(clock_.wall()));
   faults::crash_point("state.before-set-aside");
+  // The write-ahead log first: left in place it would be replayed into the new file.
+  if (std::rename((path_ + "-wal").c_str(), (aside + "-wal").c_str()) != 0 && errno != ENOENT)
+    return file_error(path_ + "-wal", errno);
   if (std::rename(path_.c_str(), aside.c_str()) != 0) return file_error(path_, errno);
   faults::crash_point("state.set-aside");
-  // A write-ahead log left in place would be replayed into the new file.
-  if (std::rename((path_ + "-wal").c_str(), (aside + "-wal").c_str()) != 0 && errno != ENOENT) {
-    return file_error(path_ + "-wal", errno);
-  }
   ::unlink((path_ + "-shm").c_str());
   on_trouble_(
       fmt::format("state file {} is damaged ({}): kept as {}, a new one is begun", path_, reason, aside));

@@ -341,11 +341,14 @@ void StateJournal::Writer::end_loading() {
 }
 
 Result<> StateJournal::Writer::mend(Result<> result) {
-  if (const auto begun = file_->begin_anew(result.error().detail); !begun) return begun;
-  if (loading_) end_loading();  // what was read before the damage was reached
-  const std::lock_guard lock(mutex_);
-  refill_ = StateMemory::Which::all;
-  return {};
+  {
+    // Also where it fails below: the file may be set aside by then, and a later commit begin the new one.
+    const std::lock_guard lock(mutex_);
+    refill_ = StateMemory::Which::all;
+  }
+  const auto begun = file_->begin_anew(result.error().detail);
+  if (begun && loading_) end_loading();  // what was read before the damage was reached
+  return begun;
 }
 
 template <class Work>

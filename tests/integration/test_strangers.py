@@ -434,3 +434,10 @@ def test_stranger_who_harvests(case):
         client.mail()
         for number in range(12):
             client.rcpt(f"guess{number}@example.test", "550 5.1.1")
+    site.config["upstream"] = [GOOD]
+    site.gateway.reload(site.config)
+    client = stranger(site, GOOD)  # nor is our secondary MX, which hands on what it was given
+    client.mail("anna@good.test")
+    for number in range(12):
+        client.rcpt(f"guess{number}@example.test", "550 5.1.1")
+    client.quit()

@@ -147,7 +147,7 @@ TEST_CASE("what is wrong with a ruleset is told where it stands") {
   };
   for (const Case& one : {
            Case{R"({"rules": 5})", "a.json:1:31: error: room.chairs: expected a list of rules, found 5"},
-           Case{R"({"rules": []})", "expected a list of rules, found a list"},
+           Case{R"({"rules": []})", "room.chairs: there is no rule in this list"},
            Case{R"({"rules": [{"use": 1}], "use": 2})",
                 "a.json:1:45: error: unknown key \"use\" in room.chairs"},
            Case{R"({"rules": [7, {"use": 1}]})", R"(expected a rule: {"to": ..., "use": ...}, found 7)"},

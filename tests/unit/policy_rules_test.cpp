@@ -361,6 +361,10 @@ TEST_CASE("rules that do nothing, and rules that believe anybody, are told of") 
   CHECK(has(told(R"({"from": "a.test", "use": 9})"), easier));
   CHECK(has(told(R"({"from": "a.test", "authenticated": false, "to": "b.test", "use": 9})"), easier));
   CHECK(has(told(R"({"helo": "a.test", "use": 9})"), easier));
+  // What everybody can meet proves nothing either.
+  for (const char* nobody : {R"("auth": false)", R"("rdns": false)", R"("ip": "0.0.0.0/0")"})
+    CHECK(has(told(fmt::format(R"({{"from": "a.test", {}, "use": 9}})", nobody)), easier));
+  CHECK(told(R"({"from": "a.test", "auth": true, "use": 9})").empty());
   CHECK(told(R"({"from": "a.test", "authenticated": true, "use": 9})").empty());
   CHECK(told(R"({"from": "a.test", "ip": "10.0.0.1", "use": 9})").empty());
   CHECK(told(R"({"from": "a.test", "use": 2})").empty());

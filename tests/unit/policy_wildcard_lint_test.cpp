@@ -49,6 +49,19 @@ TEST_CASE("no holes where a star may be empty, or another line bars them") {
   CHECK(lints("~%%%%*@*\n").empty());
 }
 
+TEST_CASE("lines that no address can match, and one that all do") {
+  const std::string none = "1:1: no address can match this: ";
+  CHECK(lints("spam.net\n") == Told{none + "all of a domain is \"*@spam.net\""});
+  CHECK(lints("10.0.0.0/8\n").size() == 1);
+  CHECK(lints("~@spam.net\n") == Told{none + "all of the domain is \"*@spam.net\""});
+  CHECK(lints("<a@b.test>\n") == Told{none + "none has a \"<\" in it"});
+  CHECK(lints("a@b.test,c@b.test\n") == Told{none + "none has a \",\" in it"});
+  CHECK(lints("a@b.test # spam\n") == Told{none + "a comment has a line of its own"});
+  CHECK(lints("postmaster\n\"a b\"@c.test\n*.spam.net\n?b\n").empty());
+  for (const char* everybody : {"*\n", "*@*\n"})
+    CHECK(lints(everybody).front() == "1:1: this bars every address, but for those that lines below clear");
+}
+
 TEST_CASE("an address that a later line decides, whatever that says") {
   CHECK(lints("a@x.test\n*@x.test\n") == Told{"1:1: line 2 matches all of it too, and decides"});
   CHECK(lints("*@x.test\n ~a@x.test\n*x?test\n") == Told{"2:2: line 3 matches all of it too, and decides"});

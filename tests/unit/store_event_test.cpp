@@ -152,6 +152,8 @@ TEST_CASE("event: nothing untrusted reaches a terminal raw (A06)") {
   CHECK(value_of("\xc2\x9b[2J") == "\\u009b[2J");
   CHECK(value_of("a\xe2\x80\xaegpj.exe") == "a\\u202egpj.exe");
   CHECK(value_of("\xe2\x81\xa6x") == "\\u2066x");
+  CHECK(value_of("\xe2\x80\x8fx") == "\\u200fx");
+  CHECK(value_of("\xd8\x9cx") == "\\u061cx");
   CHECK(value_of("\"\\") == "\\\"\\\\");
   CHECK(value_of("gr\xc3\xbc\xc3\x9f \xe2\x82\xac") == "gr\xc3\xbc\xc3\x9f \xe2\x82\xac");
   CHECK(value_of("\xe2\x80") != "\xe2\x80");
