@@ -96,7 +96,7 @@ std::string without_numbers(std::string_view local) {
 
 std::string lasting_sender(const mail::Path& sender) {
   if (sender.is_null()) return {};
-  const std::string local = to_lower(sender.local);
+  const std::string local = to_lower(sender.plain_local());
   return without_numbers(without_hash(without_stamp(local))) + '@' + sender.domain_ascii;
 }
 

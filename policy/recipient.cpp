@@ -21,40 +21,62 @@ Refuse barred(Refusal why, const WildcardList& list, int line, const Barring& ba
   return {why, mail::reply(why, barring.reply), fmt::format("{}:{}", list.file(), line), barring.reply_id};
 }
 
-// user%other.host@our.domain: the old request to forward (RFC 1123 5.2.16). A quoted local part is a
-// name, whatever it holds.
-bool is_percent_hack(const mail::Path& path) {
-  return !path.is_quoted() && path.local.find('%') != std::string::npos;
-}
+// user%other.host@our.domain: the old request to forward (RFC 1123 5.2.16). In quotes it is the same: next
+// hops read the local part without them (Postfix: resolve_dequoted_address).
+bool is_percent_hack(const mail::Path& path) { return path.local.contains('%'); }
+
+// "user@host"@our.domain, host!user@our.domain: like the percent hack they name another host in the local
+// part.
+bool is_quoted_path(const mail::Path& path) { return path.is_quoted() && path.local.contains('@'); }
 
 bool is_bang_path(const mail::Path& path) {
-  return !path.is_quoted() && path.local.find('!') != std::string::npos;
+  const std::string said = path.unquoted_local();
+  const auto bang = said.find('!', 1);
+  return bang != std::string::npos && bang + 1 < said.size();
 }
 
-// "user@host"@our.domain: a quoted forward path. Like the percent hack and the bang path it names
-// another host in the local part, so it is never sent out through the outbound route.
-bool names_another_host(const mail::Path& path) {
-  return is_percent_hack(path) || is_bang_path(path) ||
-         (path.is_quoted() && path.local.find('@') != std::string::npos);
+// The host that such a path names; where that is none, its domain.
+std::string named_host(const mail::Path& path) {
+  const std::string said = path.unquoted_local();
+  const auto at = said.rfind('@');
+  mail::DomainName host;
+  const auto fault = mail::parse_domain(
+      at == std::string::npos ? said.substr(0, said.find('!')) : said.substr(at + 1), host);
+  return fault == mail::DomainFault::none ? host.ascii : path.domain;
 }
 
-// The recipient as the barring lists see it: as written, quotes kept, the source route resolved.
-std::optional<int> barring_line(const mail::Path& recipient, const Settings& settings) {
-  return settings.barring.recipients.bars(recipient.address());
+// Both as written (the patterns against quoted paths mean the quotes) and as it compares: "joe"@our.domain
+// is joe@our.domain.
+std::optional<int> barring_line(const WildcardList& list, const mail::Path& path) {
+  const auto line = list.bars(path.address());
+  return line ? line : list.bars(path.key());
+}
+
+bool may_relay(const ClientFacts& client, const Settings& settings) {
+  return settings.outbound_route && relay_right(client, settings) != RelayRight::none;
 }
 
 RecipientVerdict judge_foreign(const ClientFacts& client, const mail::Path& recipient,
                                const Settings& settings) {
-  bool may_relay = relay_right(client, settings) != RelayRight::none && settings.outbound_route;
-  if (may_relay && is_percent_hack(recipient)) return refuse(Refusal::percent_hack);
-  if (!may_relay || recipient.is_literal() || names_another_host(recipient))
+  const bool allowed = may_relay(client, settings);
+  if (allowed && is_percent_hack(recipient)) return refuse(Refusal::percent_hack);
+  if (!allowed || recipient.is_literal() || is_quoted_path(recipient) || is_bang_path(recipient))
     return refuse(Refusal::relay, recipient.domain);
   return Accept{*settings.outbound_route, false, true};
 }
 
+// The next hop trusts us: what it would pass on to another host never reaches it, barred or not. Bang paths
+// are a matter of taste where the client may relay anyway.
+RecipientVerdict judge_ours(const ClientFacts& client, const mail::Path& recipient,
+                            const std::string& route, const Settings& settings) {
+  const bool elsewhere =
+      is_quoted_path(recipient) || (is_bang_path(recipient) && !may_relay(client, settings));
+  if (elsewhere) return refuse(Refusal::relay, named_host(recipient));
+  return Accept{route, false, false};
+}
+
 // Bare <postmaster> has no domain: the first of ours in name order takes it (RFC 5321 4.5.1).
-RecipientVerdict judge_bare(const mail::Path& recipient, const Settings& settings) {
-  if (!iequals(recipient.local, "postmaster")) return refuse(Refusal::no_domain);
+RecipientVerdict judge_bare(const Settings& settings) {
   const auto& exact = settings.domains.exact();
   const auto& names = exact.empty() ? settings.domains.below() : exact;
   if (names.empty()) return refuse(Refusal::no_domain);
@@ -86,7 +108,7 @@ bool is_upstream(const IpAddress& address, const Settings& settings) {
 
 bool is_role_address(const mail::Path& path, const Settings& settings) {
   return std::ranges::any_of(settings.role_names,
-                             [&](const std::string& name) { return iequals(path.local, name); });
+                             [&](const std::string& name) { return iequals(path.plain_local(), name); });
 }
 
 RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* sender,
@@ -95,13 +117,17 @@ RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* se
   const std::string* route = bare ? nullptr : settings.domains.find(recipient.domain_ascii);
   if (route && is_percent_hack(recipient)) return refuse(Refusal::percent_hack);
   if (route && is_role_address(recipient, settings)) return Accept{*route, true, false};
-  if (const auto line = barring_line(recipient, settings))
-    return barred(Refusal::barred_recipient, settings.barring.recipients, *line, settings.barring);
-  if (bare) return judge_bare(recipient, settings);
-  auto verdict = route ? Accept{*route, false, false} : judge_foreign(client, recipient, settings);
-  const auto line = sender ? settings.barring.senders.bars(sender->address()) : std::nullopt;
+  if (bare && iequals(recipient.local, "postmaster")) return judge_bare(settings);
+  const WildcardList& recipients = settings.barring.recipients;
+  const WildcardList& senders = settings.barring.senders;
+  if (const auto line = barring_line(recipients, recipient))
+    return barred(Refusal::barred_recipient, recipients, *line, settings.barring);
+  if (bare) return refuse(Refusal::no_domain);
+  auto verdict =
+      route ? judge_ours(client, recipient, *route, settings) : judge_foreign(client, recipient, settings);
+  const auto line = sender ? barring_line(senders, *sender) : std::nullopt;
   if (line && std::holds_alternative<Accept>(verdict))
-    return barred(Refusal::barred_sender, settings.barring.senders, *line, settings.barring);
+    return barred(Refusal::barred_sender, senders, *line, settings.barring);
   return verdict;
 }
 

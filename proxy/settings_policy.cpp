@@ -94,7 +94,7 @@ void check_role_address(const Loading& loading, const policy::Domains& domains) 
     loading.diagnostics.error(mailbox.position,
                               fmt::format("role_mailbox: {} is not a domain of ours", path.domain_ascii),
                               "it must be a mailbox in one of \"domains\"");
-  if (std::ranges::count(loading.written.role_names, to_lower(path.local)) > 0)
+  if (std::ranges::count(loading.written.role_names, to_lower(path.plain_local())) > 0)
     loading.diagnostics.warning(mailbox.position, "role_mailbox: this is a role address itself",
                                 "name a mailbox that certainly exists: a person, or a shared mailbox");
 }

@@ -116,7 +116,34 @@ PathFault read_path(std::string_view text, const PathOptions& options, Path& pat
 
 std::string Path::address() const { return domain.empty() ? local : local + '@' + domain; }
 
+std::string Path::unquoted_local() const {
+  if (!is_quoted()) return local;
+  std::string said;
+  for (std::size_t i = 1; i + 1 < local.size(); ++i) {
+    if (local[i] == '\\') ++i;
+    said += local[i];
+  }
+  return said;
+}
+
+std::string Path::plain_local() const {
+  if (!is_quoted()) return local;
+  std::string said = unquoted_local();
+  if (!said.empty() && dot_string(said, true) == said.size()) return said;
+  std::string quoted = "\"";
+  for (const char c : said) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
 std::string Path::key() const {
+  const std::string name = to_lower(plain_local());
+  return domain_ascii.empty() ? name : name + '@' + domain_ascii;
+}
+
+std::string Path::spelling() const {
   const std::string name = to_lower(local);
   return domain_ascii.empty() ? name : name + '@' + domain_ascii;
 }

@@ -1,7 +1,8 @@
 // Mailboxes and paths of the SMTP envelope (RFC 5321 4.1.2, RFC 6531), read strictly.
 //
 // Pure; bounded by the RFC's limits (domain 255 octets, path 256 in strict reading).
-// Nothing is ever unquoted into a new address: what is passed on is what was written.
+// Nothing is ever unquoted into a new address: what is passed on is what was written. Unquoted it is only
+// compared.
 #pragma once
 
 #include <optional>
@@ -52,8 +53,15 @@ struct Path {
   bool is_quoted() const { return local.starts_with('"'); }
   // local@domain (or the bare local part), source route dropped: what a next hop is told.
   std::string address() const;
-  // The key under which the recipient is remembered: domain_ascii, local part in lower case.
+  // What the local part says, its quotes and backslashes taken off.
+  std::string unquoted_local() const;
+  // The local part for comparing: "joe" and "j\oe", in quotes, are joe (RFC 5321 4.1.2). What a dot-string
+  // cannot say stays in quotes, without needless backslashes.
+  std::string plain_local() const;
+  // The whole address for comparing: plain_local in lower case, domain_ascii.
   std::string key() const;
+  // The key of this very spelling, quotes kept: what a next hop says of it need not hold for another one.
+  std::string spelling() const;
 };
 
 struct PathOptions {

@@ -362,7 +362,8 @@ constexpr std::array kTexts = {
                 {5, 7, 1},
                 "cannot relay for {}",
                 "The domain is not among `domains`, and the client has no right to relay: it is in no "
-                "trusted network, not authenticated, and shows no listed certificate."},
+                "trusted network, not authenticated, and shows no listed certificate. Or the local part "
+                "names another host: `\"user@other.host\"@our.domain`, `other.host!user@our.domain`."},
     RefusalText{percent_hack,
                 addresses,
                 "percent-hack",

@@ -22,7 +22,7 @@ constexpr std::int64_t kRefreshedAfter = 600;  // a delivery renews a record old
 constexpr std::string_view kFoundPrefix = "found ";
 
 std::string recipient_key(const Route& route, const mail::Path& recipient) {
-  return asked_host(route).to_string() + " " + recipient.key();
+  return asked_host(route).to_string() + " " + recipient.spelling();
 }
 
 std::string domain_key(const Route& route, const mail::Path& recipient) {
@@ -30,7 +30,7 @@ std::string domain_key(const Route& route, const mail::Path& recipient) {
 }
 
 std::string pair_key(const mail::Path& sender, const mail::Path& recipient) {
-  return "<" + sender.key() + "> <" + recipient.key() + ">";
+  return "<" + sender.spelling() + "> <" + recipient.spelling() + ">";
 }
 
 // The form on the wire is also a good one to keep: ReplyParser reads it back with all its checks.

@@ -31,9 +31,10 @@ bool is_listed(const Route& route, const std::string& key) {
 // user+detail@domain is listed as user@domain.
 std::string without_detail(const Route& route, const mail::Path& recipient) {
   auto plain = recipient;
-  const auto at = route.subaddress_separator.empty() || recipient.is_quoted()
+  plain.local = recipient.plain_local();
+  const auto at = route.subaddress_separator.empty() || plain.is_quoted()
                       ? std::string::npos
-                      : recipient.local.find(route.subaddress_separator);
+                      : plain.local.find(route.subaddress_separator);
   if (at != std::string::npos && at > 0) plain.local.resize(at);
   return plain.key();
 }
@@ -78,7 +79,7 @@ std::optional<RecipientAnswer> Recipients::recall(const Route& route, const mail
 io::Task<RecipientAnswer> Recipients::ask_once(const Route& route, const IpAddress& client,
                                                const mail::Path& recipient, TimePoint deadline) {
   const auto executor = co_await io::this_executor();
-  const auto key = asked_host(route).to_string() + " " + recipient.key();
+  const auto key = asked_host(route).to_string() + " " + recipient.spelling();
   for (;;) {
     // The turn is taken before the question is others' too: nobody waits in the queue of another client.
     Permit turn;

@@ -131,8 +131,9 @@ mail::Reply MemorySession::judge_recipient(const mail::Path& recipient) const {
   }
   if (recipient.domain_ascii != "example.test")
     return mail::reply(550, {5, 7, 1}, "cannot relay for " + recipient.domain);
-  if (recipient.local.find('%') != std::string::npos)
+  if (recipient.local.contains('%'))
     return mail::reply(550, {5, 7, 1}, "forwarding percent hack is not permitted");
+  if (recipient.local.contains('@')) return mail::reply(550, {5, 7, 1}, "cannot relay for it");
   const bool is_known = known.contains(recipient.key()) || iequals(recipient.local, "postmaster");
   return is_known ? mail::reply(250, {2, 1, 5}, "OK") : mail::reply(550, {5, 1, 1}, "No such mailbox");
 }

@@ -290,6 +290,42 @@ def test_real_postfix_as_next_hop(case):
             check(int(file.read()) == server.pid, "a master of our own")
 
 
+def test_R02_R04_paths_that_postfix_would_follow(case):
+    """It trusts us, reads local parts without their quotes, and passes on what then names another host."""
+    need_postfix()
+    run = case.path("postfix")
+    settings = {
+        "myhostname": "hop.example.test",
+        "mydestination": "example.test",
+        "local_recipient_maps": "",
+        "local_transport": f"smtp:[127.0.0.1]:{free_port()}",
+        "mynetworks": "127.0.0.0/8",
+        "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination",
+        "relayhost": f"[127.0.0.1]:{free_port()}",
+    }
+    paths = [
+        '"u%remote.host"@example.test',
+        '"u\\%remote.host"@example.test',
+        '"u@remote.host"@example.test',
+        '"u\\@remote.host"@example.test',
+        "remote.host!u@example.test",
+        '"remote.host!u"@example.test',
+    ]
+    with Postfix(run, settings=settings) as server:
+        host = f"127.0.0.1:{server.port}"
+        with Client(("127.0.0.1", server.port)) as client:
+            client.hello()
+            client.mail()
+            client.rcpt(paths[0])  # so it would
+        site = case.site({"routes": {"groupware": {"hosts": [host]}}, "barring": {"recipients": ""}})
+        site.exact = site.control = False
+        with site.client() as client:
+            client.mail()
+            for to in paths:
+                client.rcpt(to, "550 5.7.1")
+            client.rcpt('"anna"@example.test')
+
+
 def test_real_postfix_as_client(case):
     """Postfix speaks to us for its client, before its queue: our answers, word for word, are the client's."""
     need_postfix()

@@ -77,6 +77,8 @@ def test_R02_percent_hack(case):
                 "user%remote.host%other.host@example.test",
                 "user%remote.host@EXAMPLE.org",
                 "anna%example.test@example.test",
+                '"user%remote.host"@example.test',
+                '"user\\%remote.host"@example.test',
             )
         ],
     )
@@ -136,9 +138,20 @@ def test_R04_bang_paths(case):
     unbarred = case.site(barring(case, ["# nothing"]))
     with unbarred.client() as client:
         client.mail()
-        ask(client, "remote.host!user@example.test", "550 5.1.1")
+        ask(client, "remote.host!user@example.test", "550 5.7.1 cannot relay for remote.host; id ")
+        ask(client, '"user@remote.host"@example.test', "550 5.7.1 cannot relay for remote.host; id ")
         ask(client, "remote.host!user", "550 5.", "501 5.1.3", "553 5.")
     nothing_foreign(unbarred)
+
+
+def test_barring_in_quotes(case):
+    """RFC 5321 4.1.2: "gone" and gone are one mailbox, and it is barred in every spelling."""
+    site = case.site(barring(case, ["gone@example.test", "postmaster"], reply="Gone"))
+    each_in_turn(
+        site,
+        [(to, "550 5.7.1 Gone; id ") for to in ('"gone"@example.test', '"go\\ne"@EXAMPLE.test')]
+        + [("postmaster", "250"), ('"abuse"@example.test', "250")],
+    )
 
 
 def test_R04_barring_by_default(case):

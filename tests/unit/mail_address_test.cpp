@@ -117,6 +117,21 @@ TEST_CASE("R05: quoted local parts keep their quotes and escapes") {
   CHECK(path_of("\"\xc3\xa9 x\"@x.example", utf8).internationalised);
 }
 
+TEST_CASE("R05: quoted, an address is the same one, and compares so") {
+  for (const char* same : {R"("joe"@Local.example)", R"("j\oe"@local.example)", R"("JOE"@local.example)"}) {
+    CHECK(path_of(same).key() == "joe@local.example");
+    CHECK(path_of(same).spelling() != "joe@local.example");
+    CHECK(path_of(same).address() == same);
+  }
+  CHECK(path_of(R"("a.b"@x.example)").plain_local() == "a.b");
+  CHECK(path_of(R"("a..b."@x.example)").key() == path_of("a..b.@x.example", lenient).key());
+  CHECK(path_of(R"("\a\ b"@x.example)").key() == R"("a b"@x.example)");
+  CHECK(path_of(R"("a\"b\\"@x.example)").key() == R"("a\"b\\"@x.example)");
+  CHECK(path_of(R"(""@x.example)").key() == R"(""@x.example)");
+  CHECK(path_of(R"("u@v"@x.example)").key() == R"("u@v"@x.example)");
+  CHECK(path_of(R"("\@\"\\"@x.example)").unquoted_local() == R"(@"\)");
+}
+
 TEST_CASE("R06: more than one @ is a fault, not a guess") {
   for (const char* text : {"u@foreign@local", "u@local@foreign", "u@@local", "u@local>,<v@foreign", "@@"})
     CHECK_MESSAGE(fault_of(text) == PathFault::syntax, text);

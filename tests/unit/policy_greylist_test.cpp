@@ -127,6 +127,7 @@ TEST_CASE("greylist: keys tell identity, sender and recipient apart, and nothing
   const auto key = greylist_key(net, path("anna@example.net"), path("bob@example.com"));
   CHECK(key.size() == 16);
   CHECK(key == greylist_key(net, path("ANNA@Example.NET"), path("Bob@EXAMPLE.com")));
+  CHECK(key == greylist_key(net, path(R"("anna"@example.net)"), path(R"("b\ob"@example.com)")));
   CHECK(key != greylist_key(other, path("anna@example.net"), path("bob@example.com")));
   CHECK(key != greylist_key(net, path("anne@example.net"), path("bob@example.com")));
   CHECK(key != greylist_key(net, path("anna@example.net"), path("ben@example.com")));

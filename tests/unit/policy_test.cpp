@@ -60,6 +60,22 @@ TEST_CASE("R04 R05 unbarred, such paths are local or nothing: never relayed, not
   CHECK(outcome(trusted(), "\"user@remote.host\"@foreign.host", settings) ==
         "550 5.7.1 cannot relay for foreign.host");
   CHECK(outcome(trusted(), "remote.host!user@local.host", settings) == "inside");
+  CHECK(outcome(trusted(), "\"user@remote.host\"@local.host", settings) ==
+        "550 5.7.1 cannot relay for remote.host");
+}
+
+TEST_CASE("R04 R05 unbarred, no next hop is shown a path to another host") {
+  Settings settings = site();
+  settings.barring.recipients = {};
+  for (const char* hack :
+       {R"("user@remote.host"@local.host)", R"("user\@remote.host"@local.host)",
+        "remote.host!user@local.host", R"("remote.host!user"@local.host)",
+        R"("remote.host\!user"@local.host)", R"("@local.host:user@remote.host"@local.host)"})
+    CHECK_MESSAGE(outcome(stranger(), hack, settings) == "550 5.7.1 cannot relay for remote.host", hack);
+  CHECK(outcome(stranger(), R"("\@"@local.host)", settings) == "550 5.7.1 cannot relay for local.host");
+  CHECK(outcome(stranger(), "!a!user@local.host", settings) == "550 5.7.1 cannot relay for local.host");
+  for (const char* name : {"wow!@local.host", "!user@local.host", R"("a user"@local.host)"})
+    CHECK_MESSAGE(outcome(stranger(), name, settings) == "inside", name);
 }
 
 TEST_CASE("R02 the percent hack is refused in the seed's words, to everybody") {
@@ -69,6 +85,10 @@ TEST_CASE("R02 the percent hack is refused in the seed's words, to everybody") {
         "550 5.7.1 forwarding percent hack is not permitted");
   CHECK(outcome(trusted(), "u%x.y@foreign.host", site()) ==
         "550 5.7.1 forwarding percent hack is not permitted");
+  for (const char* quoted : {R"("u%foreign.host"@local.host)", R"("u\%foreign.host"@local.host)"})
+    CHECK_MESSAGE(
+        outcome(stranger(), quoted, site()) == "550 5.7.1 forwarding percent hack is not permitted",
+        quoted);
 }
 
 TEST_CASE("R03 a source route is judged by where it ends") {
@@ -144,6 +164,21 @@ TEST_CASE("role addresses pass the barring lists") {
   CHECK(outcome(stranger(), "ABUSE@local.host", settings) == "inside role");
   CHECK(outcome(stranger(), "postmaster@local.host", settings) == "inside role");
   CHECK(outcome(stranger(), "postmaster@foreign.host", settings) == "550 5.7.1 Address barred");
+  CHECK(outcome(stranger(), "Postmaster", settings) == "inside role");
+  CHECK(outcome(stranger(), R"("postmaster")", settings) == "550 5.7.1 Address barred");
+  CHECK(outcome(stranger(), R"("postmaster"@local.host)", settings) == "inside role");
+  CHECK(outcome(stranger(), "abuse", settings) == "550 5.7.1 Address barred");
+}
+
+TEST_CASE("quotes lead past no barring list") {
+  Settings settings = site();
+  settings.barring.recipients = list("gone@local.host\n\"of course\"@local.host\n");
+  for (const char* gone : {R"("gone"@local.host)", R"("go\ne"@LOCAL.host)", R"("of\ course"@local.host)"})
+    CHECK_MESSAGE(outcome(stranger(), gone, settings) == "550 5.7.1 Address barred", gone);
+  settings.barring.senders = list("spammer@spam.host");
+  mail::Path spammer = path(R"("spam\mer"@spam.host)");
+  auto verdict = judge_recipient(stranger(), &spammer, path("u@local.host"), settings);
+  CHECK(std::get<Refuse>(verdict).why == Refusal::barred_sender);
 }
 
 TEST_CASE("a barred sender is refused at the recipient, the null sender never") {
