@@ -1,5 +1,5 @@
 // What is remembered for a time, in bounded memory, for all cores: a lock a shard, held for a look. Over
-// the bound the least recently used go. Thread-safe.
+// the bound the least recently used go. A key is kept once, and hashed once for each call. Thread-safe.
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@
 #include <list>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/clock.h"
@@ -29,36 +29,40 @@ class BoundedMemory {
   explicit BoundedMemory(std::size_t max_bytes) : most_(max_bytes / kShards) {}
 
   std::optional<Value> find(const Key& key, TimePoint now) {
-    Shard& shard = this->shard(key);
+    const Sought sought{key, std::hash<Key>{}(key)};
+    Shard& shard = this->shard(sought);
     const std::lock_guard lock(shard.mutex);
-    const auto place = shard.places.find(key);
+    const auto place = shard.places.find(sought);
     if (place == shard.places.end()) return std::nullopt;
-    if (place->second->until <= now) {
-      shard.erase(place->second);
+    const Entry& entry = **place;
+    if (entry.until <= now) {
+      shard.erase(place);
       return std::nullopt;
     }
-    shard.entries.splice(shard.entries.begin(), shard.entries, place->second);
-    return place->second->value;
+    shard.entries.splice(shard.entries.begin(), shard.entries, *place);
+    return entry.value;
   }
 
   // In place of what is remembered by that key. `bytes`: what key and value take beyond their own size.
-  void put(const Key& key, Value value, TimePoint until, std::size_t bytes) {
-    bytes += 2 * (sizeof(Key) + kNode) + sizeof(Entry);
-    Shard& shard = this->shard(key);
+  void put(Key key, Value value, TimePoint until, std::size_t bytes) {
+    bytes += sizeof(Entry) + 2 * kNode;
+    const Sought sought{key, std::hash<Key>{}(key)};
+    Shard& shard = this->shard(sought);
     const NeededMemory needed;  // a shard is never left half changed
     const std::lock_guard lock(shard.mutex);
-    if (const auto place = shard.places.find(key); place != shard.places.end()) shard.erase(place->second);
+    shard.erase(shard.places.find(sought));
     if (bytes > most_) return;
-    while (shard.bytes + bytes > most_) shard.erase(std::prev(shard.entries.end()));
-    shard.entries.push_front({key, std::move(value), until, bytes});
-    shard.places.emplace(key, shard.entries.begin());
+    while (shard.bytes + bytes > most_) shard.erase(shard.places.find(std::prev(shard.entries.end())));
+    shard.entries.push_front({std::move(key), sought.hash, std::move(value), until, bytes});
+    shard.places.insert(shard.entries.begin());
     shard.bytes += bytes;
   }
 
   void forget(const Key& key) {
-    Shard& shard = this->shard(key);
+    const Sought sought{key, std::hash<Key>{}(key)};
+    Shard& shard = this->shard(sought);
     const std::lock_guard lock(shard.mutex);
-    if (const auto place = shard.places.find(key); place != shard.places.end()) shard.erase(place->second);
+    shard.erase(shard.places.find(sought));
   }
 
   void clear() {
@@ -86,27 +90,52 @@ class BoundedMemory {
 
   struct Entry {
     Key key;
+    std::size_t hash = 0;
     Value value;
     TimePoint until;
     std::size_t bytes = 0;
   };
   using Entries = std::list<Entry>;
+  using Place = typename Entries::iterator;
+
+  struct Sought {
+    const Key& key;
+    std::size_t hash;
+  };
+
+  // Not noexcept, and so libstdc++ keeps what it says with each place: a look leads to few entries.
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(const Sought& sought) const { return sought.hash; }
+    std::size_t operator()(Place place) const { return place->hash; }
+  };
+
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const Sought& sought, Place place) const { return sought.key == place->key; }
+    bool operator()(Place place, const Sought& sought) const { return sought.key == place->key; }
+    bool operator()(Place one, Place other) const { return one == other; }  // a key has one place
+  };
+
+  using Places = std::unordered_set<Place, Hash, Equal>;
 
   struct Shard {
     mutable std::mutex mutex;
     Entries entries;  // the most recently used first
-    std::unordered_map<Key, typename Entries::iterator> places;
+    Places places;
     std::size_t bytes = 0;
 
-    void erase(typename Entries::iterator entry) {
+    void erase(typename Places::iterator place) {
+      if (place == places.end()) return;
+      const Place entry = *place;
       bytes -= entry->bytes;
-      places.erase(entry->key);
+      places.erase(place);
       entries.erase(entry);
     }
   };
 
-  // The map in the shard uses the low bits of the same value.
-  Shard& shard(const Key& key) { return shards_[(std::hash<Key>{}(key) >> 16U) % kShards]; }
+  // The set in the shard uses the low bits of the same value.
+  Shard& shard(const Sought& sought) { return shards_[(sought.hash >> 16U) % kShards]; }
 
   std::array<Shard, kShards> shards_;
   std::size_t most_;
