@@ -4,13 +4,13 @@
 // have to post the coroutine's destruction, in a destructor, which allocates again: it is memory that is
 // needed.
 //
-// For the sources of base/io alone.
+// For the sources of base/io and of dns alone.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "base/io/task.h"
@@ -31,8 +31,8 @@ class boost::asio::async_result<sallyport::io::Await, void(Results...)> {
  public:
   template <class Initiation, class... Arguments>
   static auto initiate(Initiation initiation, sallyport::io::Await, Arguments... arguments) {
-    // Not `use_awaitable`: that one is for any_io_executor.
-    auto token = as_tuple(use_awaitable_t<sallyport::io::Executor>());
+    // Not `use_awaitable`, which makes a coroutine of every wait.
+    auto token = as_tuple(deferred);
     return async_initiate<decltype(token), void(Results...)>(
         [initiation = std::move(initiation)](auto&& handler, auto&&... rest) mutable {
           const sallyport::NeededMemory needed;
