@@ -20,30 +20,34 @@ std::size_t mark_of(const Question& question, std::uint16_t id) {
 
 }  // namespace
 
-void Datagrams::expect(Awaited& awaited) { awaited_.emplace(awaited.question, &awaited); }
+void Datagrams::expect(Awaited& awaited) { awaited_.push_back({awaited.id, &awaited}); }
 
 void Datagrams::forget(Awaited& awaited, bool lost) {
-  const auto [first, last] = awaited_.equal_range(awaited.question);
-  const auto place = std::find_if(first, last, [&](const auto& entry) { return entry.second == &awaited; });
-  if (place != last) awaited_.erase(place);
-  if (lost) lost_.at(next_lost_++ % lost_.size()) = mark_of(awaited.question, awaited.id);
+  const auto place = std::ranges::find(awaited_, &awaited, &Entry::awaited);
+  if (place != awaited_.end()) {
+    *place = awaited_.back();
+    awaited_.pop_back();
+  }
+  if (lost) lost_.at(next_lost_++ % lost_.size()) = mark_of(*awaited.question, awaited.id);
 }
 
 Datagrams::Awaited* Datagrams::judge(Bytes datagram, bool cut) {
   const auto heading = read_heading(datagram);
   if (!heading) return nullptr;
-  const auto [first, last] = awaited_.equal_range(heading->question);
-  for (auto place = first; place != last; ++place) {
-    Awaited& awaited = *place->second;
-    if (awaited.id != heading->id) continue;
+  const auto asks = [&](const Entry& entry) { return is_about(datagram, *entry.awaited->question); };
+  const auto answered = std::ranges::find_if(
+      awaited_, [&](const Entry& entry) { return entry.id == heading->id && asks(entry); });
+  if (answered != awaited_.end()) {
+    Awaited& awaited = *answered->awaited;
     awaited.by_tcp = cut || heading->truncated;
     awaited.answer.assign(reinterpret_cast<const char*>(datagram.data()), datagram.size());
     return &awaited;
   }
-  const bool late = std::ranges::count(lost_, mark_of(heading->question, heading->id)) > 0;
-  if (first == last || late) return nullptr;
-  Awaited& deceived = *first->second;
-  if (++deceived.forged < kMostForged) return nullptr;
+  const auto asked = std::ranges::find_if(awaited_, asks);
+  if (asked == awaited_.end()) return nullptr;
+  Awaited& deceived = *asked->awaited;
+  const bool late = std::ranges::count(lost_, mark_of(*deceived.question, heading->id)) > 0;
+  if (late || ++deceived.forged < kMostForged) return nullptr;
   deceived.by_tcp = true;
   return &deceived;
 }

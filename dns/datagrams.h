@@ -15,7 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
 #include "dns/cursor.h"
 #include "dns/question.h"
@@ -30,7 +30,7 @@ class Datagrams {
   struct Awaited {
     std::string query;
     std::uint16_t id = 0;
-    Question question;
+    const Question* question = nullptr;  // lives as long
     int forged = 0;
     std::string answer;   // whole, of the right id and question
     bool by_tcp = false;  // it was cut off, or too many were forged
@@ -51,7 +51,12 @@ class Datagrams {
   ares_ssize_t receive(ares_socket_t socket, void* data, std::size_t size, int flags, sockaddr* from,
                        ares_socklen_t* from_size);
 
-  std::unordered_multimap<Question, Awaited*> awaited_;
+  struct Entry {
+    std::uint16_t id;
+    Awaited* awaited;
+  };
+
+  std::vector<Entry> awaited_;           // few enough to look through: Upstream::kAtOnce, as a rule
   std::array<std::size_t, 256> lost_{};  // a ring of marks
   std::size_t next_lost_ = 0;
   int left_ = kAtOnce;

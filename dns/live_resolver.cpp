@@ -7,9 +7,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <mutex>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
+#include "base/io/await.h"
 #include "base/needed_memory.h"
 #include "dns/datagrams.h"
 #include "dns/resolv_conf.h"
@@ -31,31 +32,22 @@ AnswerPtr failure(const Question& question, Status status) {
 
 // Who waits for an answer, on its own core.
 struct Waiter {
-  explicit Waiter(const io::Executor& core) : executor(core), answered(core) {}
-  io::Executor executor;
-  io::Signal answered;
+  explicit Waiter(const io::Executor& core) : patience(core) {}
+  void hear(AnswerPtr said) {
+    answer = std::move(said);
+    patience.cancel();
+  }
+  io::SteadyTimer patience;
   AnswerPtr answer;
 };
 
 using WaiterPtr = std::shared_ptr<Waiter>;
 
-// Of one question in flight. Those in the table of flights are asked of the servers of now.
-struct Waiting {
-  std::vector<WaiterPtr> waiters;  // under the lock
-};
-
-using WaitingPtr = std::shared_ptr<Waiting>;
-
 void wake(WaiterPtr waiter, AnswerPtr answer) {
-  const io::Executor executor = waiter->executor;
-  if (executor.running_in_this_thread()) {
-    waiter->answer = std::move(answer);
-    return waiter->answered.notify();
-  }
-  boost::asio::post(executor, [waiter = std::move(waiter), answer = std::move(answer)] {
-    waiter->answer = answer;
-    waiter->answered.notify();
-  });
+  const io::Executor executor = waiter->patience.get_executor();
+  if (executor.running_in_this_thread()) return waiter->hear(std::move(answer));
+  boost::asio::post(executor,
+                    [waiter = std::move(waiter), answer = std::move(answer)] { waiter->hear(answer); });
 }
 
 struct Core {
@@ -103,10 +95,23 @@ struct LiveResolver::Impl {
   Result<> connect(Core& core);
   std::shared_ptr<Upstream> upstream(const io::Executor& executor);
   struct Flight;
-  void start(const Question& question, const WaitingPtr& waiting, const io::Executor& executor);
+  using FlightPtr = std::shared_ptr<Flight>;
+  void start(const FlightPtr& flight, const io::Executor& executor);
   void warn_of_forger(const Endpoint& server);
   void watch_servers(Status status);
-  void land(const Question& question, Waiting& waiting, const AnswerPtr& answer, bool kept);
+  void land(Flight& flight, const AnswerPtr& answer, bool kept);
+
+  struct ByQuestion {
+    using is_transparent = void;
+    std::size_t operator()(const Question& question) const { return std::hash<Question>{}(question); }
+    std::size_t operator()(const FlightPtr& flight) const;
+  };
+  struct SameQuestion {
+    using is_transparent = void;
+    bool operator()(const FlightPtr& flight, const FlightPtr& other) const;
+    bool operator()(const Question& question, const FlightPtr& flight) const;
+    bool operator()(const FlightPtr& flight, const Question& question) const;
+  };
 
   std::mutex mutex;  // of the following; held for moments, never while a cache shard's is wanted twice
   LiveSettings settings;
@@ -114,7 +119,7 @@ struct LiveResolver::Impl {
   std::vector<Endpoint> servers;
   unsigned generation = 1;
   std::vector<std::shared_ptr<Core>> cores;
-  std::unordered_map<Question, WaitingPtr> flights;
+  std::unordered_set<FlightPtr, ByQuestion, SameQuestion> flights;  // asked of the servers of now
   TimePoint next_warning = TimePoint::min();
 
   const Clock& clock;
@@ -125,19 +130,32 @@ struct LiveResolver::Impl {
   std::atomic<int> unanswered = 0;  // questions in a row
 };
 
-// Goes on when all that wanted it have given up: the next ones find it in the cache.
+// A question, and all who wait for its answer. It goes on when they have given up: the next ones find the
+// answer in the cache.
 struct LiveResolver::Impl::Flight : Upstream::Flight {
-  Flight(Impl& by, const Question& question, WaitingPtr who)
-      : Upstream::Flight(question), impl(by), waiting(std::move(who)) {}
+  Flight(Impl& by, Question question) : Upstream::Flight(std::move(question)), impl(by) {}
   void landed(Answer answer) override {
     impl.watch_servers(answer.status);
     answer.until = impl.clock.now() + lifetime(answer);
-    impl.land(asked, *waiting, std::make_shared<Answer>(std::move(answer)), true);
+    impl.land(*this, std::make_shared<Answer>(std::move(answer)), true);
   }
 
   Impl& impl;
-  WaitingPtr waiting;
+  std::vector<WaiterPtr> waiters;  // under the lock
 };
+
+std::size_t LiveResolver::Impl::ByQuestion::operator()(const FlightPtr& flight) const {
+  return (*this)(flight->asked);
+}
+bool LiveResolver::Impl::SameQuestion::operator()(const FlightPtr& flight, const FlightPtr& other) const {
+  return flight->asked == other->asked;
+}
+bool LiveResolver::Impl::SameQuestion::operator()(const Question& question, const FlightPtr& flight) const {
+  return question == flight->asked;
+}
+bool LiveResolver::Impl::SameQuestion::operator()(const FlightPtr& flight, const Question& question) const {
+  return flight->asked == question;
+}
 
 Result<> LiveResolver::Impl::connect(Core& core) {
   std::vector<Endpoint> now;
@@ -178,13 +196,12 @@ std::shared_ptr<Upstream> LiveResolver::Impl::upstream(const io::Executor& execu
   return core->upstream;
 }
 
-void LiveResolver::Impl::start(const Question& question, const WaitingPtr& waiting,
-                               const io::Executor& executor) {
+void LiveResolver::Impl::start(const FlightPtr& flight, const io::Executor& executor) {
   const NeededMemory needed;  // whoever has a flight in the table starts it
   const auto servers_here = upstream(executor);
-  if (!servers_here) return land(question, *waiting, failure(question, Status::timeout), false);
+  if (!servers_here) return land(*flight, failure(flight->asked, Status::timeout), false);
   asked.fetch_add(1, std::memory_order_relaxed);
-  servers_here->ask(std::make_shared<Flight>(*this, question, waiting));
+  servers_here->ask(flight);
 }
 
 // One question without an answer is its domain's affair; several in a row are ours.
@@ -219,19 +236,18 @@ void LiveResolver::Impl::warn_of_forger(const Endpoint& server) {
 }
 
 // An answer of servers that are no longer asked is for those who wait for it alone.
-void LiveResolver::Impl::land(const Question& question, Waiting& waiting, const AnswerPtr& answer,
-                              bool kept) {
+void LiveResolver::Impl::land(Flight& flight, const AnswerPtr& answer, bool kept) {
   const bool temporary = is_temporary(answer->status);
   if (temporary) failed.fetch_add(1, std::memory_order_relaxed);
   std::vector<WaiterPtr> waiters;
   {
     const std::lock_guard lock(mutex);
-    waiters = std::move(waiting.waiters);
-    const auto flight = flights.find(question);
-    const bool of_now = flight != flights.end() && flight->second.get() == &waiting;
+    waiters = std::move(flight.waiters);
+    const auto place = flights.find(flight.asked);
+    const bool of_now = place != flights.end() && place->get() == &flight;
     // A failure outdates no knowledge.
-    if (of_now && kept && (!temporary || !cache.find(question))) cache.put(question, answer);
-    if (of_now) flights.erase(flight);
+    if (of_now && kept && (!temporary || !cache.find(flight.asked))) cache.put(flight.asked, answer);
+    if (of_now) flights.erase(place);
   }
   for (WaiterPtr& waiter : waiters) wake(std::move(waiter), answer);
 }
@@ -291,9 +307,9 @@ AnswerPtr LiveResolver::at_hand(const Question& question) {
 
 io::Task<AnswerPtr> LiveResolver::ask(Question question, Asking asking) {
   const io::Executor executor = co_await boost::asio::this_coro::executor;  // not a task of its own
-  const auto waiter = std::make_shared<Waiter>(executor);
+  WaiterPtr waiter;
+  Impl::FlightPtr flight;
   bool first = false;
-  WaitingPtr waiting;
   {
     const NeededMemory needed;  // until the flight is started
     const std::lock_guard lock(impl_->mutex);
@@ -301,20 +317,23 @@ io::Task<AnswerPtr> LiveResolver::ask(Question question, Asking asking) {
     if (!asking.fresh)
       if (AnswerPtr answer = at_hand(question)) co_return answer;
     if (impl_->clock.now() >= asking.deadline) co_return failure(question, Status::timeout);
-    const auto flight = impl_->flights.find(question);
-    first = flight == impl_->flights.end();
+    const auto place = impl_->flights.find(question);
+    first = place == impl_->flights.end();
     if (first && impl_->flights.size() >= static_cast<std::size_t>(impl_->settings.max_in_flight))
       co_return failure(question, Status::exhausted);
-    waiting = first ? std::make_shared<Waiting>() : flight->second;
-    if (first) impl_->flights.emplace(question, waiting);
-    waiting->waiters.push_back(waiter);
+    flight = first ? std::make_shared<Impl::Flight>(*impl_, std::move(question)) : *place;
+    if (first) impl_->flights.insert(flight);
+    waiter = flight->waiters.emplace_back(std::make_shared<Waiter>(executor));
   }
   if (first)
-    impl_->start(question, waiting, executor);
+    impl_->start(flight, executor);
   else
     impl_->shared.fetch_add(1, std::memory_order_relaxed);
-  co_await waiter->answered.wait(asking.deadline);
-  co_return waiter->answer ? waiter->answer : failure(question, Status::timeout);
+  if (!waiter->answer) {
+    waiter->patience.expires_at(asking.deadline);
+    co_await waiter->patience.async_wait(io::kAwait);
+  }
+  co_return waiter->answer ? waiter->answer : failure(flight->asked, Status::timeout);
 }
 
 LiveResolver::Counts LiveResolver::counts() const {

@@ -55,8 +55,10 @@ std::string summary(const Answer& answer) {
 
 io::Task<AnswerPtr> ask(Resolver& resolver, const Clock& clock, std::vector<Lookup>& lookups,
                         Question question, Asking asking) {
-  AnswerPtr answer = at_hand(resolver, lookups, question, asking);
-  if (!answer) co_await wait_for(resolver, clock, lookups, std::move(question), asking, answer);
+  if (AnswerPtr answer = at_hand(resolver, lookups, question, asking)) co_return answer;
+  const TimePoint began = clock.now();
+  AnswerPtr answer = co_await resolver.ask(question, asking);
+  keep(lookups, {std::move(question), answer, clock.now() - began, false});
   co_return answer;
 }
 

@@ -48,10 +48,9 @@ Header read_header(Cursor& cursor) {
   return header;
 }
 
-std::optional<Question> read_question(Cursor& cursor) {
-  Question question{cursor.name(), static_cast<Type>(cursor.number16())};
-  const bool good = cursor.number16() == kInternet && cursor.good();
-  return good ? std::optional(std::move(question)) : std::nullopt;
+bool is_question(Cursor& cursor, const Question& question) {
+  return cursor.is_name(question.name) && cursor.number16() == static_cast<unsigned>(question.type) &&
+         cursor.number16() == kInternet && cursor.good();
 }
 
 Resource read_resource(Cursor& cursor) {
@@ -182,9 +181,7 @@ class Reading {
     if (!cursor_.good() || !header.is_response() || !header.is_query()) return false;
     // A server that understood nothing may leave the question out.
     if (header.questions == 0) return header.rcode() != 0 && header.rcode() != 3 && header.answers == 0;
-    return header.questions == 1 && cursor_.is_name(question_.name) &&
-           cursor_.number16() == static_cast<unsigned>(question_.type) && cursor_.number16() == kInternet &&
-           cursor_.good();
+    return header.questions == 1 && is_question(cursor_, question_);
   }
 
   bool collect(const Header& header) {
@@ -299,9 +296,13 @@ std::optional<Heading> read_heading(std::span<const std::uint8_t> message) {
   Cursor cursor(message);
   const Header header = read_header(cursor);
   if (!header.is_response() || !header.is_query() || header.questions != 1) return std::nullopt;
-  auto question = read_question(cursor);
-  if (!question) return std::nullopt;
-  return Heading{static_cast<std::uint16_t>(header.id), header.truncated(), std::move(*question)};
+  return Heading{static_cast<std::uint16_t>(header.id), header.truncated()};
+}
+
+bool is_about(std::span<const std::uint8_t> message, const Question& question) {
+  Cursor cursor(message);
+  read_header(cursor);
+  return is_question(cursor, question);
 }
 
 Answer read_answer(const Question& question, std::span<const std::uint8_t> message, Aliases& aliases) {

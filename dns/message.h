@@ -25,13 +25,14 @@ constexpr std::size_t kMaxNameOctets = 128 << 10;  // twice the longest message
 // for servers that do not know it without.
 std::string query(const Question& question, std::uint16_t id, bool edns = true);
 
-// What a response says it answers; nullopt: it is none, or has not one question of class IN.
+// Of a response to one question; nullopt: it is none.
 struct Heading {
   std::uint16_t id = 0;
   bool truncated = false;
-  Question question;
 };
 std::optional<Heading> read_heading(std::span<const std::uint8_t> message);
+// Whether that question is this one.
+bool is_about(std::span<const std::uint8_t> message, const Question& question);
 
 // What messages had of CNAMEs, one after the other.
 struct Aliases {

@@ -87,20 +87,20 @@ Upstream::Server* Upstream::choose(std::vector<Past>& past, TimePoint now) {
 
 void Upstream::ask(const std::shared_ptr<Flight>& flight) {
   flight->upstream_ = shared_from_this();
-  flight->question = flight->asked;
+  flight->question = &flight->asked;
   begin(*flight);
 }
 
 void Upstream::begin(Flight& flight) {
   flight.past_.assign(servers_.size(), {});
   flight.tries_ = tries_;
-  flight.last_ = answer_without_records(Status::timeout, flight.question.name);
+  flight.last_.reset();
   try_next(flight);
 }
 
 void Upstream::try_next(Flight& flight) {
   flight.server_ = flight.tries_-- > 0 && !abandoned_ ? choose(flight.past_, clock_.now()) : nullptr;
-  if (!flight.server_) return conclude(flight, std::move(flight.last_));
+  if (!flight.server_) return give_up(flight);
   flight.edns_failed_ = false;
   send(flight, clock_.now() >= flight.server_->edns_again);
 }
@@ -110,7 +110,7 @@ void Upstream::send(Flight& flight, bool edns) {
   flight.over_tcp_ = false;
   flight.forged = 0;
   flight.id = random_id();
-  flight.query = query(flight.question, flight.id, edns);
+  flight.query = query(*flight.question, flight.id, edns);
   channel_of(*flight.server_)->send(flight);
 }
 
@@ -132,13 +132,13 @@ bool Upstream::turn_to_tcp(Flight& flight) {
 void Upstream::take_reply(Flight& flight, const Channel& over) {
   Server& server = *flight.server_;
   if (over.in_flight() == 0) give_back(server);
-  if (abandoned_) return conclude(flight, std::move(flight.last_));
+  if (abandoned_) return give_up(flight);
   if (flight.by_tcp && !flight.over_tcp_) {
     if (turn_to_tcp(flight)) return;
     flight.status = Status::timeout;
   }
   const bool answered = flight.status == Status::found;
-  Answer answer = answer_of(flight.question, flight.status, flight.answer, flight.aliases_);
+  Answer answer = answer_of(*flight.question, flight.status, flight.answer, flight.aliases_);
   if (flight.edns_failed_ && !is_temporary(answer.status)) server.edns_again = clock_.now() + kWithoutEdns;
   if (answered && answer.status == Status::malformed && flight.edns_) {
     flight.edns_failed_ = true;
@@ -148,8 +148,14 @@ void Upstream::take_reply(Flight& flight, const Channel& over) {
   if (!is_temporary(answer.status)) return conclude(flight, std::move(answer));
   flight.past_[static_cast<std::size_t>(&server - servers_.data())].answered = answered;
   // What a server has said tells more than that another was silent.
-  if (answered || flight.last_.status == Status::timeout) flight.last_ = std::move(answer);
+  if (answered || !flight.last_ || flight.last_->status == Status::timeout)
+    flight.last_ = std::move(answer);
   try_next(flight);
+}
+
+void Upstream::give_up(Flight& flight) {
+  if (!flight.last_) flight.last_ = answer_without_records(Status::timeout, flight.question->name);
+  conclude(flight, std::move(*flight.last_));
 }
 
 void Upstream::conclude(Flight& flight, Answer answer) {
@@ -160,7 +166,8 @@ void Upstream::conclude(Flight& flight, Answer answer) {
     answer.authentic = answer.authentic && flight.alias_->authentic;
   }
   if (!flight.aliases_.open || is_temporary(answer.status)) return flight.landed(std::move(answer));
-  flight.question.name = answer.owner;  // one alias more each time, at least
+  flight.target_ = {answer.owner, flight.asked.type};  // one alias more each time, at least
+  flight.question = &flight.target_;
   flight.alias_ = std::move(answer);
   begin(flight);
 }

@@ -76,6 +76,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void send(Flight& flight, bool edns);
   bool turn_to_tcp(Flight& flight);
   void take_reply(Flight& flight, const Channel& over);
+  void give_up(Flight& flight);
   void conclude(Flight& flight, Answer answer);
   std::shared_ptr<Channel> channel_of(Server& server);
   static void give_back(Server& server);
@@ -107,9 +108,10 @@ class Upstream::Flight : public Channel::Sending {
   std::shared_ptr<Upstream> upstream_;
   Aliases aliases_;
   std::optional<Answer> alias_;  // what came before, whose target is asked for now
-  std::vector<Past> past_;       // of each server
+  Question target_;
+  std::vector<Past> past_;  // of each server
   int tries_ = 0;
-  Answer last_;  // if nobody knows better
+  std::optional<Answer> last_;  // if nobody knows better; none: a timeout
   Server* server_ = nullptr;
   bool edns_ = true, over_tcp_ = false;
   bool edns_failed_ = false;  // at this server, just now

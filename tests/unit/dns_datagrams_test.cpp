@@ -11,10 +11,13 @@ namespace {
 Question asked(const char* name) { return {Name::parse(name).value(), Type::a}; }
 
 struct Waiting : Datagrams::Awaited {
-  Waiting(Datagrams& among, const char* name, std::uint16_t number)
-      : Awaited{dns::query(asked(name), number), number, asked(name), 0, {}, false} {
+  Waiting(Datagrams& among, const char* name, std::uint16_t number) : is_asked(asked(name)) {
+    query = dns::query(is_asked, number);
+    id = number;
+    question = &is_asked;
     among.expect(*this);
   }
+  Question is_asked;
 };
 
 std::string answer_to(std::string query, char flags = 0) {
