@@ -20,6 +20,18 @@ std::size_t size_of(const mail::Fact& fact) {
   return size;
 }
 
+// Answered from memory, in no time, and written once for all events to come.
+mail::FactPtr as_recalled(const mail::Fact& fact) {
+  auto made = std::make_shared<mail::Fact>(fact);
+  made->took = {};
+  for (mail::Asked& asked : made->asked) {
+    asked.took = {};
+    asked.at_hand = true;
+  }
+  made->written = written(*made);
+  return made;
+}
+
 template <class One, class Other>
 bool are_same(const One& one, const Other& other) {
   return !one.owner_before(other) && !other.owner_before(one);
@@ -27,14 +39,19 @@ bool are_same(const One& one, const Other& other) {
 
 }  // namespace
 
-std::string FactMemory::input(const mail::FactKey& key, std::initializer_list<std::string_view> parts) {
+std::string FactMemory::input(const mail::FactKey& key, std::initializer_list<std::string_view> parts,
+                              unsigned epoch) {
   std::string text;
+  std::size_t size = sizeof key + sizeof epoch;
+  for (const std::string_view part : parts) size += sizeof(std::uint32_t) + part.size();
+  text.reserve(size);
   const auto add = [&](const auto& number) {
     text.append(reinterpret_cast<const char*>(&number), sizeof number);
   };
   add(key.check);
   add(key.of);
   add(key.list);
+  add(epoch);
   for (const std::string_view part : parts) {
     add(static_cast<std::uint32_t>(part.size()));
     text += part;
@@ -43,24 +60,26 @@ std::string FactMemory::input(const mail::FactKey& key, std::initializer_list<st
 }
 
 mail::FactPtr FactMemory::recall(const std::string& input, const SettingsPtr& settings, TimePoint now) {
-  auto found = facts_.find(input, now).value_or(nullptr);
+  auto found = facts_.find(input, now);
   if (!found || !are_same(found->under, settings)) return nullptr;
-  const mail::Fact* fact = &found->fact;
-  return {std::move(found), fact};
+  if (!std::exchange(found->recalled, true)) {
+    found->fact = as_recalled(*found->fact);
+    put(input, *found);
+  }
+  return std::move(found->fact);
 }
 
-void FactMemory::remember(const std::string& input, const mail::Fact& fact, const SettingsPtr& settings,
+void FactMemory::remember(std::string input, mail::FactPtr fact, const SettingsPtr& settings,
                           TimePoint now) {
-  if (is_temporary(fact.finding) || fact.until <= now) return;
-  auto made = std::make_shared<Remembered>(Remembered{fact, settings});
-  made->fact.took = {};
-  for (mail::Asked& asked : made->fact.asked) {
-    asked.took = {};
-    asked.at_hand = true;
-  }
-  made->fact.written = written(made->fact);
-  const std::size_t bytes = size_of(made->fact) + sizeof(Remembered) + 2 * input.capacity();
-  facts_.put(input, std::move(made), std::min(fact.until, now + kLongest), bytes);
+  if (is_temporary(fact->finding) || fact->until <= now) return;
+  const TimePoint until = std::min(fact->until, now + kLongest);
+  put(std::move(input), {std::move(fact), settings, until});
+}
+
+void FactMemory::put(std::string input, Remembered remembered) {
+  const std::size_t bytes = size_of(*remembered.fact) + 2 * input.capacity();
+  const TimePoint until = remembered.until;
+  facts_.put(std::move(input), std::move(remembered), until, bytes);
 }
 
 }  // namespace sallyport::proxy

@@ -4,7 +4,9 @@
 // Kept by the whole input of a look-up, and found under the very settings that it ran under and no others:
 // they say which lists there are, and which names are generic. The resolver's epoch is part of the input.
 // Only what is certain is remembered: nothing temporary, nothing in which an answer failed. Whether a list
-// is to be asked at all is the caller's affair, and so is `fresh`. Bounded; thread-safe.
+// is to be asked at all is the caller's affair, and so is `fresh`. Most are never recalled: a fact is kept
+// as the session has it that found it, and made that of later ones by the first of them. Bounded;
+// thread-safe.
 #pragma once
 
 #include <initializer_list>
@@ -28,22 +30,26 @@ class FactMemory {
   explicit FactMemory(std::size_t max_bytes = kMaxBytes) : facts_(max_bytes) {}
 
   // `parts`: all that the look-up was given, but for settings. No two inputs have the same text.
-  static std::string input(const mail::FactKey& key, std::initializer_list<std::string_view> parts);
+  static std::string input(const mail::FactKey& key, std::initializer_list<std::string_view> parts,
+                           unsigned epoch = 0);
 
   // As it is evidence of a later session: answered from memory, in no time. Null: not known.
   mail::FactPtr recall(const std::string& input, const SettingsPtr& settings, TimePoint now);
-  void remember(const std::string& input, const mail::Fact& fact, const SettingsPtr& settings,
-                TimePoint now);
+  void remember(std::string input, mail::FactPtr fact, const SettingsPtr& settings, TimePoint now);
   void clear() { facts_.clear(); }
   MemorySize size() const { return facts_.size(); }
 
  private:
   struct Remembered {
-    mail::Fact fact;
+    mail::FactPtr fact;
     std::weak_ptr<const Settings> under;  // whose place in memory is taken by no other
+    TimePoint until;
+    bool recalled = false;  // it is evidence of a later session already
   };
 
-  BoundedMemory<std::string, std::shared_ptr<const Remembered>> facts_;
+  void put(std::string input, Remembered remembered);
+
+  BoundedMemory<std::string, Remembered> facts_;
 };
 
 }  // namespace sallyport::proxy

@@ -241,7 +241,7 @@ void Inquiry::expect(const FactKey& key) {
 }
 
 std::string Inquiry::input_of(const FactKey& key, std::initializer_list<std::string_view> parts) const {
-  return FactMemory::input(key, parts) + std::to_string(services_.resolver.epoch());
+  return FactMemory::input(key, parts, services_.resolver.epoch());
 }
 
 // What an earlier session found out of the same input.
@@ -253,8 +253,9 @@ bool Inquiry::recall(const std::string& input) {
   return true;
 }
 
-void Inquiry::remember(const std::string& input, const Fact& fact) {
-  if (services_.facts) services_.facts->remember(input, fact, settings_, services_.clock.now());
+void Inquiry::remember(std::string input, FactPtr fact) {
+  if (services_.facts)
+    services_.facts->remember(std::move(input), std::move(fact), settings_, services_.clock.now());
 }
 
 void Inquiry::begin(const FactKey& key, std::string input, io::Task<Fact> work) {
@@ -267,16 +268,18 @@ void Inquiry::begin(const FactKey& key, std::string input, io::Task<Fact> work) 
 io::Task<> Inquiry::look_up(std::shared_ptr<Inquiry> self, FactKey key, std::string input, unsigned round,
                             io::Task<Fact> work) {
   const TimePoint began = self->services_.clock.now();
-  Fact fact = unknown(key);
+  FactPtr found;
   std::exception_ptr thrown;
   try {
-    fact = co_await std::move(work);
-    self->remember(input, fact);
+    Fact fact = co_await std::move(work);
+    fact.took = self->services_.clock.now() - began;
+    found = std::make_shared<const Fact>(std::move(fact));
+    self->remember(std::move(input), found);
   } catch (...) {
     thrown = std::current_exception();
   }
-  fact.took = self->services_.clock.now() - began;
-  if (self->round(stage_of(key)) == round) self->settle(std::move(fact));
+  if (!found) found = std::make_shared<const Fact>(unknown(key));
+  if (self->round(stage_of(key)) == round) self->settle(std::move(found));
   if (thrown) std::rethrow_exception(thrown);
 }
 
@@ -404,9 +407,9 @@ void Inquiry::ask_list_at_once(const FactKey& key, const dns::Subject& subject) 
   if (recall(input)) return;
   const auto answer = dns::list_at_hand(*resolver(stage_of(key)), settings_->lists[place].zone, subject);
   if (!answer) return begin(key, std::move(input), ask_list(resolver(stage_of(key)), key, subject, false));
-  Fact fact = fact_of(*answer, key, checks().lists[place], subject);
-  remember(input, fact);
-  settle(std::move(fact));
+  const auto fact = std::make_shared<const Fact>(fact_of(*answer, key, checks().lists[place], subject));
+  remember(std::move(input), fact);
+  settle(fact);
 }
 
 std::optional<dns::Subject> Inquiry::subject_of(Listed of) const {

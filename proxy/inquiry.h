@@ -101,7 +101,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   void expect(const mail::FactKey& key);
   std::string input_of(const mail::FactKey& key, std::initializer_list<std::string_view> parts) const;
   bool recall(const std::string& input);
-  void remember(const std::string& input, const mail::Fact& fact);
+  void remember(std::string input, mail::FactPtr fact);
   void begin(const mail::FactKey& key, std::string input, io::Task<mail::Fact> work);
   static io::Task<> look_up(std::shared_ptr<Inquiry> self, mail::FactKey key, std::string input,
                             unsigned round, io::Task<mail::Fact> work);

@@ -137,8 +137,9 @@ std::vector<std::string> words(const Inquiry& inquiry) {
   return out;
 }
 
-Fact fact(Finding finding, TimePoint until) {
-  return {.key = {Check::rdns}, .finding = finding, .subject = "192.0.2.1", .until = until};
+mail::FactPtr fact(Finding finding, TimePoint until) {
+  return std::make_shared<const Fact>(
+      Fact{.key = {Check::rdns}, .finding = finding, .subject = "192.0.2.1", .until = until});
 }
 
 }  // namespace
