@@ -167,6 +167,10 @@ Fact fact_of(const dns::SpfOutcome& found, Check check) {
   return fact;
 }
 
+Fact without_look_up(const mail::FactKey& key, Finding finding, std::string subject, std::string detail) {
+  return {.key = key, .finding = finding, .subject = std::move(subject), .detail = std::move(detail)};
+}
+
 Fact unknown(const mail::FactKey& key) {
   Fact fact{.key = key, .finding = Finding::rdns_temporary, .detail = "broken off"};
   for (const Finding finding : mail::findings_of(key.check))

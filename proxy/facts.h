@@ -29,6 +29,10 @@ mail::Fact fact_of(const dns::ListAnswer& found, const mail::FactKey& key, const
                    const dns::Subject& subject);
 mail::Fact fact_of(const dns::SpfOutcome& found, mail::Check check);
 
+// What needs no question, or may ask none.
+mail::Fact without_look_up(const mail::FactKey& key, mail::Finding finding, std::string subject,
+                           std::string detail = {});
+
 // What is known of a check that came to no result of its own.
 mail::Fact unknown(const mail::FactKey& key);
 

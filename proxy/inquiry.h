@@ -91,6 +91,8 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   static constexpr std::size_t kStages = 3;
 
   static Stage stage_of(const mail::FactKey& key);
+  // What SPF and lists can be asked of: a name with a domain.
+  static std::optional<dns::Name> host_name(const std::string& text);
   using ResolverPtr = std::shared_ptr<dns::BudgetedResolver>;
   ResolverPtr fresh_resolver() const;
   ResolverPtr& resolver(Stage stage) { return resolvers_.at(static_cast<std::size_t>(stage)); }
