@@ -1,6 +1,8 @@
 #include "dns/name.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <utility>
 
 #include "base/text.h"
@@ -65,8 +67,11 @@ std::string reversed(const IpAddress& address) {
   std::string text;
   const auto& bytes = address.bytes();
   if (address.is_v4()) {
-    for (std::size_t place = bytes.size(); place > 12; --place)
-      text += std::to_string(bytes.at(place - 1)) + '.';
+    for (std::size_t place = bytes.size(); place > 12; --place) {
+      std::array<char, 3> digits{};
+      char* end = std::to_chars(digits.begin(), digits.end(), bytes.at(place - 1)).ptr;
+      text.append(digits.begin(), end) += '.';
+    }
   } else {
     for (std::size_t place = bytes.size(); place > 0; --place) {
       const auto byte = bytes.at(place - 1);
@@ -165,7 +170,10 @@ Name Name::parent() const {
 
 std::optional<Name> Name::below(const Name& zone) const {
   Name whole;
-  whole.text_ = is_root() || zone.is_root() ? text_ + zone.text_ : text_ + '.' + zone.text_;
+  whole.text_.reserve(text_.size() + 1 + zone.text_.size());
+  whole.text_ += text_;
+  if (!is_root() && !zone.is_root()) whole.text_ += '.';
+  whole.text_ += zone.text_;
   // The first length, and the final zero; what is escaped takes less than its text.
   const bool fits = whole.text_.size() + 2 <= kMaxWire || wire_octets(whole.text_) <= kMaxWire;
   return fits ? std::optional(std::move(whole)) : std::nullopt;

@@ -32,8 +32,14 @@ std::optional<Type> parse_type(std::string_view word) {
 }
 
 std::string to_string(const Question& question) {
-  const std::string name = question.name.is_root() ? "." : question.name.text();
-  return std::string(to_string(question.type)) + ' ' + name;
+  const std::string_view type = to_string(question.type);
+  const std::string_view name = question.name.is_root() ? std::string_view(".") : question.name.text();
+  std::string text;
+  text.reserve(type.size() + 1 + name.size());
+  text += type;
+  text += ' ';
+  text += name;
+  return text;
 }
 
 }  // namespace sallyport::dns

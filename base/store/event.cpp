@@ -21,7 +21,8 @@ std::string_view shorten(std::string_view text) {
 Event::Event(const char* type) : type_(type) { body_.reserve(256); }
 
 void Event::key(std::string_view name) {
-  body_ += body_.ends_with('{') ? "\"" : ",\"";
+  if (!body_.ends_with('{')) body_ += ',';
+  body_ += '"';
   body_ += name;
   body_ += "\":";
 }
@@ -32,7 +33,8 @@ Event& Event::text(const char* key, std::string_view value) {
   body_ += '"';
   const bool cut = value.size() > kMaxValue;
   append_escaped(body_, cut ? shorten(value) : value);
-  body_ += cut ? "...\"" : "\"";
+  if (cut) body_ += "...";
+  body_ += '"';
   return *this;
 }
 
@@ -59,7 +61,8 @@ Event& Event::begin_list(const char* key) {
 }
 
 Event& Event::begin_item() {
-  body_ += body_.ends_with('[') ? "{" : ",{";
+  if (!body_.ends_with('[')) body_ += ',';
+  body_ += '{';
   return *this;
 }
 
