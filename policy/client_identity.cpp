@@ -2,6 +2,7 @@
 
 #include <libpsl.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/text.h"
@@ -59,6 +60,14 @@ ClientIdentity identify(const mail::Evidence& evidence) {
   if (auto domain = passed_domain(evidence); !domain.empty()) return {Kind::spf_domain, plain_name(domain)};
   if (auto domain = organisation(evidence); !domain.empty()) return {Kind::organisation, std::move(domain)};
   return identify(evidence.client);
+}
+
+std::vector<mail::FactKey> identity_waits_for(const mail::Evidence& evidence) {
+  std::vector<mail::FactKey> pending;
+  for (const Check check : {Check::spf_mailfrom, Check::spf_helo, Check::rdns})
+    if (std::ranges::find(evidence.pending, mail::FactKey{check}) != evidence.pending.end())
+      pending.push_back({check});
+  return pending;
 }
 
 }  // namespace sallyport::policy

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ip_address.h"
 #include "base/mail/evidence.h"
@@ -28,6 +29,8 @@ struct ClientIdentity {
 // The strongest that is known by now. A generic reverse name says whose customer a client is, and not who:
 // such a client is its network.
 ClientIdentity identify(const mail::Evidence& evidence);
+// What is still being asked and could change who it is.
+std::vector<mail::FactKey> identity_waits_for(const mail::Evidence& evidence);
 // Of a client about whom nothing is asked, or not yet.
 ClientIdentity identify(const IpAddress& client);
 

@@ -5,6 +5,7 @@
 
 #include "base/mail/digest.h"
 #include "policy/envelope_sender.h"
+#include "policy/packed_number.h"
 
 namespace sallyport::policy {
 namespace {
@@ -16,23 +17,12 @@ using Kind = GreylistStep::Kind;
 constexpr std::size_t kKey = 16;
 constexpr int kRenewals = 30;  // while something is remembered: it is not written at each use
 
-void pack(std::string& out, std::uint64_t number, int octets) {
-  for (int octet = octets - 1; octet >= 0; --octet)
-    out += static_cast<char>(number >> (8 * static_cast<unsigned>(octet)));
-}
-
-std::uint64_t unpack(std::string_view packed) {
-  std::uint64_t number = 0;
-  for (const char octet : packed) number = number << 8U | static_cast<unsigned char>(octet);
-  return number;
-}
-
 void pack(std::string& out, WallTime time) {
-  pack(out, static_cast<std::uint64_t>(floor<seconds>(time).time_since_epoch().count()), 8);
+  pack_number(out, static_cast<std::uint64_t>(floor<seconds>(time).time_since_epoch().count()), 8);
 }
 
 WallTime unpack_time(std::string_view packed) {
-  return WallTime(seconds(static_cast<std::int64_t>(unpack(packed))));
+  return WallTime(seconds(static_cast<std::int64_t>(unpack_number(packed))));
 }
 
 // Never negative: what lies ahead is a clock that went back.
@@ -99,14 +89,14 @@ std::optional<GreylistIdentity> GreylistIdentity::renewed(WallTime now,
 
 std::string GreylistIdentity::packed() const {
   std::string out;
-  pack(out, static_cast<std::uint64_t>(passes), 4);
+  pack_number(out, static_cast<std::uint64_t>(passes), 4);
   pack(out, last);
   return out;
 }
 
 std::optional<GreylistIdentity> GreylistIdentity::unpack(std::string_view packed) {
   if (packed.size() != 12) return std::nullopt;
-  const auto passes = policy::unpack(packed.substr(0, 4));
+  const auto passes = unpack_number(packed.substr(0, 4));
   return GreylistIdentity{static_cast<int>(std::min<std::uint64_t>(passes, 1'000'000)),
                           unpack_time(packed.substr(4))};
 }
@@ -130,10 +120,7 @@ std::variant<bool, Need> is_greylisted(const mail::Evidence& evidence, const Che
   const int from = greylist.apply == GreylistApply::doubtful ? settings.doubtful_at : 0;
   auto judged = has_points(evidence, settings, from);
   if (auto* reached = std::get_if<bool>(&judged); !reached || !*reached) return judged;
-  Need need;
-  for (const mail::Check check : {mail::Check::spf_mailfrom, mail::Check::spf_helo, mail::Check::rdns})
-    if (std::ranges::find(evidence.pending, mail::FactKey{check}) != evidence.pending.end())
-      need.facts.push_back({check});
+  Need need{identity_waits_for(evidence)};
   if (need.facts.empty()) return true;
   return need;
 }
