@@ -74,17 +74,32 @@ std::string waited_of(const JsonValue& recipient) {
   return line_below(out);
 }
 
+std::string limits_of(const JsonValue& recipient) {
+  const std::string who = shown(recipient["identity"]);
+  std::string out;
+  if (recipient["rate"])
+    out += line_below(fmt::format("{} had reached its limit: {}", who, shown(recipient["rate"])));
+  if (recipient["penalty"])
+    out += line_below(fmt::format(
+        "its penalty is {}: what {} did wrong lately, less the mail of it that was taken{}",
+        shown(recipient["penalty"]), who, recipient["slowed"].flag() ? "; so it was answered late" : ""));
+  return out;
+}
+
 std::string recipient_explained(const JsonValue& recipient) {
-  static constexpr std::array<std::string_view, 12> said = {
-      "address", "code",        "enhanced",    "reply", "why",       "rule",
-      "ms",      "ms_evidence", "from_memory", "score", "reject_at", "counts"};
+  static constexpr std::array<std::string_view, 15> always = {
+      "address",     "code",  "enhanced",  "reply",  "why",  "rule",    "ms",    "ms_evidence",
+      "from_memory", "score", "reject_at", "counts", "rate", "penalty", "slowed"};
+  std::vector<std::string_view> said(always.begin(), always.end());
+  const std::string limits = limits_of(recipient);
+  if (!limits.empty()) said.emplace_back("identity");
   const auto code = recipient["code"].number().value_or(0);
   const std::string_view word = code < 400 ? "taken" : code < 500 ? "deferred" : "refused";
   std::string out = line(fmt::format("to <{}>: {}", shown(recipient["address"]), word));
   if (recipient["reply"]) out += line_below(reply_of(recipient));
   out += why_of(recipient);
   if (recipient["rule"]) out += line_below(fmt::format("by the line {}", shown(recipient["rule"])));
-  return out + score_of(recipient) + waited_of(recipient) + rest_shown(recipient, said, "    ");
+  return out + limits + score_of(recipient) + waited_of(recipient) + rest_shown(recipient, said, "    ");
 }
 
 // -- the message -----------------------------------------------------------------------------------------

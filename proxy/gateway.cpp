@@ -85,7 +85,7 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
   if (!asked_) asked_ = resolver_.get();
   services_ = std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_,
                                                   *asked_, limits_, known_good_, facts_, *greylist_,
-                                                  *in_flight_, *senders_});
+                                                  *in_flight_, *senders_, *rates_, *penalties_});
   start_cores(settings->workers);
   if (auto attached = attach_resolver(); !attached) return attached;
   auto listeners = open(*settings, passed);
@@ -108,6 +108,8 @@ Result<> Gateway::open_state(const std::string& file) {
   state_ = std::move(*opened);
   senders_ = std::make_unique<SenderBook>(*state_, clock_);
   greylist_.emplace(*state_);
+  rates_.emplace(*state_);
+  penalties_.emplace(*state_);
   return Result<>{};
 }
 

@@ -93,6 +93,8 @@ class Gateway {
   std::unique_ptr<store::StateStore> state_;
   std::unique_ptr<SenderBook> senders_;
   std::optional<Greylist> greylist_;
+  std::optional<Rates> rates_;
+  std::optional<Penalties> penalties_;
   std::unique_ptr<store::InFlight> in_flight_;
   std::unique_ptr<relay::Relay> relay_;
   std::unique_ptr<dns::LiveResolver> resolver_;

@@ -12,6 +12,8 @@
 #include "proxy/fact_memory.h"
 #include "proxy/greylist.h"
 #include "proxy/known_good.h"
+#include "proxy/penalties.h"
+#include "proxy/rates.h"
 #include "proxy/relay/relay.h"
 #include "proxy/sender_book.h"
 #include "proxy/session_limits.h"
@@ -32,6 +34,8 @@ struct Services {
   Greylist& greylist;
   store::InFlight& in_flight;
   SenderBook& senders;
+  Rates& rates;
+  Penalties& penalties;
 };
 
 }  // namespace sallyport::proxy

@@ -49,10 +49,12 @@ Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Setti
       began_(services.clock.now()),
       peer_(stream_->peer()),
       ours_(stream_->local().address),
-      budget_(settings_->timeouts, began_) {
+      budget_(settings_->timeouts, began_),
+      account_(services.rates, services.penalties, services.clock, client_) {
   client_.facts.address = peer_.address;
   client_.session_id = id_;
   client_.listener = listener_.name;
+  client_.account = &account_;
 }
 
 // A session whose task is destroyed has not come to its own end: the gateway went down over it.
@@ -81,6 +83,7 @@ io::Task<> Session::end() {
   end_transaction({}, "abandoned");
   if (client_.inquiry && settings_->record_all) co_await client_.inquiry->settle_all();
   if (client_.inquiry) client_.inquiry->stop();
+  account_.penalty().book(settings_->limits.penalty);
   record();
   faults::crash_point("session.ended");
   if (may_hang_up()) {
@@ -175,6 +178,7 @@ io::Task<> Session::on_recipient(smtp::Rcpt command) {
   keep_input();
   faults::crash_point("session.rcpt");
   mail::Reply reply = co_await transaction_->add_recipient(std::move(command));
+  co_await account_.penalty().keep_waiting();
   faults::crash_point("session.rcpt-judged");
   machine_->answer(reply, !input_.empty());
 }
@@ -300,6 +304,7 @@ bool Session::idle() const {
 
 void Session::drain() {
   draining_ = true;
+  account_.penalty().hurry();
   if (reading_ && machine_ && idle()) stream_->interrupt();
 }
 
@@ -316,6 +321,7 @@ void Session::record() {
   event.text("tls", stream_->tls().version).text("cipher", stream_->tls().cipher);
   if (early_talker_) event.flag("early_talker", true);
   event.text("spared", to_string(spared_));
+  record_account(event, rate_);
   if (unlogged_ > 0) event.number("not_logged", unlogged_);
   event.number("transactions", transactions_).number("messages", messages_).text("end", end_);
   // Of a session with mail, each message's event says it.

@@ -33,7 +33,10 @@ class Session {
   // middle of a message may finish it. From the session's own core.
   void drain();
   // Time is up: ends at once.
-  void abort() { stream_->abort(); }  // but for what is waited for of the next hop
+  void abort() {  // but for what is waited for of the next hop
+    stream_->abort();
+    account_.penalty().hurry();
+  }
 
   Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
           const ListenerSettings& listener, std::shared_ptr<dns::ListWatch> lists, Services& services);
@@ -111,7 +114,8 @@ class Session {
   std::unique_ptr<Transaction> unconfirmed_;  // answered 250, and the client has not spoken since
   const char* end_ = "closed";                // why the session ended, for its event
   int messages_ = 0;
-  policy::RecipientTally tally_;
+  ClientAccount account_;
+  AccountVerdict rate_;  // of its connection
   int transactions_ = 0;
   Spared spared_ = Spared::nobody;
   Duration waited_{0};  // before the greeting

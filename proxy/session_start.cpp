@@ -51,21 +51,23 @@ io::Task<bool> Session::admit() {
   bool exempt = policy::is_trusted(peer_.address, *settings_->policy) ||
                 policy::is_upstream(peer_.address, *settings_->policy);
   auto verdict = services_.limits.admit(peer_.address, exempt, treatment_->limits, services_.clock.now());
-  if (verdict == SessionLimits::Verdict::admitted) {
+  const bool admitted = verdict == SessionLimits::Verdict::admitted;
+  if (admitted) {
     admission_ = Admission(services_.limits, peer_.address);
-    co_return true;
+    rate_ = account_.connected(*treatment_);
+    if (!rate_.refusal) co_return true;
   }
-  end_ = verdict == SessionLimits::Verdict::too_fast ? "too many new sessions" : "too many sessions";
+  const bool too_fast = admitted || verdict == SessionLimits::Verdict::too_fast;
+  end_ = too_fast ? "too many new sessions" : "too many sessions";
   if (auto unlogged = services_.limits.log_refusal(services_.clock.now())) {
     refused_ = true;
     unlogged_ = *unlogged;
   }
   // Under implicit TLS there is nobody to talk to before a handshake, and a flood is not worth one.
   if (listener_.tls == ListenerTls::implicit) co_return false;
-  const bool too_fast = verdict == SessionLimits::Verdict::too_fast;
+  const auto why = too_fast ? mail::Refusal::too_many_new_sessions : mail::Refusal::too_many_sessions;
   const mail::Reply reply =
-      mail::reply(too_fast ? mail::Refusal::too_many_new_sessions : mail::Refusal::too_many_sessions,
-                  peer_.address.address_literal());
+      admitted ? rate_.refusal->reply : mail::reply(why, peer_.address.address_literal());
   std::string line = reply.wire(id_);
   (void)co_await stream_->write(line, services_.clock.now() + settings_->timeouts.write);
   co_return false;
@@ -81,12 +83,10 @@ io::Task<> Session::inquire() {
     inquiry->connected();
     return inquiry;
   };
-  if (spared_ == Spared::upstream) {
+  if (spared_ == Spared::upstream)
     client_.begin_inquiry = begin_inquiry;
-  } else {
+  else
     client_.inquiry = begin_inquiry(peer_.address);
-    client_.tally = &tally_;
-  }
 }
 
 io::Task<bool> Session::begin_tls() {
@@ -130,6 +130,7 @@ void Session::greet() {
   early_talker_ = looks_for_early_talkers(*treatment_) && has_unread();
   if (client_.inquiry && looks_for_early_talkers(*treatment_))
     client_.inquiry->greeted(early_talker_, waited_);
+  if (early_talker_) account_.penalty().charge(policy::Offence::early_talk, treatment_->limits.penalty);
   if (early_talker_ && treatment_->early_talkers.turned_away && spared_ == Spared::nobody) {
     input_ = {};
     machine_->greet(mail::reply(mail::Refusal::talked_early));

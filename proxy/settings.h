@@ -20,6 +20,8 @@
 #include "dns/budgeted_resolver.h"
 #include "dns/list_watch.h"
 #include "dns/live_resolver.h"
+#include "policy/penalty.h"
+#include "policy/rates.h"
 #include "policy/rules.h"
 #include "policy/settings.h"
 #include "proxy/relay/route.h"
@@ -53,6 +55,8 @@ struct Limits {
   int harvest = 10;                // recipients asked, of which more than half do not exist; 0 = never
   int received = 50;               // Received fields: more of them is mail that goes in circles
   int received_by_us = 3;          // of them our own
+  policy::RateSettings rate;
+  policy::PenaltySettings penalty;
 };
 
 struct Timeouts {

@@ -142,7 +142,10 @@ const Table<Limits>& limits_table() {
           .field("received", &Limits::received, integer<int>(10, 1'000), Stage::data,
                  "Received lines in a message; more of them is mail that goes in circles")
           .field("received_by_us", &Limits::received_by_us, integer<int>(1, 100), Stage::data,
-                 "Received lines of our own; a list post passes twice, a loop more often");
+                 "Received lines of our own; a list post passes twice, a loop more often")
+          .field("rate", &Limits::rate, section(rate_table()), Stage::connect, "how much in some time")
+          .field("penalty", &Limits::penalty, section(penalty_table()), Stage::rcpt,
+                 "what is held against strangers that do wrong");
   return table;
 }
 

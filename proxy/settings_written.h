@@ -172,5 +172,7 @@ const config::Table<EventsSection>& events_table();
 const config::Table<ThresholdsSection>& thresholds_table();
 const config::Table<SenderListsSection>& sender_lists_table();
 config::Type<policy::GreylistSettings> greylist_settings();
+const config::Table<policy::RateSettings>& rate_table();
+const config::Table<policy::PenaltySettings>& penalty_table();
 
 }  // namespace sallyport::proxy

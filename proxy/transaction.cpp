@@ -177,13 +177,15 @@ std::optional<policy::Refuse> Transaction::too_large_for(const relay::Route& rou
 
 io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept,
                                        std::shared_ptr<const relay::Route> route, RecipientRecord record) {
+  record.account = co_await client_.account->before_asking(*record.treatment, accept);
+  if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
   relay::Recipient recipient{command.recipient, command.parameters, accept.role};
   TimePoint deadline = services_.clock.now() + settings_.timeouts.relay;
   auto answer =
       co_await services_.relay.ask(route, client_.facts.address, envelope_.sender, recipient, deadline);
   record.from_memory = answer.cached;
-  if (is_harvest(answer, record.treatment->limits))
-    co_return refuse(std::move(record), refusal(mail::Refusal::harvest));
+  if (const auto refusal = client_.account->answered(answer, *record.treatment))
+    co_return refuse(std::move(record), *refusal);
   if (answer.kind != relay::RecipientAnswer::Kind::exists) {
     record.reply = answer.reply;
     record.why = "next hop";
@@ -197,6 +199,8 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   if (!envelope_.sender.is_null()) record.greylist = co_await judge_by_greylist(recipient, record);
   if (const auto refusal = std::move(record.greylist.refusal))
     co_return refuse(std::move(record), *refusal);
+  client_.account->take(*record.treatment, accept.role, counted_, record.account);
+  if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
   record.reply = mail::reply(mail::Answer::recipient_ok);
   const mail::Reply reply = record.reply;
   treat_as_well(record.treatment);
@@ -237,18 +241,13 @@ io::Task<std::optional<mail::Reply>> Transaction::begin_content() {
   co_return reply;
 }
 
-bool Transaction::is_harvest(const relay::RecipientAnswer& answer, const Limits& limits) const {
-  using enum relay::RecipientAnswer::Kind;
-  if (!client_.tally || answer.kind == defer) return false;
-  client_.tally->count(answer.kind == exists);
-  return answer.kind == unknown && client_.tally->is_harvest(limits.harvest);
-}
-
 mail::Reply Transaction::refuse(RecipientRecord record, const policy::Refuse& refusal) {
   record.reply = refusal.reply;
   record.reply.with_id = refusal.reply_id;
   record.rule = refusal.rule;
   record.why = mail::text_of(refusal.why).name;
+  if (const auto offence = policy::offence_of(refusal.why))
+    client_.account->penalty().charge(*offence, record.treatment->limits.penalty);
   records_.push_back(std::move(record));
   return records_.back().reply;
 }
@@ -329,6 +328,7 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
     upstream_clients_.finish();
     inquire_upstream();
   }
+  client_.account->take_content(content_.size(), treatments_);
   if (auto refusal = refused_as_a_whole()) co_return refusal->reply;
   if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
   // For what is written on top; what is not known by then stays unsaid.
@@ -368,6 +368,7 @@ std::optional<policy::Refuse> Transaction::refused_as_a_whole() const {
 // Mail to a role address alone says nothing of who sends it.
 void Transaction::remember_client() {
   client_.inquiry->message_taken();
+  if (passed_) client_.account->penalty().message_taken(common_treatment().limits.penalty);
   if (passed_ && !client_.inquiry->is_listed())
     services_.known_good.delivered(client_.facts.address, services_.clock.now());
 }

@@ -19,6 +19,8 @@
 #include "base/store/in_flight.h"
 #include "base/store/message_buffer.h"
 #include "policy/recipient.h"
+#include "proxy/client_account.h"
+#include "proxy/client_view.h"
 #include "proxy/greylist_verdict.h"
 #include "proxy/inquiry.h"
 #include "proxy/relay/relay.h"
@@ -28,21 +30,6 @@
 #include "proxy/treatment.h"
 
 namespace sallyport::proxy {
-
-// The client as its transactions see it: fixed while one of them runs.
-struct ClientView {
-  policy::ClientFacts facts;
-  std::string session_id;
-  std::string listener;
-  Spared spared = Spared::nobody;
-  std::string helo;
-  bool extended = false;  // EHLO was used
-  io::TlsInfo tls;
-  std::shared_ptr<Inquiry> inquiry;         // null: nothing is asked about the client
-  policy::RecipientTally* tally = nullptr;  // of a stranger's session, which outlives its transactions
-  // Of upstream: begins an inquiry about a client that it took the message from. Else empty.
-  std::function<std::shared_ptr<Inquiry>(const IpAddress& client)> begin_inquiry;
-};
 
 class Transaction {
  public:
@@ -89,6 +76,7 @@ class Transaction {
     std::string would_be{};                       // by a list that only observes
     bool allowed = false;                         // by a list of senders
     GreylistVerdict greylist{};
+    AccountVerdict account{};
     bool from_memory = false;  // the next hop was not asked again
     Duration took{0};
     Duration waited{0};  // of it: for what was asked about the client
@@ -97,7 +85,6 @@ class Transaction {
   io::Task<mail::Reply> judge(smtp::Rcpt command);
   std::string would_be(const RecipientRecord& record) const;
   mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
-  bool is_harvest(const relay::RecipientAnswer& answer, const Limits& limits) const;
   std::optional<policy::Refuse> limits_refuse(const Limits& limits) const;
   // What concerns the message as a whole is as its strictest recipient has it.
   void treat_as_well(const std::shared_ptr<const Treatment>& treatment);
@@ -135,6 +122,7 @@ class Transaction {
   relay::Envelope envelope_;
   std::shared_ptr<const relay::Route> route_;
   std::vector<RecipientRecord> records_;
+  ClientAccount::Counted counted_;
   std::vector<std::shared_ptr<const Treatment>> treatments_;  // of the recipients, each once
   mail::HeaderScanner headers_;
   mail::AuthenticationResultsFilter forged_results_;

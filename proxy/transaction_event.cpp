@@ -30,6 +30,8 @@ const char* word_for(relay::Fate fate) {
 std::string_view Transaction::fate() const { return delivery_ ? word_for(delivery_->fate) : "refused"; }
 
 void Transaction::record(const mail::Reply& reply, std::string_view fate) {
+  if (content_began_ && reply.code >= 500)
+    client_.account->penalty().charge(policy::Offence::refusal, common_treatment().limits.penalty);
   store::Event event("message");
   event.text("id", envelope_.id)
       .text("session", client_.session_id)
@@ -68,6 +70,7 @@ void Transaction::record_recipients(store::Event& event) const {
     if (differ && client_.inquiry && !policy::is_role_address(record.path, *record.treatment->policy))
       record_score(event, client_.inquiry->evidence(), record.treatment->policy->checks);
     record_greylist(event, record.greylist);
+    record_account(event, record.account, record.greylist.identity.empty());
     if (record.from_memory) event.flag("from_memory", true);
     event.milliseconds("ms", record.took);
     if (record.waited >= std::chrono::milliseconds(1)) event.milliseconds("ms_evidence", record.waited);
@@ -86,7 +89,9 @@ std::string Transaction::would_be(const RecipientRecord& record) const {
                                     *record.observed->policy, &services_.senders, services_.clock.wall()));
     if (name != record.judged) return name;
   }
-  return record.would_be.empty() && record.greylist.observed ? "greylisted" : record.would_be;
+  if (!record.would_be.empty()) return record.would_be;
+  if (!record.account.would_be.empty()) return record.account.would_be;
+  return record.greylist.observed ? "greylisted" : "";
 }
 
 void Transaction::record_evidence_of(store::Event& event) const {

@@ -18,6 +18,8 @@ namespace sallyport::mail {
 enum class Refusal : std::uint8_t {
   too_many_sessions,
   too_many_new_sessions,
+  connection_rate,
+  turned_away,
   internal_error,
   timeout,
   going_down,
@@ -88,6 +90,7 @@ enum class Refusal : std::uint8_t {
   bad_address,
   too_many_recipients,
   harvest,
+  over_rate,
   other_route,
   too_large_for_route,
   size_over_limit,

@@ -67,6 +67,8 @@ struct World {
   proxy::Greylist greylist{*state};
   store::InFlight in_flight;  // holds nothing
   proxy::SenderBook senders{*state, system_clock()};
+  proxy::Rates rates{*state};
+  proxy::Penalties penalties{*state};
   proxy::Services services;
   proxy::ListenerSettings listener;
   std::shared_ptr<proxy::Settings> settings = std::make_shared<proxy::Settings>();
@@ -94,7 +96,7 @@ World::World(std::size_t choice)
       relay({system_clock(), process.tasks, *state, [](const relay::Trouble&) {}}),
       services{system_clock(), process.events, process.tasks, process.files, process.passwords,
                relay,          resolver,       limits,        known_good,    facts,
-               greylist,       in_flight,      senders} {
+               greylist,       in_flight,      senders,       rates,         penalties} {
   auto policy = std::make_shared<policy::Settings>();
   policy->hostname = "mx.example.test";
   policy->domains.add("example.test", "r");
@@ -107,6 +109,7 @@ World::World(std::size_t choice)
   settings->limits.recipients = 3;
   settings->limits.errors = 6;
   settings->limits.junk_commands = 10;
+  settings->limits.penalty.mode = proxy::Mode::off;  // nobody waits here
   settings->temp_directory = "/tmp";
   if (choice % 6 == 5) settings->early_talkers.turned_away = true;
   hop->lmtp = choice % 4 == 3;

@@ -1,5 +1,6 @@
 // Rulesets from conf.d to the values by which somebody is treated.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "proxy/settings.h"
 #include "proxy/treatment.h"
@@ -197,6 +198,24 @@ TEST_CASE("errors of rules refuse the configuration, files that they name includ
             "timeouts.relay: expected a duration"));
 }
 
+TEST_CASE("of two rates the stricter is the one that allows no more, at once and at length") {
+  const auto warned = [](const char* rule, const char* usual) {
+    ConfD conf;
+    const std::string text = fmt::format(
+        R"({{"limits": {{"rate": {{"messages": {{"rules": [{{"from": "site.test", "use": "{}"}}, {{"use": "{}"}}]}}}}}}}})",
+        rule, usual);
+    return has(Loaded(conf, text).told(), "warning");
+  };
+  CHECK(warned("off", "5/1h"));
+  CHECK(warned("6/1h", "5/1h"));
+  CHECK(warned("200/1d", "5/1h"));
+  CHECK(warned("50/1d", "5/1h"));  // more at once, less at length: neither is stricter, and it may help
+  CHECK_FALSE(warned("5/1h", "off"));
+  CHECK_FALSE(warned("5/1h", "5/1h"));
+  CHECK_FALSE(warned("4/1h", "5/1h"));
+  CHECK_FALSE(warned("5/1d", "5/1h"));
+}
+
 TEST_CASE("config show has a ruleset as it is written") {
   ConfD conf;
   conf.file("10-site.json", kSite)
@@ -211,8 +230,9 @@ TEST_CASE("config show has a ruleset as it is written") {
   }
 }
 
-TEST_CASE("every example of docs/rules.md is a configuration") {
-  const std::string page = test::file_text(test::source_root() / "docs/rules.md");
+TEST_CASE("every example of docs/rules.md and docs/rates.md is a configuration") {
+  const std::string page = test::file_text(test::source_root() / "docs/rules.md") +
+                           test::file_text(test::source_root() / "docs/rates.md");
   const std::string fence = "```jsonc\n";
   int examples = 0;
   for (auto at = page.find(fence); at != std::string::npos; at = page.find(fence, at + 1), ++examples) {
@@ -223,5 +243,5 @@ TEST_CASE("every example of docs/rules.md is a configuration") {
     CHECK_MESSAGE(loaded.settings, loaded.told());
     CHECK_MESSAGE(loaded.told().empty(), loaded.told());
   }
-  CHECK(examples >= 5);
+  CHECK(examples >= 6);
 }

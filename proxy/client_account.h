@@ -1,0 +1,70 @@
+// What the client of one session has had, and is held to: `limits.rate`, `limits.penalty`, and how many of
+// the recipients it asked for exist (`limits.harvest`).
+//
+// Owned by its session, on one core. Who the client is may change with each MAIL (AUTH, SPF), and is found
+// out at each RCPT; `upstream` is nobody to be counted.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/io/task.h"
+#include "base/store/event_log.h"
+#include "policy/recipient.h"
+#include "proxy/client_penalty.h"
+#include "proxy/client_view.h"
+#include "proxy/rates.h"
+#include "proxy/relay/relay.h"
+#include "proxy/settings.h"
+
+namespace sallyport::proxy {
+
+// Of one connection or recipient.
+struct AccountVerdict {
+  std::optional<policy::Refuse> refusal;
+  std::string rate{};  // for the event: "messages 500/1h"; "" = no limit was reached
+  std::string identity{};
+  int penalty = 0;
+  bool slowed = false;
+  std::string would_be{};  // the refusal's name, where limits only observe
+};
+// `rate`, `identity`, `penalty`, `slowed`.
+void record_account(store::Event& event, const AccountVerdict& verdict, bool with_identity = true);
+
+class ClientAccount {
+ public:
+  // The messages that a transaction has been counted for: one for each limit of its recipients.
+  using Counted = std::vector<policy::Rate>;
+
+  ClientAccount(Rates& rates, Penalties& penalties, const Clock& clock, const ClientView& client)
+      : rates_(rates), client_(client), penalty_(penalties, clock, client) {}
+  ClientAccount(const ClientAccount&) = delete;
+  ClientAccount& operator=(const ClientAccount&) = delete;
+
+  ClientPenalty& penalty() { return penalty_; }
+  AccountVerdict connected(const Treatment& treatment);
+  // Of a recipient that would be taken. Nothing is counted yet; waits until it is known who asks.
+  io::Task<AccountVerdict> before_asking(const Treatment& treatment, const policy::Accept& accept);
+  // The next hop's answer; a refusal sends away whoever guesses names.
+  std::optional<policy::Refuse> answered(const relay::RecipientAnswer& answer, const Treatment& treatment);
+  // Everything else said yes: counted, unless it is over a limit.
+  void take(const Treatment& treatment, bool role, Counted& counted, AccountVerdict& verdict);
+  // A whole message, once.
+  void take_content(std::uint64_t octets, std::span<const std::shared_ptr<const Treatment>> treatments);
+
+ private:
+  bool is_counted(const policy::RateSettings& settings) const;
+  io::Task<AccountVerdict> judged_by_penalty(const Treatment& treatment);
+  io::Task<std::string> who(const policy::Settings& settings) const;
+  std::optional<RateCase> one(policy::Rated rated, const policy::RateSettings& settings) const;
+
+  Rates& rates_;
+  const ClientView& client_;
+  std::string who_;  // of the last RCPT for which it counted
+  policy::RecipientTally tally_;
+  ClientPenalty penalty_;
+};
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,233 @@
+"""Rates and penalties: how much somebody may do in some time, and who is slowed or turned away for what it
+did wrong.
+
+No limit of a test refills while it runs: they are of a day."""
+
+import sqlite3
+import struct
+import time
+
+from harness.client import message
+from harness.dns_server import DnsServer
+from harness.outcome import check, poll
+from harness.setups import users_file, with_tls
+from harness.strangers import merge, stranger, strangers_site
+
+GOOD, NEIGHBOUR = "203.0.113.1", "203.0.113.77"  # with a reverse name, and without
+SENDER = "anna@plain.test"
+RECORDS = {
+    "1.113.0.203.in-addr.arpa": {"PTR": ["mx.good.test"]},
+    "mx.good.test": {"A": [GOOD]},
+    "plain.test": {"MX": ["10 mx.good.test"]},
+}
+TOO_MUCH = "451 4.7.1 Too much in a short time: "
+
+
+def users_site(case, **rate):
+    """Of anna and boss, who log in."""
+    config = with_tls(auth="required")
+    config["users"] = users_file(case, anna="green horse", boss="right horse")
+    config["limits"] = {"rate": rate}
+    site = case.site(config)
+    site.control = False
+    return site
+
+
+def logged_in(site, user):
+    client = site.client()
+    client.starttls()
+    client.ehlo()
+    client.auth_plain(user, {"anna": "green horse", "boss": "right horse"}[user], "235 2.7.0")
+    return client
+
+
+def asked(site, user, *wanted, recipient="anna@example.test"):
+    with logged_in(site, user) as client:
+        client.mail()
+        reply = client.rcpt(recipient, *wanted)
+        client.quit()
+    return reply
+
+
+def site_of_strangers(case, limits):
+    server = case.peer(DnsServer(RECORDS))
+    quiet = {"greylist": {"mode": "off"}, "early_talker": {"mode": "off"}}
+    limits = merge({"harvest": 0, "penalty": {"half_life": "7d"}}, limits)
+    return strangers_site(case, [server.port], {"checks": quiet, "limits": limits})
+
+
+def judged(site, *wanted, address=GOOD, recipient="anna@example.test"):
+    """What the event says of a recipient that is answered so."""
+    since = site.gateway.mark()
+    client = stranger(site, address)
+    client.mail(SENDER)
+    if client.rcpt(recipient, *wanted).matches("421"):
+        client.expect_closed()
+    else:
+        client.quit()
+    return site.gateway.await_event("message", since=since)["to"][0]
+
+
+def guesses(site, many):
+    """Recipients that do not exist, in a session each: few enough not to end it."""
+    for number in range(many):
+        judged(site, "550 5.1.1", recipient=f"guess{number}@example.test")
+
+
+def await_written(site, key, used):
+    """Until the disk has it: what is counted is written within a second."""
+
+    def is_written():
+        with sqlite3.connect(f"file:{site.config['state']['sqlite']}?mode=ro", uri=True) as state:
+            rows = state.execute("SELECT value FROM log WHERE kind = ? AND key = ?", (b"rate", key.encode()))
+            return any(struct.unpack(">d", value[:8])[0] > used - 0.5 for (value,) in rows)
+
+    poll(is_written, 20, "the count is on disk")
+
+
+# -- rates -----------------------------------------------------------------------------------------------
+
+
+def test_rates_of_users_each_by_its_rule(case):
+    """An account that is in other hands sends no more than its limit, and a kill does not make it new."""
+    limit = {"rules": [{"auth": "boss", "use": "3/1d"}, {"auth": True, "use": "5/1d"}, {"use": "off"}]}
+    site = users_site(case, messages=limit)
+    for user, messages in (("anna", 5), ("boss", 3)):
+        for number in range(messages):
+            site.deliver(message(f"{user} {number}\r\n"), client=logged_in(site, user))
+    reply = asked(site, "anna", TOO_MUCH)
+    check("user anna may have 5 messages in 1d; please try again in " in reply.last, f"{reply}")
+    to = site.gateway.await_events("message", 9)[-1]["to"][0]
+    wanted = {"why": "over-rate", "rate": "messages 5/1d", "identity": "user anna", "code": 451}
+    check(wanted.items() <= to.items(), f"{to}")
+    check("user boss may have 3 messages" in asked(site, "boss", TOO_MUCH).last, "the rule for one user")
+    asked(site, "anna", "250", recipient="postmaster@example.test")
+    await_written(site, "messages 5/1d user anna", 5)
+    site.gateway.kill()
+    site.gateway.start()
+    asked(site, "anna", TOO_MUCH)
+
+
+def test_rates_of_recipients(case):
+    """The fourth waits, and the message goes to the first three; who has none left has no message either."""
+    site = users_site(case, recipients="3/1d", messages="2/1d")
+    client = logged_in(site, "anna")
+    client.mail()
+    for name in ("anna", "bert", "carl"):
+        client.rcpt(f"{name}@example.test")
+    client.rcpt("anna@example.test", TOO_MUCH + "user anna may have 3 recipients")
+    client.data(content := message())
+    client.quit()
+    site.expect_delivered(content)
+    asked(site, "anna", TOO_MUCH)
+    asked(site, "boss", "250")
+
+
+def test_rates_of_bytes(case):
+    """One message goes beyond it; the next waits."""
+    site = users_site(case, bytes="2KB/1d")
+    site.deliver(message("x" * 70 + "\r\n"), client=logged_in(site, "anna"))
+    site.deliver(message(("x" * 70 + "\r\n") * 100), client=logged_in(site, "anna"))
+    check("user anna may have 2KB in 1d" in asked(site, "anna", TOO_MUCH).last, "in words")
+    asked(site, "boss", "250")
+
+
+def test_rates_of_unknown_recipients(case):
+    """Over the limit nobody learns any more who exists."""
+    site = site_of_strangers(case, {"rate": {"unknown_recipients": "3/1d"}, "penalty": {"mode": "off"}})
+    guesses(site, 3)
+    for recipient in ("anna@example.test", "guess9@example.test"):
+        to = judged(site, TOO_MUCH + "good.test may have 3 unknown recipients", recipient=recipient)
+        check((to["why"], to["identity"]) == ("over-rate", "good.test"), f"{to}")
+    judged(site, "250", recipient="postmaster@example.test")
+    judged(site, "250", address=NEIGHBOUR)
+
+
+def test_E05_rate_of_connections(case):
+    site = case.site({"limits": {"rate": {"connections": "4/1d"}}})
+    for _ in range(4):
+        site.client(source="127.3.0.1").quit()
+    client = site.connect(source="127.3.0.9")
+    client.expect("421 4.7.0 Too many connections: 127.3.0.0/24 may have 4 connections in 1d; please try again in ")
+    client.expect_closed()
+    event = site.gateway.await_event("session", lambda event: "rate" in event)
+    check((event["rate"], event["identity"]) == ("connections 4/1d", "127.3.0.0/24"), f"{event}")
+    site.client(source="127.3.1.1").quit()
+
+
+def test_rates_observed(case):
+    site = users_site(case, messages="1/1d", mode="observe")
+    for number in range(3):
+        site.deliver(message(f"{number}\r\n"), client=logged_in(site, "anna"))
+    to = [event["to"][0] for event in site.gateway.await_events("message", 3)]
+    check(["would_be" in one for one in to] == [False, True, True], f"{to}")
+    check((to[1]["would_be"], to[1]["rate"]) == ("over-rate", "messages 1/1d"), f"{to}")
+
+
+def test_rates_spare_upstream(case):
+    rates = {"connections": "1/1d", "messages": "1/1d", "recipients": "1/1d", "unknown_recipients": "1/1d"}
+    site = case.site({"upstream": ["127.3.0.0/24"], "limits": {"rate": rates}})
+    for number in range(3):
+        client = site.client(source="127.3.0.1")
+        client.mail()
+        client.rcpt(f"guess{number}@example.test", "550 5.1.1")
+        client.quit()
+        site.deliver(message(f"{number}\r\n"), client=site.client(source="127.3.0.1"))
+
+
+# -- the penalty -----------------------------------------------------------------------------------------
+
+
+def test_penalty_turns_a_stranger_away(case):
+    """... of which no mail was taken; a new address or a new name does not help it."""
+    site = site_of_strangers(case, {"penalty": {"slow_at": 0, "refuse_at": 5}})
+    guesses(site, 5)
+    to = judged(site, "421 4.7.0 Too much of what good.test sent was refused")
+    check((to["why"], to["identity"], to["penalty"]) == ("turned-away", "good.test", 5), f"{to}")
+    to = judged(site, "421 4.7.0 Too much of what 203.0.113.0/24 sent was refused", address=NEIGHBOUR)
+    judged(site, "250", recipient="postmaster@example.test")
+    judged(site, "250", address="198.51.100.1")
+    turned_away = site.gateway.of_type("message", lambda event: event["to"][0].get("why") == "turned-away")
+    told = site.gateway.run("explain", turned_away[0]["id"], "-c", site.gateway.conf).stdout
+    check("its penalty is 5: what good.test did wrong lately" in told, told)
+
+
+def test_penalty_slows_whoever_had_mail_taken(case):
+    site = site_of_strangers(case, {"penalty": {"slow_at": 5, "refuse_at": 5, "delay": "1s"}})
+    site.deliver(message(), client=stranger(site, GOOD), sender=SENDER)
+    guesses(site, 6)
+    began = time.monotonic()
+    to = judged(site, "250")
+    check(to["slowed"] and to["penalty"] == 5, f"{to}")
+    check(time.monotonic() - began > 0.9, "it was answered at once")
+
+
+def test_penalty_waits_for_no_shutdown(case):
+    """The answer that was to come late comes at once, and the message is delivered."""
+    site = site_of_strangers(case, {"penalty": {"slow_at": 3, "delay": "30s"}})
+    guesses(site, 3)
+    client = stranger(site, GOOD)
+    client.mail(SENDER)
+    client.line("RCPT TO:<anna@example.test>")
+    site.hop.await_command("RCPT TO:<anna@example.test>")
+    site.gateway.signal(15)
+    client.expect("250")
+    client.data(content := message())
+    site.expect_delivered(content)
+    site.gateway.await_exit()
+
+
+def test_penalty_observed(case):
+    site = site_of_strangers(case, {"penalty": {"mode": "observe", "slow_at": 3, "refuse_at": 5, "delay": "30s"}})
+    guesses(site, 5)
+    to = judged(site, "250")
+    check((to["would_be"], to["penalty"]) == ("turned-away", 5) and "slowed" not in to, f"{to}")
+
+
+def test_penalty_spares_allowed_senders(case):
+    site = site_of_strangers(case, {"penalty": {"slow_at": 0, "refuse_at": 3}})
+    guesses(site, 3)
+    judged(site, "421 4.7.0")
+    done = site.gateway.run("allow", "add", SENDER, "-c", site.gateway.conf)
+    check(done.returncode == 0, f"{done}")
+    judged(site, "250")
