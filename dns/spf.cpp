@@ -44,6 +44,29 @@ bool in_network(const IpAddress& client, const IpAddress& address, const SpfTerm
   return Network(address, client.is_v4() ? term.prefix4 + 96 : term.prefix6).contains(client);
 }
 
+// A wider network is no statement of who may send.
+constexpr int kWidest4 = 8;
+constexpr int kWidest6 = 16;
+
+// The term matches whoever asks, or nearly so. What an include leads to is looked at by itself.
+bool is_open(const SpfTerm& term, bool by_v4) {
+  const int widest = by_v4 ? kWidest4 : kWidest6;
+  switch (term.kind) {
+    case Kind::all:
+      return true;
+    case Kind::ip4:
+    case Kind::ip6:
+      return term.network.prefix() < widest;
+    case Kind::a:
+    case Kind::mx:
+      return (by_v4 ? term.prefix4 : term.prefix6) < widest;
+    case Kind::exists:
+      return !depends_on_client(term.domain_spec);
+    default:
+      return false;
+  }
+}
+
 // One check_host() with all that it leads to. Lives in the frame of its task.
 class Evaluation {
  public:
@@ -63,6 +86,7 @@ class Evaluation {
     const std::string domain = values_.sender_domain;
     outcome_.domain = domain;
     outcome_.result = co_await check_host(domain, true);
+    outcome_.open = outcome_.open && outcome_.result == SpfResult::pass;
     co_return std::move(outcome_);
   }
 
@@ -95,6 +119,7 @@ class Evaluation {
       if (match == Match::temperror) co_return SpfResult::temperror;
       if (match == Match::permerror) co_return SpfResult::permerror;
       if (outermost) outcome_.mechanism = term.written;
+      if (term.kind != Kind::include) outcome_.open = is_open(term, values_.client.is_v4());
       if (outermost && term.result == SpfResult::fail && record.exp) co_await explain(*record.exp, domain);
       co_return term.result;
     }

@@ -36,6 +36,7 @@ struct SpfOutcome {
   SpfResult result = SpfResult::none;
   std::string domain;       // whose record decided, or was looked for
   std::string mechanism;    // the term that matched, as written: "-all", "include:_spf.example"; "default"
+  bool open = false;        // the term that made it pass, in whatever record, lets anybody send
   std::string explanation;  // fail only: the domain's own words (6.2), printable ASCII, at most 200 octets
   std::string problem;      // permerror, temperror: what is wrong, and where
   int terms = 0;            // of the 10

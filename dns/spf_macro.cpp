@@ -184,14 +184,23 @@ bool is_macro_string(std::string_view text, SpfMacroUse use) {
   return use != SpfMacroUse::domain || ends_in_domain(whole, ends_in_macro);
 }
 
-bool holds_validated_name(std::string_view text) {
+namespace {
+
+bool holds_macro(std::string_view text, std::string_view letters) {
   for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at)) {
     const auto expand = take_expand(text.substr(at));
-    if (expand && expand->macro && lower(expand->macro->letter) == 'p') return true;
+    if (expand && expand->macro && letters.contains(lower(expand->macro->letter))) return true;
     at += expand ? expand->length : 1;
   }
   return false;
 }
+
+}  // namespace
+
+bool holds_validated_name(std::string_view text) { return holds_macro(text, "p"); }
+
+// Not h, l or s: what the client says of itself.
+bool depends_on_client(std::string_view text) { return holds_macro(text, "ip"); }
 
 std::string expand(std::string_view text, const SpfMacroValues& values) {
   std::string out;

@@ -21,6 +21,9 @@ bool is_macro_string(std::string_view text, SpfMacroUse use);
 // Whether it needs the validated name of the client: a look-up.
 bool holds_validated_name(std::string_view text);
 
+// Whether what it expands to differs from client to client, by what they cannot choose.
+bool depends_on_client(std::string_view text);
+
 struct SpfMacroValues {
   std::string local_part;
   std::string sender_domain;

@@ -32,7 +32,7 @@ const psl_ctx_t* suffixes() {
 std::string passed_domain(const mail::Evidence& evidence) {
   for (const Check check : {Check::spf_mailfrom, Check::spf_helo}) {
     const mail::Fact* fact = evidence.find({check});
-    if (fact && fact->finding == Finding::spf_pass && !fact->subject.empty()) return fact->subject;
+    if (fact && mail::vouches(*fact) && !fact->subject.empty()) return fact->subject;
   }
   return {};
 }

@@ -16,7 +16,7 @@ namespace sallyport::policy {
 
 struct ClientIdentity {
   enum class Kind : std::uint8_t {
-    spf_domain,    // SPF passed for it: of MAIL FROM, else of HELO
+    spf_domain,    // SPF vouches for it: of MAIL FROM, else of HELO
     organisation,  // the organisational domain of the confirmed reverse name
     network,       // /24, or /64 of IPv6
   };

@@ -24,7 +24,7 @@ void add_evidence(RuleFacts& facts, const mail::Evidence& evidence) {
   }
   if (facts.vouching == Vouching::own) return;
   if (const mail::Fact* spf = evidence.find({Check::spf_mailfrom}))
-    facts.vouching = spf->finding == Finding::spf_pass   ? Vouching::spf
+    facts.vouching = mail::vouches(*spf)                 ? Vouching::spf
                      : spf->finding == Finding::spf_none ? Vouching::none
                                                          : Vouching::against;
   else if (is_pending(evidence, Check::spf_mailfrom))

@@ -21,7 +21,7 @@ enum class Direction : std::uint8_t { inbound, outbound };
 enum class Vouching : std::uint8_t {
   pending,
   own,      // the client is ours: it logged in, or is in a trusted network
-  spf,      // SPF passed
+  spf,      // SPF passed, and not for everybody
   none,     // the domain publishes no SPF, or nobody was asked
   against,  // any other result
 };

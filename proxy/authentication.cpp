@@ -60,8 +60,8 @@ std::string spf_field(const Fact& fact, const AuthenticationFacts& facts,
   const bool broken = fact.finding == Finding::spf_permerror || fact.finding == Finding::spf_temperror;
   if (broken)
     field.problem = fact.detail;
-  else if (fact.finding != Finding::spf_fail)
-    field.mechanism = fact.detail;
+  else
+    field.mechanism = fact.mechanism;
   return mail::received_spf_field(field, facts.smtputf8);
 }
 

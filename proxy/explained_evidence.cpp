@@ -73,6 +73,8 @@ std::string fact_words(const mail::Fact& fact, const policy::CheckSettings& sett
       return fmt::format("the sender's domain {} can take an answer", fact.subject);
     case Finding::early_waited:
       return "waited for the greeting";
+    case Finding::spf_pass:
+      return policy::describe(fact, settings) + (fact.open ? ", as it does for anybody: no proof" : "");
     case Finding::spf_none:
       return fmt::format("{} has no SPF record", fact.subject);
     default:

@@ -158,6 +158,8 @@ Fact fact_of(const dns::SpfOutcome& found, Check check) {
   const std::string& words = found.problem.empty() ? found.explanation : found.problem;
   const std::string& detail = words.empty() ? found.mechanism : words;
   Fact fact = make({check}, finding(found.result), found.domain, detail, found.lookups);
+  fact.mechanism = found.mechanism;
+  fact.open = found.open;
   // `ptr` and %{p} take a name that cannot be looked up now for none (RFC 7208 5.5): honest mail would be
   // refused for a failure that passes.
   const bool in_doubt = std::ranges::any_of(

@@ -119,7 +119,8 @@ void judge(const SenderList& list, const Domains& domains, std::size_t left_out,
       "allow the network that it sends from instead, or its reverse name; with `authenticated` an "
       "entry holds only once SPF is published",
       out);
-  open.tell(list, "the SPF there lets every address send: whoever writes that in MAIL FROM is let through",
+  open.tell(list,
+            "the SPF there lets every address send, which proves nothing: the entry lets nobody through",
             "allow the network that it sends from instead, or its reverse name", out);
   broken.tell(
       list, "the SPF there is broken, so the entry lets nobody through",

@@ -85,7 +85,7 @@ class Look {
     if (!spf) return Holds::no;  // not asked: anybody may have written that address
     switch (spf->finding) {
       case mail::Finding::spf_pass:
-        return Holds::yes;
+        return mail::vouches(*spf) ? Holds::yes : Holds::no;
       case mail::Finding::spf_none:
         return authenticated ? Holds::no : Holds::yes;
       case mail::Finding::spf_temperror:

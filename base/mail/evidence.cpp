@@ -146,6 +146,8 @@ std::string_view to_string(Listed listed) {
   std::unreachable();
 }
 
+bool vouches(const Fact& fact) { return fact.finding == Finding::spf_pass && !fact.open; }
+
 const Fact* Evidence::find(const FactKey& key) const {
   const auto found = std::ranges::find(known, key, &Fact::key);
   return found == known.end() ? nullptr : &*found;

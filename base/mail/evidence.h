@@ -100,12 +100,18 @@ struct Fact {
   std::string subject{};  // what was looked at: the list, the domain, the HELO name
   std::string listed{};   // dnsbl: whom the list was asked about, if not the client
   std::string detail{};   // what follows: the reverse name, the list's or the domain's own words. Untrusted
+  std::string mechanism{};         // SPF: the term that matched, as written
+  bool open = false;               // SPF: that term lets anybody send
   std::vector<IpAddress> codes{};  // dnsbl_listed: every A record that was returned
   std::vector<Asked> asked{};
   Duration took{0};
   TimePoint until = TimePoint::min();  // so long hold the answers on which it stands
   std::string written{};  // of one that is remembered: how it stands in events, but for judgement and time
 };
+
+// SPF passed, by a term that means some clients and not all of them: `+all` says nothing of whose mail it
+// is.
+bool vouches(const Fact& fact);
 
 using FactPtr = std::shared_ptr<const Fact>;
 

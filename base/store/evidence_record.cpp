@@ -75,7 +75,9 @@ void write_fact(Event& item, const Fact& fact) {
   item.text("subject", fact.subject)
       .text("listed", fact.listed)
       .text("detail", fact.detail)
+      .text("mechanism", fact.mechanism == fact.detail ? "" : fact.mechanism)
       .text("codes", in_words(fact.codes));
+  if (fact.open) item.flag("open", true);
   if (!fact.asked.empty()) {
     item.begin_list("asked");
     for (const mail::Asked& asked : fact.asked) {
@@ -98,6 +100,8 @@ std::optional<Fact> read_fact(const JsonValue& item, std::span<const std::string
             .subject = item["subject"].text(),
             .listed = item["listed"].text(),
             .detail = item["detail"].text(),
+            .mechanism = item["mechanism"].text(),
+            .open = item["open"].flag(),
             .codes = read_codes(item["codes"].text()),
             .took = read_ms(item)};
   for (const JsonValue& asked : item["asked"].items())

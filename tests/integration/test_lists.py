@@ -5,8 +5,9 @@ NSD answers. `good.test` publishes SPF, `plain.test` does not; the lists' client
 import json
 import os
 
+from harness.dns_server import DnsServer
 from harness.outcome import check
-from harness.strangers import FORGER, GOOD, LISTED, answered_site, merge, stranger
+from harness.strangers import FORGER, GOOD, LISTED, answered_site, merge, stranger, strangers_site
 
 MORE = {
     "plain.test": "@ IN MX 10 mx\nmx IN A 198.51.100.7\n",
@@ -88,6 +89,23 @@ def test_lists_a_sender_whose_domain_publishes_no_spf(case):
     ask(site, LISTED, "550 5.7.1", sender="anna@plain.test")
     command(site, "allow", "add", "plain.test")
     ask(site, LISTED, "250", sender="anna@plain.test")
+
+
+def test_lists_a_pass_for_anybody_is_no_proof(case):
+    """SPF of open.test passes whoever sends; what then vouches for it is nothing."""
+    records = {
+        "open.test": {"MX": ["10 mx.good.test"], "TXT": ["v=spf1 include:all.test -all"]},
+        "all.test": {"TXT": ["v=spf1 +all"]},
+        "mx.good.test": {"A": [GOOD]},
+        "2.0.0.127.bl.test": {"A": ["127.0.0.2"]},
+        "99.113.0.203.bl.test": {"A": ["127.0.0.4"]},
+    }
+    server = case.peer(DnsServer(records))
+    zones = {"bl.test": {"codes": {"127.0.0.2-127.0.0.11": 5}}}
+    site = strangers_site(case, [server.port], {"checks": {"dnsbl": {"zones": zones}}})
+    command(site, "allow", "add", "open.test")
+    refused = ask(site, FORGER, "550 5.7.1", sender="anna@open.test")
+    check("rule" not in refused, f"{refused}")
 
 
 def test_lists_by_reverse_name_for_one_recipient(case):

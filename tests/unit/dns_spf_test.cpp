@@ -344,6 +344,30 @@ TEST_CASE("SPF: an explanation is the domain's own words, made harmless") {
   CHECK(check(records, request).explanation == "not \"a??b\"");
 }
 
+TEST_CASE("SPF: a pass by a term that lets anybody send is told") {
+  const std::string hosts = "x.example. A 192.0.2.200\nx.example. MX 10 x.example\n";
+  const auto open = [&](const std::string& record, const std::string& more = {}) {
+    const auto outcome = check(domain(record) + hosts + more);
+    CHECK_MESSAGE(outcome.result == SpfResult::pass, record);
+    return outcome.open;
+  };
+  for (const char* anybody : {"+all", "ip4:128.0.0.0/1 -all", "ip4:128.0.0.0/1 ip4:192.0.2.0/24 -all",
+                              "a:x.example/0 -all", "mx:x.example/7 -all", "exists:x.example -all",
+                              "exists:x.%{d1} -all", "exists:x%{o1r}.example -all"})
+    CHECK_MESSAGE(open(anybody, "xd.example. A 127.0.0.2\n"), anybody);
+  for (const char* some : {"ip4:192.0.0.0/8 +all", "a:x.example/24 +all", "mx:x.example/8 +all"})
+    CHECK_MESSAGE(!open(some), some);
+  CHECK(!open("exists:%{i}.x.example -all", "192.0.2.1.x.example. A 127.0.0.2\n"));
+  const std::string inner = txt("i.example", "v=spf1 +all");
+  CHECK(open("include:i.example -all", inner));
+  CHECK(open("redirect=i.example", inner));
+  CHECK(!open("include:i.example -all", txt("i.example", "v=spf1 ip4:192.0.2.0/24 -all")));
+  CHECK(!open("-include:j.example ip4:192.0.2.1 -all", txt("j.example", "v=spf1 ip4:198.51.100.1 -all")));
+  CHECK(!check(domain("-include:i.example") + inner).open);  // a fail
+  CHECK(check(domain("ip6:2000::/3 -all"), "2001:db8::1").open);
+  CHECK(!check(domain("ip6:2001::/16 -all"), "2001:db8::1").open);
+}
+
 TEST_CASE("SPF: more than one record, none, and what is none") {
   CHECK(check(domain("-all") + domain("+all")).result == SpfResult::permerror);
   CHECK(check(txt("d.example", "v=spf10 -all") + txt("d.example", "other")).result == SpfResult::none);

@@ -54,6 +54,12 @@ TEST_CASE("identity: the domain that SPF passed for, of the sender before that o
   CHECK(
       identify(client("192.0.2.66", {name, spf(Check::spf_mailfrom, Finding::spf_fail, "example.net")})) ==
       ClientIdentity{Kind::organisation, "example.org"});
+  auto anybody = mailfrom;
+  anybody.open = true;
+  CHECK(identify(client("192.0.2.66", {name, anybody})) ==
+        ClientIdentity{Kind::organisation, "example.org"});
+  CHECK(identify(client("192.0.2.66", {name, anybody, helo})) ==
+        ClientIdentity{Kind::spf_domain, "mx.example.net"});
 }
 
 TEST_CASE("identity: organisational domains by the public suffix list") {

@@ -54,6 +54,8 @@ void check_same(const Fact& one, const Fact& other) {
   CHECK(one.subject == other.subject);
   CHECK(one.listed == other.listed);
   CHECK(one.detail == other.detail);
+  CHECK(one.mechanism == other.mechanism);
+  CHECK(one.open == other.open);
   CHECK(one.codes == other.codes);
   CHECK(one.took == other.took);
   REQUIRE(one.asked.size() == other.asked.size());
@@ -67,6 +69,11 @@ void check_same(const Fact& one, const Fact& other) {
 
 Fact found(Check check, Finding finding) {
   Fact fact{.key = {check}, .finding = finding, .subject = "a.example"};
+  if (check == Check::spf_mailfrom) {
+    fact.detail = "the domain's own words";
+    fact.mechanism = "-all";
+    fact.open = finding == Finding::spf_pass;
+  }
   if (check != Check::dnsbl) return fact;
   fact.key = {Check::dnsbl, 1, Listed::sender_domain};
   fact.subject = "wl.example";
