@@ -19,16 +19,19 @@ void add_evidence(RuleFacts& facts, const mail::Evidence& evidence) {
     const bool confirmed =
         rdns->finding == Finding::rdns_confirmed || rdns->finding == Finding::rdns_generic;
     facts.reverse_name = confirmed ? rdns->detail : std::string();
+    facts.name_failed = mail::is_temporary(rdns->finding);
   } else if (is_pending(evidence, Check::rdns)) {
     facts.reverse_name.reset();
   }
   if (facts.vouching == Vouching::own) return;
-  if (const mail::Fact* spf = evidence.find({Check::spf_mailfrom}))
+  if (const mail::Fact* spf = evidence.find({Check::spf_mailfrom})) {
     facts.vouching = mail::vouches(*spf)                 ? Vouching::spf
                      : spf->finding == Finding::spf_none ? Vouching::none
                                                          : Vouching::against;
-  else if (is_pending(evidence, Check::spf_mailfrom))
+    facts.spf_failed = mail::is_temporary(spf->finding);
+  } else if (is_pending(evidence, Check::spf_mailfrom)) {
     facts.vouching = Vouching::pending;
+  }
 }
 
 }  // namespace sallyport::policy

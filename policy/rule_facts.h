@@ -37,6 +37,9 @@ struct RuleFacts {
   Direction direction = Direction::inbound;
   std::optional<std::string> reverse_name = "";  // nullopt: not known yet; "": none that is confirmed
   Vouching vouching = Vouching::none;
+  // Could not be looked up now, and are taken for "none that is confirmed" and "against" until they can.
+  bool name_failed = false;
+  bool spf_failed = false;
 };
 
 // The reverse name and who vouches, by what the checks have found by now.

@@ -11,6 +11,8 @@ using mail::Check;
 
 enum class Holds : std::uint8_t { no, yes, by_reverse_name, by_sender };
 
+constexpr std::size_t kMostProfiles = 16;
+
 // One look-up.
 class Matching {
  public:
@@ -21,9 +23,7 @@ class Matching {
   }
 
   RuleMatch run() {
-    for (std::size_t i = 0; i < found_.size(); ++i)
-      for (std::uint32_t at = tables_.starts[found_[i]]; at < tables_.starts[found_[i] + 1]; ++at)
-        consider(tables_.rules[tables_.listed[at]]);
+    consider_found();
     if (!facts_.reverse_name) expect_rules_by_name();
     for (const auto& [rule, holds] : undecided_)
       if (rule->place < result_.profile[rule->ruleset]) expect(holds);
@@ -31,7 +31,46 @@ class Matching {
     return std::move(result_);
   }
 
+  // Each rule alone that may hold in front of the one that does, all of them together, and none.
+  OtherProfiles others(const Profile& acting) {
+    consider_found();
+    if (!facts_.reverse_name)
+      for (const CompiledRule& rule : tables_.rules)
+        if (is_by_name(rule)) consider(rule);
+    OtherProfiles others;
+    if (result_.profile != acting) add(others, result_.profile);
+    Profile together = result_.profile;
+    for (const auto& [rule, holds] : undecided_) {
+      if (rule->place >= result_.profile[rule->ruleset]) continue;
+      Profile alone = result_.profile;
+      alone[rule->ruleset] = rule->place;
+      together[rule->ruleset] = std::min(together[rule->ruleset], rule->place);
+      add(others, std::move(alone));
+    }
+    if (together != result_.profile) add(others, std::move(together));
+    return others;
+  }
+
  private:
+  static void add(OtherProfiles& others, Profile profile) {
+    if (std::ranges::find(others.profiles, profile) != others.profiles.end()) return;
+    if (others.profiles.size() == kMostProfiles)
+      others.more = true;
+    else
+      others.profiles.push_back(std::move(profile));
+  }
+
+  void consider_found() {
+    for (std::size_t i = 0; i < found_.size(); ++i)
+      for (std::uint32_t at = tables_.starts[found_[i]]; at < tables_.starts[found_[i] + 1]; ++at)
+        consider(tables_.rules[tables_.listed[at]]);
+  }
+
+  bool is_by_name(const CompiledRule& rule) const {
+    const auto conditions = std::span(tables_.conditions).subspan(rule.first, rule.count);
+    return std::ranges::find(conditions, RuleFact::rdns, &CompiledCondition::fact) != conditions.end();
+  }
+
   void begin(RuleFact fact) { starts_.at(static_cast<std::size_t>(fact)) = found_.size(); }
 
   void find_text(RuleFact fact, std::string_view text) {
@@ -145,6 +184,14 @@ class Matching {
 RuleMatch Rules::match(const RuleFacts& facts) const {
   if (empty()) return {};
   return Matching(*tables_, facts).run();
+}
+
+OtherProfiles Rules::others(const RuleFacts& facts) const {
+  if (empty() || !(facts.name_failed || facts.spf_failed)) return {};
+  RuleFacts unknown = facts;
+  if (facts.name_failed) unknown.reverse_name.reset();
+  if (facts.spf_failed) unknown.vouching = Vouching::pending;
+  return Matching(*tables_, unknown).others(match(facts).profile);
 }
 
 std::vector<MatchedRule> Rules::matched(const Profile& profile) const {

@@ -6,7 +6,8 @@
 // rules that have their rarest value in common.
 //
 // Facts that come late (the reverse name, SPF) may be pending: then the look-up says which of them could
-// still change what it found. Immutable; usable from every thread.
+// still change what it found. Of facts that failed, others() says where else they might have led.
+// Immutable; usable from every thread.
 #pragma once
 
 #include <array>
@@ -28,6 +29,12 @@ struct RuleMatch {
   Profile profile;
   Profile would_be;                    // where rules that only observe count too
   std::vector<mail::FactKey> missing;  // any of them could change the profile; none: it is final
+};
+
+// What the profile might be if what failed to be looked up were known.
+struct OtherProfiles {
+  std::vector<Profile> profiles;
+  bool more = false;  // too many to be told
 };
 
 // A rule that decided, and is not the last of its ruleset.
@@ -79,6 +86,7 @@ class Rules {
 
   bool empty() const { return !tables_; }
   RuleMatch match(const RuleFacts& facts) const;
+  OtherProfiles others(const RuleFacts& facts) const;
   std::vector<MatchedRule> matched(const Profile& profile) const;
   // Whether some rule needs what that check finds.
   bool needs(mail::Check check) const;

@@ -27,12 +27,11 @@ void apply(const SenderVerdict& listed, policy::RecipientVerdict& verdict) {
     accept.observed = (listed.would_be == Kind::blocked ? "blocked-sender " : "allowed ") + listed.rule;
 }
 
-// An allow entry would decide, if SPF could be asked: nothing is refused for good before that is known.
-policy::RecipientVerdict softened(policy::Refuse refusal, bool uncertain, const mail::Path& sender) {
-  if (!uncertain || refusal.reply.code < 500) return refusal;
-  const std::string words = "SPF of " + sender.domain_ascii;
-  return policy::Refuse{mail::Refusal::dns_trouble, mail::reply(mail::Refusal::dns_trouble, words),
-                        refusal.rule, true};
+// An allow entry might decide, could it be known: nothing is refused for good before that.
+policy::RecipientVerdict softened(policy::Refuse refusal, const SenderVerdict& listed,
+                                  const IpAddress& client, const mail::Path& sender) {
+  if (!listed.uncertain || refusal.reply.code < 500) return refusal;
+  return put_off(listed.failed, refusal, client, sender);
 }
 
 }  // namespace
@@ -40,6 +39,13 @@ policy::RecipientVerdict softened(policy::Refuse refusal, bool uncertain, const 
 std::string name_of(const policy::RecipientVerdict& verdict) {
   const auto* refusal = std::get_if<policy::Refuse>(&verdict);
   return refusal ? mail::text_of(refusal->why).name : "accept";
+}
+
+policy::Refuse put_off(mail::Check failed, const policy::Refuse& refusal, const IpAddress& client,
+                       const mail::Path& sender) {
+  const std::string words = failed == mail::Check::rdns ? "the reverse name of " + client.address_literal()
+                                                        : "SPF of " + sender.domain_ascii;
+  return {mail::Refusal::dns_trouble, mail::reply(mail::Refusal::dns_trouble, words), refusal.rule, true};
 }
 
 policy::Refuse too_many_questions(const IpAddress& client) {
@@ -56,10 +62,13 @@ policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, 
   if (!is_judged_by_client(verdict, client, settings)) return verdict;
   const auto listed = judge_sender_now({book, client.address, sender, recipient, settings, now}, inquiry);
   apply(listed, verdict);
-  if (listed.kind != SenderVerdict::Kind::neither || !inquiry) return verdict;
+  if (const auto* blocked = std::get_if<policy::Refuse>(&verdict))
+    return softened(*blocked, listed, client.address, sender);
+  if (listed.kind == SenderVerdict::Kind::allowed || !inquiry) return verdict;
   const auto decision = policy::judge_known(inquiry->evidence(), settings.checks);
   if (decision.action == policy::ClientDecision::Action::accept) return verdict;
-  return policy::refusal(decision, inquiry->evidence(), settings.checks);
+  return softened(policy::refusal(decision, inquiry->evidence(), settings.checks), listed, client.address,
+                  sender);
 }
 
 // Lists, and what was found about the client, count for everybody but the role addresses (promise P4). A
@@ -74,14 +83,14 @@ io::Task<policy::RecipientVerdict> judge_recipient(const policy::ClientFacts& cl
       co_await judge_sender({book, client.address, sender, recipient, settings, now}, inquiry);
   apply(listed, verdict);
   if (const auto* blocked = std::get_if<policy::Refuse>(&verdict))
-    co_return softened(*blocked, listed.uncertain, sender);
+    co_return softened(*blocked, listed, client.address, sender);
   if (listed.kind == SenderVerdict::Kind::allowed || !inquiry) co_return verdict;
   const auto decision = co_await inquiry->decide(settings.checks);
   const bool accepted = decision.action == policy::ClientDecision::Action::accept;
   if (accepted && inquiry->overdrawn()) co_return too_many_questions(client.address);
   if (accepted) co_return verdict;
-  co_return softened(policy::refusal(decision, inquiry->evidence(), settings.checks), listed.uncertain,
-                     sender);
+  co_return softened(policy::refusal(decision, inquiry->evidence(), settings.checks), listed,
+                     client.address, sender);
 }
 
 }  // namespace sallyport::proxy

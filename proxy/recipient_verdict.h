@@ -12,6 +12,9 @@ namespace sallyport::proxy {
 
 std::string name_of(const policy::RecipientVerdict& verdict);  // "accept", or the refusal's name
 
+// In place of a refusal for good, while something that might spare the mail cannot be looked up.
+policy::Refuse put_off(mail::Check failed, const policy::Refuse& refusal, const IpAddress& client,
+                       const mail::Path& sender);
 // Its session has asked for more than it may: what is not known for that reason lets nobody pass.
 policy::Refuse too_many_questions(const IpAddress& client);
 // By what is known by now: nothing is waited for.

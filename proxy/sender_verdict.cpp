@@ -25,6 +25,7 @@ class Look {
     if (shape(allow).reverse_names || shape(block).reverse_names) need(mail::Check::rdns);
     if (lists.allow_mode != policy::Mode::off)
       if (const auto found = first_that_holds()) apply(Kind::allowed, allow, *found, lists.allow_mode);
+    if (lists.allow_mode != policy::Mode::enforce) verdict_.uncertain = false;
     if (verdict_.kind == Kind::allowed || lists.block_mode == policy::Mode::off) return verdict_;
     if (const auto blocked = entries(block); !blocked.empty())
       apply(Kind::blocked, block, blocked.front(), lists.block_mode);
@@ -68,6 +69,10 @@ class Look {
   }
 
   std::optional<SenderBook::Found> first_that_holds() {
+    if (shape(allow).reverse_names && reverse_name_failed()) {
+      verdict_.uncertain = true;
+      verdict_.failed = mail::Check::rdns;
+    }
     for (auto& found : entries(allow)) {
       const bool claim = found.entry.kind == SenderEntry::Kind::sender;
       const auto held = claim ? claim_holds(found.entry.authenticated) : Holds::yes;
@@ -75,6 +80,11 @@ class Look {
       verdict_.uncertain = verdict_.uncertain || held == Holds::not_known_now;
     }
     return std::nullopt;
+  }
+
+  bool reverse_name_failed() const {
+    const mail::Fact* name = inquiry_ ? inquiry_->evidence().find({mail::Check::rdns}) : nullptr;
+    return name && name->finding == mail::Finding::rdns_temporary;
   }
 
   // What MAIL FROM says. `authenticated`: only where SPF passes.

@@ -20,7 +20,8 @@ struct SenderVerdict {
   Kind kind = Kind::neither;
   Kind would_be = Kind::neither;  // by a list that only observes
   std::string rule;        // the entry that decided, or would have: "lists/allow:12", "allow example.com"
-  bool uncertain = false;  // an allow entry depends on SPF, which could not be asked for now
+  bool uncertain = false;  // an allow entry depends on what could not be looked up now
+  mail::Check failed = mail::Check::spf_mailfrom;  // ... which is this
 };
 
 // What is named outlives the task. `inquiry` null: nothing is asked about the client, and claims hold.

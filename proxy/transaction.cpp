@@ -13,6 +13,7 @@
 #include "proxy/authentication.h"
 #include "proxy/mutants.h"
 #include "proxy/recipient_verdict.h"
+#include "proxy/treated_verdict.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -92,9 +93,10 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
   const Treated treated = co_await treatment_of(
       settings_, {client_.facts, client_.listener, client_.helo, envelope_.sender, command.recipient},
       client_.inquiry.get());
+  may_be_treated(treated);
   auto verdict =
-      co_await judge_recipient(client_.facts, client_.inquiry.get(), envelope_.sender, command.recipient,
-                               *treated.acting->policy, &services_.senders, services_.clock.wall());
+      co_await judge_treated(client_.facts, client_.inquiry.get(), envelope_.sender, command.recipient,
+                             treated, &services_.senders, services_.clock.wall());
   if (client_.inquiry && client_.inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
   RecipientRecord record{.path = command.recipient,
                          .treatment = treated.acting,
@@ -110,7 +112,9 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
   if (auto refusal = waits_apart(accept.role, *treated.acting))
     co_return refuse(std::move(record), *refusal);
   if (auto refusal = route_refuses(*route)) co_return refuse(std::move(record), *refusal);
-  if (auto refusal = limits_refuse(treated.acting->limits)) co_return refuse(std::move(record), *refusal);
+  if (auto refusal =
+          refused_by(*treated.acting, [&](const Treatment& one) { return limits_refuse(one.limits); }))
+    co_return refuse(std::move(record), *refusal);
   co_return co_await ask(std::move(command), accept, std::move(route), std::move(record));
 }
 
@@ -130,6 +134,24 @@ void Transaction::treat_as_well(const std::shared_ptr<const Treatment>& treatmen
 bool Transaction::treatments_differ() const {
   return std::ranges::adjacent_find(records_, std::ranges::not_equal_to(), &RecipientRecord::treatment) !=
          records_.end();
+}
+
+void Transaction::may_be_treated(const Treated& treated) {
+  failed_ = treated.failed;
+  for (const auto& other : treated.otherwise)
+    if (std::ranges::find(otherwise_, other) == otherwise_.end()) otherwise_.push_back(other);
+}
+
+std::optional<policy::Refuse> Transaction::refused_by(const Treatment& treatment,
+                                                      const Refuses& refuses) const {
+  auto refusal = refuses(treatment);
+  if (!refusal || !is_for_good(*refusal)) return refusal;
+  const bool may_pass = std::ranges::any_of(otherwise_, [&](const auto& other) {
+    const auto theirs = refuses(*other);
+    return !theirs || !is_for_good(*theirs);
+  });
+  if (may_pass) return put_off(failed_, *refusal, client_.facts.address, envelope_.sender);
+  return refusal;
 }
 
 const Treatment& Transaction::common_treatment() const {
@@ -355,13 +377,15 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
 }
 
 std::optional<policy::Refuse> Transaction::refused_as_a_whole() const {
-  for (const auto& treatment : treatments_) {
-    const policy::Settings& policy = *treatment->policy;
+  const auto refuses = [this](const Treatment& treatment) -> std::optional<policy::Refuse> {
+    const policy::Settings& policy = *treatment.policy;
     if (auto loop = policy::judge_trace(headers_.received(), headers_.received_by_us(), policy))
       return loop;
-    if (content_.size() > treatment->limits.message_size)
-      return refusal(mail::Refusal::too_large_for_route, fmt::format("{}", treatment->limits.message_size));
-  }
+    if (content_.size() <= treatment.limits.message_size) return std::nullopt;
+    return refusal(mail::Refusal::too_large_for_route, fmt::format("{}", treatment.limits.message_size));
+  };
+  for (const auto& treatment : treatments_)
+    if (auto refusal = refused_by(*treatment, refuses)) return refusal;
   return std::nullopt;
 }
 

@@ -86,6 +86,10 @@ class Transaction {
   std::string would_be(const RecipientRecord& record) const;
   mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
   std::optional<policy::Refuse> limits_refuse(const Limits& limits) const;
+  // A refusal by `treatment`; put off where one that might be the right one does not refuse for good.
+  using Refuses = std::function<std::optional<policy::Refuse>(const Treatment&)>;
+  std::optional<policy::Refuse> refused_by(const Treatment& treatment, const Refuses& refuses) const;
+  void may_be_treated(const Treated& treated);
   // What concerns the message as a whole is as its strictest recipient has it.
   void treat_as_well(const std::shared_ptr<const Treatment>& treatment);
   std::optional<policy::Refuse> refused_as_a_whole() const;
@@ -124,6 +128,8 @@ class Transaction {
   std::vector<RecipientRecord> records_;
   ClientAccount::Counted counted_;
   std::vector<std::shared_ptr<const Treatment>> treatments_;  // of the recipients, each once
+  std::vector<std::shared_ptr<const Treatment>> otherwise_;   // what those might be, were `failed_` known
+  mail::Check failed_ = mail::Check::rdns;
   mail::HeaderScanner headers_;
   mail::AuthenticationResultsFilter forged_results_;
   mail::ReceivedClients upstream_clients_;

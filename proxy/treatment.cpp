@@ -42,7 +42,7 @@ std::shared_ptr<const Treatment> treatment_at_connect(const Settings& settings, 
 io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, Inquiry* inquiry) {
   if (settings.rules.empty()) {
     const auto usual = settings.treatment({});
-    co_return Treated{usual, usual};
+    co_return Treated{.acting = usual, .would_be = usual, .otherwise = {}};
   }
   policy::RuleFacts known = rule_facts(settings, facts);
   if (inquiry) policy::add_evidence(known, inquiry->evidence());
@@ -52,9 +52,17 @@ io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, I
     policy::add_evidence(known, inquiry->evidence());
     match = settings.rules.match(known);
   }
-  const auto acting = settings.treatment(match.profile);
-  if (match.would_be == match.profile) co_return Treated{acting, acting};
-  co_return Treated{acting, settings.treatment(match.would_be)};
+  Treated treated;
+  treated.acting = treated.would_be = settings.treatment(match.profile);
+  if (match.would_be != match.profile) treated.would_be = settings.treatment(match.would_be);
+  const auto others = settings.rules.others(known);
+  for (const policy::Profile& other : others.profiles)
+    treated.otherwise.push_back(settings.treatment(other));
+  treated.more = others.more;
+  known.spf_failed = false;
+  const bool by_name = !settings.rules.others(known).profiles.empty();
+  treated.failed = by_name ? mail::Check::rdns : mail::Check::spf_mailfrom;
+  co_return treated;
 }
 
 }  // namespace sallyport::proxy

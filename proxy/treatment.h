@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "base/io/task.h"
 #include "policy/rule_facts.h"
@@ -14,6 +15,10 @@ namespace sallyport::proxy {
 struct Treated {
   std::shared_ptr<const Treatment> acting;
   std::shared_ptr<const Treatment> would_be;  // with the rules that only observe; else the same
+  // What it might be too, were the name or the SPF known that could not be looked up now.
+  std::vector<std::shared_ptr<const Treatment>> otherwise;
+  bool more = false;                       // ... and more of them than are told
+  mail::Check failed = mail::Check::rdns;  // what could not be looked up
 };
 
 // Who sends what to whom, at RCPT.

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "proxy/evidence_event.h"
-#include "proxy/recipient_verdict.h"
+#include "proxy/treated_verdict.h"
 #include "proxy/treatment.h"
 
 namespace sallyport::proxy {
@@ -54,8 +54,8 @@ io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings
     const auto treated = co_await treatment_of(
         *settings, {facts, trial.listener->name, trial.helo, trial.sender, recipient}, inquiry.get());
     result.treatments.push_back(treated.acting);
-    result.verdicts.push_back(co_await judge_recipient(facts, inquiry.get(), trial.sender, recipient,
-                                                       *treated.acting->policy, book, clock.wall()));
+    result.verdicts.push_back(
+        co_await judge_treated(facts, inquiry.get(), trial.sender, recipient, treated, book, clock.wall()));
   }
   co_return result;
 }

@@ -5,7 +5,7 @@ NSD answers. `good.test` publishes SPF, `plain.test` does not; the lists' client
 import json
 import os
 
-from harness.dns_server import DnsServer
+from harness.dns_server import DnsServer, failing
 from harness.outcome import check
 from harness.strangers import FORGER, GOOD, LISTED, answered_site, merge, stranger, strangers_site
 
@@ -106,6 +106,37 @@ def test_lists_a_pass_for_anybody_is_no_proof(case):
     command(site, "allow", "add", "open.test")
     refused = ask(site, FORGER, "550 5.7.1", sender="anna@open.test")
     check("rule" not in refused, f"{refused}")
+
+
+def failing_records():
+    """bl.test lists 203.0.113.31 and .32, whose reverse name is out.part.test."""
+    records = {
+        "out.part.test": {"A": ["203.0.113.31", "203.0.113.32"]},
+        "part.test": {"MX": ["10 out.part.test"], "TXT": ["v=spf1 include:inc.part.test -all"]},
+        "inc.part.test": {"TXT": ["v=spf1 ip4:203.0.113.0/24 -all"]},
+        "plain.test": {"MX": ["10 out.part.test"]},
+        "2.0.0.127.bl.test": {"A": ["127.0.0.2"]},
+    }
+    for host in ("31", "32"):
+        records[f"{host}.113.0.203.in-addr.arpa"] = {"PTR": ["out.part.test"]}
+        records[f"{host}.113.0.203.bl.test"] = {"A": ["127.0.0.4"]}
+    return records
+
+
+LISTS = {"checks": {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.4": 5}}}}}}
+
+
+def test_lists_what_fails_for_now_refuses_nobody_for_good(case):
+    server = case.peer(DnsServer(failing_records()))
+    site = strangers_site(case, [server.port], LISTS)
+    server.on("32.113.0.203.in-addr.arpa", failing("SERVFAIL"))
+    ask(site, "203.0.113.32", "550 5.7.1", sender="x@plain.test")
+    command(site, "allow", "add", "rdns:out.part.test")
+    ask(site, "203.0.113.31", "250", sender="x@plain.test")
+    told = ask(site, "203.0.113.32", "451 4.4.3", sender="x@plain.test")
+    check("the reverse name of [203.0.113.32]" in told["reply"] and told["why"] == "dns-trouble", f"{told}")
+    site.gateway.reload(merge(site.config, {"lists": {"allow_mode": "observe"}}))
+    ask(site, "203.0.113.32", "550 5.7.1", sender="x@plain.test")
 
 
 def test_lists_by_reverse_name_for_one_recipient(case):

@@ -3,8 +3,9 @@
 NSD answers for all zones. The clients come through a front end that names their public addresses."""
 
 from harness.client import message
+from harness.dns_server import DnsServer, failing
 from harness.outcome import check
-from harness.strangers import FORGER, GOOD, LISTED, answered_site, merge, stranger
+from harness.strangers import FORGER, GOOD, LISTED, answered_site, merge, stranger, strangers_site
 
 CHECKS = {
     "early_talker": {"mode": "off"},
@@ -106,3 +107,41 @@ def test_rules_that_only_observe(case):
     site.expect_delivered(message("watched\r\n"))
     bert = recipient(site.gateway.await_event("message", since=since), "bert@example.test")
     check(bert["would_be"] == "client" and "rules" not in bert, bert)
+
+
+def test_rules_on_what_fails_for_now_refuse_nobody_for_good(case):
+    """Had it a reverse name, or a pass, another rule might hold: 451, but not where no rule would help."""
+    records = {
+        "part.test": {"MX": ["10 out.part.test"], "TXT": ["v=spf1 include:inc.part.test -all"]},
+        "plain.test": {"MX": ["10 out.part.test"]},
+        "2.0.0.127.bl.test": {"A": ["127.0.0.2"]},
+        "99.113.0.203.bl.test": {"A": ["127.0.0.4"]},
+    }
+    server = case.peer(DnsServer(records))
+    server.on("99.113.0.203.in-addr.arpa", failing("SERVFAIL"))
+    server.on("inc.part.test", failing("SERVFAIL"))
+    config = {
+        "checks": {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.4": 5}}}}},
+        "thresholds": {
+            "reject": rules(
+                ({"from": "part.test", "authenticated": True}, 50),
+                ({"rdns": "out.part.test", "to": "bert@example.test"}, 50),
+                ({"rdns": "*.pool.test", "to": "carl@example.test"}, 4),
+                5,
+            )
+        },
+        "limits": {"message_size": rules(({"rdns": "*.part.test", "to": "postmaster@example.test"}, 20_000_000), 1_000_000)},
+    }
+    site = strangers_site(case, [server.port], config)
+    waits = "451 4.4.3 Cannot tell yet: "
+    with stranger(site, FORGER, "client.example.net") as client:
+        client.mail("x@part.test")
+        client.rcpt("anna@example.test", waits + "SPF of part.test")
+        client.command("RSET", "250")
+        client.mail("x@plain.test")
+        client.rcpt("anna@example.test", "550 5.7.1")
+        client.rcpt("bert@example.test", waits + "the reverse name of [203.0.113.99]")
+        client.rcpt("carl@example.test", "550 5.7.1")
+        client.command("RSET", "250")
+        client.mail("x@plain.test", "SIZE=5000000")
+        client.rcpt("postmaster@example.test", waits)

@@ -289,7 +289,56 @@ TEST_CASE("what the checks found becomes facts of rules") {
                     fact(mail::Check::spf_mailfrom, mail::Finding::spf_temperror)};
   add_evidence(facts, evidence);
   CHECK(facts.reverse_name == "");
+  CHECK_FALSE(facts.name_failed);
   CHECK(facts.vouching == Vouching::against);
+  CHECK(facts.spf_failed);
+  auto anybody = fact(mail::Check::spf_mailfrom, mail::Finding::spf_pass);
+  anybody.open = true;
+  evidence.known = {fact(mail::Check::rdns, mail::Finding::rdns_temporary, "claimed.test"), anybody};
+  add_evidence(facts, evidence);
+  CHECK(facts.reverse_name == "");
+  CHECK(facts.name_failed);
+  CHECK(facts.vouching == Vouching::against);
+  CHECK_FALSE(facts.spf_failed);
+}
+
+TEST_CASE("of what failed to be looked up, each rule may hold that waits for it") {
+  const Loaded loaded(R"({"rcpt": {"rules": [
+    {"to": "first@ours.test", "use": 1},
+    {"rdns": "*.pool.test", "use": 2},
+    {"to": "second@ours.test", "rdns": "mx.test", "use": 3},
+    {"to": "second@ours.test", "use": 4},
+    {"from": "sender.test", "authenticated": true, "use": 9}, {"use": 5}]},
+   "other": {"rules": [{"ip": "192.0.2.1", "rdns": "*.pool.test", "use": 1}, {"use": 2}]}})");
+  REQUIRE(!loaded.diagnostics.has_errors());
+  const auto others = [&](std::string to, bool name_failed, bool spf_failed) {
+    const mail::Path from = path("a@sender.test"), rcpt = path(to);
+    RuleFacts facts;
+    facts.stage = Stage::rcpt;
+    facts.client = *IpAddress::parse("192.0.2.1");
+    facts.from = &from;
+    facts.to = &rcpt;
+    facts.vouching = Vouching::against;
+    facts.name_failed = name_failed;
+    facts.spf_failed = spf_failed;
+    auto found = loaded.rules.others(facts).profiles;
+    std::ranges::sort(found);
+    return found;
+  };
+  using Profiles = std::vector<Profile>;
+  CHECK(others("first@ours.test", false, false) == Profiles{});
+  CHECK(others("first@ours.test", false, true) == Profiles{});
+  CHECK(others("first@ours.test", true, true) == Profiles{{0, 0}});
+  CHECK(others("second@ours.test", true, false) == Profiles{{1, 0}, {1, 1}, {2, 1}, {3, 0}});
+  CHECK(others("third@ours.test", false, true) == Profiles{{4, 1}});
+  CHECK(others("third@ours.test", true, true) == Profiles{{1, 0}, {1, 1}, {4, 1}, {5, 0}});
+  const Loaded nameless(R"({"rcpt": {"rules": [{"rdns": false, "use": 1}, {"use": 5}]}})");
+  RuleFacts facts;
+  facts.stage = Stage::rcpt;
+  facts.name_failed = true;
+  CHECK(nameless.rules.match(facts).profile == Profile{0});
+  const auto found = nameless.rules.others(facts).profiles;
+  CHECK(std::ranges::find(found, Profile{1}) != found.end());
 }
 
 TEST_CASE("errors of conditions are told with their places") {
