@@ -244,20 +244,23 @@ io::Task<GreylistVerdict> Transaction::judge_by_greylist(const relay::Recipient&
 }
 
 // Other people's servers ask whether an address of ours exists by MAIL FROM:<> and RCPT, and never come to
-// DATA: only here a bounce may have to wait, for all of its recipients.
+// DATA: only here a bounce may have to wait, for all of its recipients. A second DATA is judged as the
+// first.
 io::Task<std::optional<mail::Reply>> Transaction::begin_content() {
   std::optional<mail::Reply> reply;
   if (!envelope_.sender.is_null()) co_return reply;
   for (const relay::Recipient& recipient : envelope_.recipients) {
     const auto record = std::ranges::find_if(records_, [&](const RecipientRecord& one) {
-      return one.path.address() == recipient.path.address() && one.reply.positive();
+      return one.path.address() == recipient.path.address() &&
+             (one.reply.positive() || one.refused_at_data);
     });
     if (record == records_.end()) continue;
     GreylistVerdict greylist = co_await judge_by_greylist(recipient, *record);
-    if (const auto refusal = std::move(greylist.refusal)) {
-      reply = record->reply = refusal->reply;
-      record->why = mail::text_of(refusal->why).name;
-    }
+    const auto refusal = std::move(greylist.refusal);
+    record->refused_at_data = refusal.has_value();
+    record->reply = refusal ? refusal->reply : mail::reply(mail::Answer::recipient_ok);
+    if (refusal) reply = record->reply;
+    if (refusal || record->why != "allowed") record->why = refusal ? mail::text_of(refusal->why).name : "";
     record->greylist = std::move(greylist);
   }
   co_return reply;

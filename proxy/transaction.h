@@ -75,6 +75,7 @@ class Transaction {
     std::shared_ptr<const Treatment> observed{};  // with the rules that only observe, where they differ
     std::string would_be{};                       // by a list that only observes
     bool allowed = false;                         // by a list of senders
+    bool refused_at_data = false;                 // a bounce: it was taken at RCPT
     GreylistVerdict greylist{};
     AccountVerdict account{};
     bool from_memory = false;  // the next hop was not asked again

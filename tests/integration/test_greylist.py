@@ -160,6 +160,9 @@ def test_greylist_null_sender_waits_at_data(case):
         client.rcpt("anna@example.test", "250")
         if content == "DATA":
             client.command("DATA", LATER)
+            client.command("DATA", LATER)  # the transaction still stands
+            client.rcpt("postmaster@example.test", "250", "452")
+            client.command("DATA", LATER)
         else:
             client.bdat(message(), True, LATER)
         client.quit()
