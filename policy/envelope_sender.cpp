@@ -96,8 +96,12 @@ std::string without_numbers(std::string_view local) {
 
 std::string lasting_sender(const mail::Path& sender) {
   if (sender.is_null()) return {};
+  return without_numbers(unstamped_local(sender)) + '@' + sender.domain_ascii;
+}
+
+std::string unstamped_local(const mail::Path& sender) {
   const std::string local = to_lower(sender.plain_local());
-  return without_numbers(without_hash(without_stamp(local))) + '@' + sender.domain_ascii;
+  return without_hash(without_stamp(local));
 }
 
 }  // namespace sallyport::policy

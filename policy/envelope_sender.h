@@ -12,5 +12,7 @@ namespace sallyport::policy {
 
 // "" for <>. Lower case; as long as the address at most.
 std::string lasting_sender(const mail::Path& sender);
+// The local part, lower case, without the stamps of BATV and SRS alone: numbers are kept.
+std::string unstamped_local(const mail::Path& sender);
 
 }  // namespace sallyport::policy

@@ -36,6 +36,7 @@ struct Refuse {
   mail::Reply reply;
   std::string rule;  // file:line of the list entry that decided, or ""
   bool reply_id = true;
+  std::string observed = {};  // as of Accept
 };
 // Goes to `route`. A role address is delivered whatever the next hop says of it (role_mailbox).
 struct Accept {
@@ -43,6 +44,8 @@ struct Accept {
   bool role = false;
   bool outbound = false;
   std::string rule = {};  // the allow entry by which nothing more was looked at
+  // The domain of ours from which somebody has written to the sender: it waits for no greylisting.
+  std::string correspondent = {};
   std::string observed =
       {};  // what lists that only observe would have said: "blocked-sender lists/block:3"
 };

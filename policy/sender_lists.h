@@ -16,6 +16,7 @@
 #include "base/ip_address.h"
 #include "base/mail/address.h"
 #include "policy/checks.h"
+#include "policy/correspondents.h"
 #include "policy/list_file.h"
 #include "policy/sender_entry.h"
 
@@ -76,6 +77,7 @@ struct SenderLists {
   std::shared_ptr<const SenderList> block;
   Mode allow_mode = Mode::enforce;
   Mode block_mode = Mode::enforce;
+  CorrespondentSettings correspondents;
   // Whatever rule names them, each once: to be shown.
   std::vector<std::shared_ptr<const SenderList>> allow_files, block_files;
 };

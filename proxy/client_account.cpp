@@ -117,8 +117,7 @@ io::Task<AccountVerdict> ClientAccount::judged_by_penalty(const Treatment& treat
   verdict.identity = std::move(judged.identity);
   verdict.penalty = judged.penalty;
   verdict.slowed = judged.slowed && !judged.observed;
-  if (judged.observed && !judged.slowed)
-    verdict.would_be = mail::text_of(mail::Refusal::turned_away).name;
+  if (judged.observed && !judged.slowed) verdict.would_be = mail::text_of(mail::Refusal::turned_away).name;
   co_return verdict;
 }
 

@@ -86,10 +86,24 @@ std::string limits_of(const JsonValue& recipient) {
   return out;
 }
 
+std::string rule_of(const JsonValue& recipient) {
+  if (recipient["correspondent"])
+    return line_below(
+        fmt::format("somebody of {} has written to this sender: it waits for no greylisting, "
+                    "and more speaks for it (`lists.correspondents`)",
+                    shown(recipient["correspondent"])));
+  if (!recipient["rule"]) return {};
+  if (recipient["rule"].text() == "correspondent")
+    return line_below(
+        fmt::format("{} has written to this sender: `sallyport correspondents` says when, and forgets it",
+                    shown(recipient["address"])));
+  return line_below(fmt::format("by the line {}", shown(recipient["rule"])));
+}
+
 std::string recipient_explained(const JsonValue& recipient) {
-  static constexpr std::array<std::string_view, 15> always = {
-      "address",     "code",  "enhanced",  "reply",  "why",  "rule",    "ms",    "ms_evidence",
-      "from_memory", "score", "reject_at", "counts", "rate", "penalty", "slowed"};
+  static constexpr std::array<std::string_view, 16> always = {
+      "address",     "code",  "enhanced",  "reply",  "why",  "rule",    "ms",     "ms_evidence",
+      "from_memory", "score", "reject_at", "counts", "rate", "penalty", "slowed", "correspondent"};
   std::vector<std::string_view> said(always.begin(), always.end());
   const std::string limits = limits_of(recipient);
   if (!limits.empty()) said.emplace_back("identity");
@@ -98,7 +112,7 @@ std::string recipient_explained(const JsonValue& recipient) {
   std::string out = line(fmt::format("to <{}>: {}", shown(recipient["address"]), word));
   if (recipient["reply"]) out += line_below(reply_of(recipient));
   out += why_of(recipient);
-  if (recipient["rule"]) out += line_below(fmt::format("by the line {}", shown(recipient["rule"])));
+  out += rule_of(recipient);
   return out + limits + score_of(recipient) + waited_of(recipient) + rest_shown(recipient, said, "    ");
 }
 

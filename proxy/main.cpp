@@ -9,6 +9,7 @@
 #include "base/faults.h"
 #include "base/mail/replies.h"
 #include "proxy/check.h"
+#include "proxy/correspondent_command.h"
 #include "proxy/demo.h"
 #include "proxy/dns_command.h"
 #include "proxy/explain_command.h"
@@ -37,6 +38,7 @@ struct Arguments {
   proxy::DnsOptions dns;
   proxy::TryOptions attempt;
   proxy::SenderListOptions senders;
+  proxy::CorrespondentOptions correspondents;
   proxy::GreylistOptions greylist;
   proxy::ExplainOptions explain;
   proxy::LogOptions log;
@@ -199,6 +201,33 @@ void add_greylist(CLI::App& app, Arguments& arguments, std::function<int()>& com
   add("stats", "how many had to wait, for how long, and who never came back");
 }
 
+// Whom our users write to.
+void add_correspondents(CLI::App& app, Arguments& arguments, std::function<int()>& command) {
+  proxy::CorrespondentOptions& options = arguments.correspondents;
+  auto* correspondents = app.add_subcommand("correspondents", "people our users write to");
+  correspondents->require_subcommand(1);
+  const auto add = [&](const char* action, const char* help) {
+    auto* sub = correspondents->add_subcommand(action, help);
+    sub->fallthrough();
+    sub->add_flag("--json", options.json, "a JSON object a line");
+    sub->callback([&command, &arguments, action] {
+      command = [&arguments, action] {
+        arguments.correspondents.directory = arguments.directory;
+        arguments.correspondents.action = action;
+        return proxy::run_correspondents(arguments.correspondents);
+      };
+    });
+    return sub;
+  };
+  for (auto* sub : {add("check", "who wrote to an address, and when last"),
+                    add("forget", "as if nobody of ours had ever written to it")}) {
+    sub->add_option("ours", options.ours, "an address of ours, or a domain of ours: anybody there")
+        ->required();
+    sub->add_option("theirs", options.theirs, "the address that was written to")->required();
+  }
+  add("count", "how many there are");
+}
+
 // What happened, from the event store.
 void add_explain(CLI::App& app, Arguments& arguments, std::function<int()>& command) {
   proxy::ExplainOptions& options = arguments.explain;
@@ -296,6 +325,7 @@ int run(int argc, char** argv) {
   add_try(app, arguments, command);
   add_sender_list(app, arguments, command, proxy::SenderListKind::allow, "senders that are let through");
   add_sender_list(app, arguments, command, proxy::SenderListKind::block, "senders that are refused");
+  add_correspondents(app, arguments, command);
   add_greylist(app, arguments, command);
   add_explain(app, arguments, command);
   add_log(app, arguments, command);

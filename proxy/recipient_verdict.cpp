@@ -14,17 +14,38 @@ bool is_judged_by_client(const policy::RecipientVerdict& verdict, const policy::
 }
 
 // Allowed: nothing more is looked at. Blocked: refused.
-void apply(const SenderVerdict& listed, policy::RecipientVerdict& verdict) {
-  using Kind = SenderVerdict::Kind;
-  if (listed.kind == Kind::blocked) {
+void apply(const SenderVerdict& listed, const mail::Path& recipient, policy::RecipientVerdict& verdict) {
+  if (listed.kind == SenderVerdict::Kind::blocked) {
     verdict = policy::Refuse{mail::Refusal::blocked_sender, mail::reply(mail::Refusal::blocked_sender),
-                             listed.rule, true};
+                             listed.rule, true, listed.observed};
     return;
   }
   auto& accept = std::get<policy::Accept>(verdict);
-  if (listed.kind == Kind::allowed) accept.rule = listed.rule;
-  if (listed.would_be != Kind::neither)
-    accept.observed = (listed.would_be == Kind::blocked ? "blocked-sender " : "allowed ") + listed.rule;
+  accept.rule = listed.rule;
+  accept.observed = listed.observed;
+  if (listed.known_in_domain) accept.correspondent = recipient.domain_ascii;
+}
+
+// Points that are the recipient's own count against those of the client.
+class Checks {
+ public:
+  Checks(const policy::CheckSettings& usual, int score) : usual_(usual) {
+    if (score == 0) return;
+    own_ = usual;
+    own_->reject_at -= score;
+  }
+  const policy::CheckSettings& get() const { return own_ ? *own_ : usual_; }
+
+ private:
+  const policy::CheckSettings& usual_;
+  std::optional<policy::CheckSettings> own_;
+};
+
+policy::Refuse refused_by_client(const policy::ClientDecision& decision, const Inquiry& inquiry,
+                                 const policy::CheckSettings& checks, const SenderVerdict& listed) {
+  auto refusal = policy::refusal(decision, inquiry.evidence(), checks);
+  refusal.observed = listed.observed;
+  return refusal;
 }
 
 // An allow entry might decide, could it be known: nothing is refused for good before that.
@@ -45,7 +66,8 @@ policy::Refuse put_off(mail::Check failed, const policy::Refuse& refusal, const 
                        const mail::Path& sender) {
   const std::string words = failed == mail::Check::rdns ? "the reverse name of " + client.address_literal()
                                                         : "SPF of " + sender.domain_ascii;
-  return {mail::Refusal::dns_trouble, mail::reply(mail::Refusal::dns_trouble, words), refusal.rule, true};
+  return {mail::Refusal::dns_trouble, mail::reply(mail::Refusal::dns_trouble, words), refusal.rule, true,
+          refusal.observed};
 }
 
 policy::Refuse too_many_questions(const IpAddress& client) {
@@ -61,13 +83,14 @@ policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, 
   auto verdict = policy::judge_recipient(client, &sender, recipient, settings);
   if (!is_judged_by_client(verdict, client, settings)) return verdict;
   const auto listed = judge_sender_now({book, client.address, sender, recipient, settings, now}, inquiry);
-  apply(listed, verdict);
+  apply(listed, recipient, verdict);
   if (const auto* blocked = std::get_if<policy::Refuse>(&verdict))
     return softened(*blocked, listed, client.address, sender);
   if (listed.kind == SenderVerdict::Kind::allowed || !inquiry) return verdict;
-  const auto decision = policy::judge_known(inquiry->evidence(), settings.checks);
+  const Checks checks(settings.checks, listed.score);
+  const auto decision = policy::judge_known(inquiry->evidence(), checks.get());
   if (decision.action == policy::ClientDecision::Action::accept) return verdict;
-  return softened(policy::refusal(decision, inquiry->evidence(), settings.checks), listed, client.address,
+  return softened(refused_by_client(decision, *inquiry, checks.get(), listed), listed, client.address,
                   sender);
 }
 
@@ -81,16 +104,17 @@ io::Task<policy::RecipientVerdict> judge_recipient(const policy::ClientFacts& cl
   if (!is_judged_by_client(verdict, client, settings)) co_return verdict;
   const auto listed =
       co_await judge_sender({book, client.address, sender, recipient, settings, now}, inquiry);
-  apply(listed, verdict);
+  apply(listed, recipient, verdict);
   if (const auto* blocked = std::get_if<policy::Refuse>(&verdict))
     co_return softened(*blocked, listed, client.address, sender);
   if (listed.kind == SenderVerdict::Kind::allowed || !inquiry) co_return verdict;
-  const auto decision = co_await inquiry->decide(settings.checks);
+  const Checks checks(settings.checks, listed.score);
+  const auto decision = co_await inquiry->decide(checks.get());
   const bool accepted = decision.action == policy::ClientDecision::Action::accept;
   if (accepted && inquiry->overdrawn()) co_return too_many_questions(client.address);
   if (accepted) co_return verdict;
-  co_return softened(policy::refusal(decision, inquiry->evidence(), settings.checks), listed,
-                     client.address, sender);
+  co_return softened(refused_by_client(decision, *inquiry, checks.get(), listed), listed, client.address,
+                     sender);
 }
 
 }  // namespace sallyport::proxy

@@ -44,7 +44,8 @@ std::vector<SenderBook::Found> find_in_file(const policy::SenderList* file,
   return all;
 }
 
-SenderBook::SenderBook(store::StateStore& state, const Clock& clock) : state_(state), clock_(clock) {
+SenderBook::SenderBook(store::StateStore& state, const Clock& clock)
+    : state_(state), clock_(clock), correspondents_(state) {
   for (const auto kind : {SenderListKind::allow, SenderListKind::block})
     each(kind, [&](const policy::SenderEntry& entry) {
       shapes_.at(static_cast<std::size_t>(kind)).add(entry);

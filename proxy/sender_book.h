@@ -1,4 +1,5 @@
-// Allow and block lists as they are now: the files that the configuration names, and what commands added.
+// What is known of senders: allow and block lists as they are now, the files that the configuration names
+// and what commands added; and whom our users write to.
 //
 // Entries of commands live in the state, one record each (kinds "allow" and "block"), and count from the
 // moment they are added; hits are counted there, too (kind "list-hits"), written behind. Every function may
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/store/state_store.h"
 #include "policy/sender_lists.h"
+#include "proxy/correspondents.h"
 
 namespace sallyport::proxy {
 
@@ -49,11 +51,15 @@ class SenderBook {
   bool remove(SenderListKind kind, const policy::SenderEntry& entry);
   void each(SenderListKind kind, const std::function<bool(const policy::SenderEntry&)>& visit) const;
 
+  Correspondents& correspondents() { return correspondents_; }
+  const Correspondents& correspondents() const { return correspondents_; }
+
  private:
   std::optional<policy::SenderEntry> kept(SenderListKind kind, std::string_view name) const;
 
   store::StateStore& state_;
   const Clock& clock_;
+  Correspondents correspondents_;
   mutable std::mutex mutex_;                       // of the two below, and of a hit's reading and writing
   std::array<policy::SenderListShape, 2> shapes_;  // of what commands added; never shrinks
 };

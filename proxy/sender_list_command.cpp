@@ -64,6 +64,15 @@ void print(const config::Node& line) {
              text_of(line, "line"));
 }
 
+void tell_correspondents(const SenderListOptions& options) {
+  config::Node request = config::Node::object();
+  request.add("command", config::Node::text("correspondents-count"));
+  const auto answer = ask_gateway(options.directory, request);
+  if (!answer || answer->lines.empty()) return;
+  fmt::print("and {} addresses that our users write to (sallyport correspondents)\n",
+             number_of(answer->lines.front(), "correspondents"));
+}
+
 }  // namespace
 
 int run_sender_list(const SenderListOptions& options) {
@@ -81,6 +90,8 @@ int run_sender_list(const SenderListOptions& options) {
     else
       print(line);
   }
+  if (options.action == "list" && options.kind == SenderListKind::allow && !options.json)
+    tell_correspondents(options);
   return EX_OK;
 }
 

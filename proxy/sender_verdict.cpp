@@ -10,6 +10,7 @@ namespace sallyport::proxy {
 namespace {
 
 using Kind = SenderVerdict::Kind;
+using policy::Mode;
 using policy::SenderEntry;
 using enum SenderListKind;
 
@@ -23,12 +24,13 @@ class Look {
   SenderVerdict judge() {
     const policy::SenderLists& lists = asked_.settings.sender_lists;
     if (shape(allow).reverse_names || shape(block).reverse_names) need(mail::Check::rdns);
-    if (lists.allow_mode != policy::Mode::off)
+    if (lists.allow_mode != Mode::off)
       if (const auto found = first_that_holds()) apply(Kind::allowed, allow, *found, lists.allow_mode);
-    if (lists.allow_mode != policy::Mode::enforce) verdict_.uncertain = false;
-    if (verdict_.kind == Kind::allowed || lists.block_mode == policy::Mode::off) return verdict_;
-    if (const auto blocked = entries(block); !blocked.empty())
-      apply(Kind::blocked, block, blocked.front(), lists.block_mode);
+    if (lists.allow_mode != Mode::enforce) verdict_.uncertain = false;
+    if (verdict_.kind == Kind::neither && lists.block_mode != Mode::off)
+      if (const auto blocked = entries(block); !blocked.empty())
+        apply(Kind::blocked, block, blocked.front(), lists.block_mode);
+    if (verdict_.kind == Kind::neither) look_at_correspondents(lists.correspondents);
     return verdict_;
   }
 
@@ -112,12 +114,41 @@ class Look {
     if (std::ranges::find(pending, key) != pending.end()) missing_.push_back(key);
   }
 
-  void apply(Kind what, SenderListKind kind, const SenderBook::Found& found, policy::Mode mode) {
-    (mode == policy::Mode::enforce ? verdict_.kind : verdict_.would_be) = what;
+  void apply(Kind what, SenderListKind kind, const SenderBook::Found& found, Mode mode) {
     // "lists/allow:12"; of a command "allow example.com"
-    verdict_.rule =
-        found.where.contains(':') ? found.where : fmt::format("{} {}", found.where, found.entry.name());
+    decide(what, mode,
+           found.where.contains(':') ? found.where : fmt::format("{} {}", found.where, found.entry.name()));
     hits_.emplace_back(kind, found.entry);
+  }
+
+  void decide(Kind what, Mode mode, const std::string& rule) {
+    if (mode == Mode::enforce) {
+      verdict_.kind = what;
+      verdict_.rule = rule;
+    } else if (verdict_.observed.empty()) {
+      verdict_.observed = (what == Kind::blocked ? "blocked-sender " : "allowed ") + rule;
+    }
+  }
+
+  // Our own domains are nobody's correspondents, whatever was remembered before they were ours.
+  void look_at_correspondents(const policy::CorrespondentSettings& settings) {
+    using Of = Correspondents::Of;
+    const mail::Path& sender = asked_.sender;
+    if (!asked_.book || settings.mode == Mode::off || sender.is_null()) return;
+    if (asked_.settings.domains.find(sender.domain_ascii)) return;
+    const Of of = asked_.book->correspondents().look(sender, asked_.recipient, settings);
+    if (of == Of::nobody) return;
+    const Holds held = claim_holds(false);
+    const bool acts = settings.mode == Mode::enforce;
+    verdict_.uncertain = verdict_.uncertain || (acts && held == Holds::not_known_now);
+    if (held != Holds::yes) return;
+    if (of == Of::recipient) return decide(Kind::allowed, settings.mode, "correspondent");
+    if (acts) {
+      verdict_.known_in_domain = true;
+      verdict_.score = settings.score;
+    } else if (verdict_.observed.empty()) {
+      verdict_.observed = "correspondent of " + asked_.recipient.domain_ascii;
+    }
   }
 
   const SenderQuestion& asked_;

@@ -1,8 +1,12 @@
-// What the allow and block lists say of a sender, for one recipient.
+// What the allow and block lists, and our users' own letters, say of a sender, for one recipient.
 //
-// In both: allowed. An address in MAIL FROM is a claim: an allow entry for it holds where SPF passes, or
-// where the domain publishes none and the entry does not say `authenticated`; a network or a confirmed
-// reverse name holds by itself. The null sender is nobody's: only those two can mean it.
+// In both lists: allowed. Whom the recipient has written to is allowed, unless a block entry means him:
+// what somebody decided counts more than what was observed.
+//
+// An address in MAIL FROM is a claim: an allow entry for it, and what is known of correspondents, hold
+// where SPF passes, or where the domain publishes none and the entry does not say `authenticated`; a
+// network or a confirmed reverse name holds by itself. The null sender is nobody's: only those two can mean
+// it.
 #pragma once
 
 #include <string>
@@ -18,8 +22,12 @@ namespace sallyport::proxy {
 struct SenderVerdict {
   enum class Kind : std::uint8_t { neither, allowed, blocked };
   Kind kind = Kind::neither;
-  Kind would_be = Kind::neither;  // by a list that only observes
-  std::string rule;        // the entry that decided, or would have: "lists/allow:12", "allow example.com"
+  std::string rule;      // the entry that decided: "lists/allow:12", "allow example.com", "correspondent"
+  std::string observed;  // by what only observes: "blocked-sender lists/block:3"
+  // Somebody else in the recipient's domain has written to the sender: it waits for no greylisting, and
+  // has these points.
+  bool known_in_domain = false;
+  int score = 0;
   bool uncertain = false;  // an allow entry depends on what could not be looked up now
   mail::Check failed = mail::Check::spf_mailfrom;  // ... which is this
 };

@@ -7,6 +7,31 @@ namespace sallyport::proxy {
 
 using config::Stage;
 using config::Table;
+using policy::CorrespondentSettings;
+
+namespace {
+
+const Table<CorrespondentSettings>& correspondents_table() {
+  static const auto table =
+      Table<CorrespondentSettings>(
+          "People our users write to. An address to which one of our users sent mail is let through to "
+          "that user, as by an allow entry; to others in his domain it waits for no greylisting, and has "
+          "`score`. Only mail that was delivered counts, and none that a program sent.")
+          .ruled()
+          .field("mode", &CorrespondentSettings::mode, more_is_stricter(mode()), Stage::rcpt,
+                 "`enforce`, `observe` (remembered and recorded, never acted on) or `off`")
+          .field("remember", &CorrespondentSettings::remember,
+                 config::duration<Duration>(std::chrono::seconds(1), std::chrono::hours(24 * 1830)),
+                 Stage::rcpt, "how long, after our user last wrote")
+          .field("score", &CorrespondentSettings::score, more_is_stricter(config::integer<int>(-100, 0)),
+                 Stage::rcpt,
+                 "points of a sender to whom somebody else in the recipient's domain has written")
+          .field("recipients", &CorrespondentSettings::recipients, config::integer<int>(1, 10'000),
+                 Stage::rcpt, "a message to more of them makes nobody a correspondent");
+  return table;
+}
+
+}  // namespace
 
 const Table<SenderListsSection>& sender_lists_table() {
   static const auto table =
@@ -24,7 +49,9 @@ const Table<SenderListsSection>& sender_lists_table() {
           .field("block", &SenderListsSection::block, located(config::file_name()), Stage::rcpt,
                  "list of senders that are refused")
           .field("block_mode", &SenderListsSection::block_mode, mode(), Stage::rcpt,
-                 "the same, of block lists");
+                 "the same, of block lists")
+          .field("correspondents", &SenderListsSection::correspondents,
+                 config::section(correspondents_table()), Stage::rcpt, "people our users write to");
   return table;
 }
 

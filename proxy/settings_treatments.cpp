@@ -30,6 +30,7 @@ policy::SenderLists compose_sender_lists(const SenderListsSection& written, cons
                             named(written.block, files.block),
                             written.allow_mode,
                             written.block_mode,
+                            written.correspondents,
                             {},
                             {}};
   for (const auto& [path, list] : files.allow) lists.allow_files.push_back(list);

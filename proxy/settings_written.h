@@ -130,6 +130,7 @@ struct SenderListsSection {
   Located<std::string> block;
   Mode allow_mode = Mode::enforce;
   Mode block_mode = Mode::enforce;
+  policy::CorrespondentSettings correspondents;
 };
 
 // What rulesets may change: the root of their changes (config::Change).

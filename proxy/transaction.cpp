@@ -218,6 +218,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   if (record.allowed) record.why = "allowed";
   record.rule = accept.rule;
   record.would_be = accept.observed;
+  record.correspondent = accept.correspondent;
   if (!envelope_.sender.is_null()) record.greylist = co_await judge_by_greylist(recipient, record);
   if (const auto refusal = std::move(record.greylist.refusal))
     co_return refuse(std::move(record), *refusal);
@@ -233,10 +234,11 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   co_return reply;
 }
 
-// The last that is asked. Whoever is allowed by a list, or writes to a role address, waits for nothing.
+// The last that is asked. Whoever is allowed, is written to, or writes to a role address, waits for
+// nothing.
 io::Task<GreylistVerdict> Transaction::judge_by_greylist(const relay::Recipient& recipient,
                                                          const RecipientRecord& record) {
-  if (recipient.role || record.allowed) co_return GreylistVerdict{};
+  if (recipient.role || record.allowed || !record.correspondent.empty()) co_return GreylistVerdict{};
   const bool seen_lately = services_.known_good.knows(client_.facts.address, services_.clock.now());
   co_return co_await proxy::judge_by_greylist(
       services_.greylist, {client_.facts, client_.inquiry.get(), envelope_.sender, recipient.path,
@@ -270,6 +272,7 @@ mail::Reply Transaction::refuse(RecipientRecord record, const policy::Refuse& re
   record.reply = refusal.reply;
   record.reply.with_id = refusal.reply_id;
   record.rule = refusal.rule;
+  if (record.would_be.empty()) record.would_be = refusal.observed;
   record.why = mail::text_of(refusal.why).name;
   if (const auto offence = policy::offence_of(refusal.why))
     client_.account->penalty().charge(*offence, record.treatment->limits.penalty);
@@ -376,6 +379,7 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   relayed_ = services_.clock.now() - handed;
   if (delivered()) in_flight_.answered();
   if (delivered() && client_.inquiry) remember_client();
+  if (delivered()) remember_correspondents();
   co_return delivery_->reply;
 }
 

@@ -73,9 +73,10 @@ class Transaction {
     std::shared_ptr<const Treatment> treatment;
     std::string judged{};                         // "accept", or the reason's name
     std::shared_ptr<const Treatment> observed{};  // with the rules that only observe, where they differ
-    std::string would_be{};                       // by a list that only observes
-    bool allowed = false;                         // by a list of senders
-    bool refused_at_data = false;                 // a bounce: it was taken at RCPT
+    std::string would_be{};                       // by what only observes of lists and correspondents
+    bool allowed = false;          // by a list of senders, or as the recipient's correspondent
+    std::string correspondent{};   // as of policy::Accept
+    bool refused_at_data = false;  // a bounce: it was taken at RCPT
     GreylistVerdict greylist{};
     AccountVerdict account{};
     bool from_memory = false;  // the next hop was not asked again
@@ -112,6 +113,7 @@ class Transaction {
   std::string trace_header() const;
   void about_to_send_dot();
   void remember_client();
+  void remember_correspondents();
   void cut_off();
   bool is_worth_remembering(bool arrived) const;
   void settle();

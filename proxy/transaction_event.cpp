@@ -65,7 +65,7 @@ void Transaction::record_recipients(store::Event& event) const {
       event.text("enhanced", record.reply.enhanced ? record.reply.enhanced.to_string() : "")
           .text("reply", record.reply.text);
     event.text("why", record.why).text("rule", record.rule);
-    event.text("would_be", would_be(record));
+    event.text("would_be", would_be(record)).text("correspondent", record.correspondent);
     event.text("rules", in_words(record.treatment->matched));
     if (differ && client_.inquiry && !policy::is_role_address(record.path, *record.treatment->policy))
       record_score(event, client_.inquiry->evidence(), record.treatment->policy->checks);

@@ -119,6 +119,8 @@ class HeaderScanner {
   // A Message-ID was seen, and not an empty one: an equal message is this one again, not another one like
   // it. A Date says less: the clock of a device may stand still.
   bool identified() const { return identified_; }
+  // A program wrote it, or it goes to many: it says so (RFC 3834 5, Precedence, RFC 2369, RFC 2919).
+  bool automatic() const { return automatic_; }
   int received_by_us() const { return received_by_us_; }
   std::uint64_t octets() const { return octets_; }  // up to and with the empty line
 
@@ -142,6 +144,7 @@ class HeaderScanner {
   bool continues_trace_ = false;
   bool in_field_ = false;
   bool identified_ = false;
+  bool automatic_ = false;
   bool in_message_id_ = false;
   bool absent_ = false;
   bool complete_ = false;

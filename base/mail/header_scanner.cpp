@@ -65,6 +65,19 @@ bool says_by(std::string_view received, std::string_view token) {
   }
 }
 
+std::string_view first_word(std::string_view value) {
+  value = trim(value);
+  return value.substr(0, value.find_first_of(" \t;("));
+}
+
+bool says_automatic(std::string_view name, std::string_view value) {
+  if (iequals(name, "Auto-Submitted")) return !iequals(first_word(value), "no");
+  if (iequals(name, "List-Id") || iequals(name, "List-Unsubscribe")) return true;
+  if (!iequals(name, "Precedence")) return false;
+  const std::string_view word = first_word(value);
+  return iequals(word, "bulk") || iequals(word, "junk") || iequals(word, "list");
+}
+
 }  // namespace
 
 HeaderScanner::HeaderScanner(std::uint64_t max_octets, std::string own_token)
@@ -132,10 +145,12 @@ void HeaderScanner::field_begins(std::string_view text) {
   }
   if (!in_field_ && !absent_ && malformed_line_ == 0) malformed_line_ = lines_;
   in_message_id_ = !absent_ && iequals(name, "Message-ID");
-  if (in_message_id_) identified_ = identified_ || holds_text(text.substr(text.find(':') + 1));
+  const std::string_view value = text.substr(text.find(':') + 1);
+  if (in_message_id_) identified_ = identified_ || holds_text(value);
+  if (!absent_) automatic_ = automatic_ || says_automatic(name, value);
   if (!iequals(name, "Received")) return;
   ++received_;
-  field_ = text.substr(text.find(':') + 1);
+  field_ = value;
   field_ += ' ';  // never empty while the field lasts
 }
 

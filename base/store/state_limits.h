@@ -16,6 +16,7 @@ struct StateLimits {
   std::map<std::string, std::size_t, std::less<>> of = {{"greylist", 12'000'000},
                                                         {"greylist-known", 2'000'000},
                                                         {"correspondent", 2'000'000},
+                                                        {"correspondent-domain", 2'000'000},
                                                         {"rate", 1'000'000}};
 
   // What a start reads of large kinds before it goes on.

@@ -27,9 +27,9 @@ class Scanning {
     const auto& s = scanner_;
     // Of a block that is too large nothing else is promised but that.
     if (s.too_large())
-      return std::tuple(true, false, false, std::uint64_t{0}, 0, 0, false, std::uint64_t{0});
+      return std::tuple(true, false, false, std::uint64_t{0}, 0, 0, false, false, std::uint64_t{0});
     return std::tuple(false, s.complete(), s.absent(), s.malformed_line(), s.received(), s.received_by_us(),
-                      s.identified(), s.octets());
+                      s.identified(), s.automatic(), s.octets());
   }
   const mail::HeaderScanner& scanner() const { return scanner_; }
 

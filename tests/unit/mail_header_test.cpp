@@ -20,6 +20,7 @@ struct Header {
   int received = 0;
   int by_us = 0;
   std::uint64_t octets = 0;
+  bool automatic = false;
   bool operator==(const Header&) const = default;
 };
 
@@ -34,7 +35,8 @@ class Subject {
     return {scanner_.complete(),       scanner_.absent(),
             scanner_.too_large(),      scanner_.continues_trace(),
             scanner_.malformed_line(), scanner_.received(),
-            scanner_.received_by_us(), octets};
+            scanner_.received_by_us(), octets,
+            scanner_.automatic()};
   }
 
  private:
@@ -149,6 +151,22 @@ TEST_CASE("header: a later line that is no field is named, and the rest is still
 TEST_CASE("header: 8-bit values are fine, 8-bit names are not") {
   CHECK(scan("Subject: \xc3\xa9\xff\r\n\r\n").malformed_line == 0);
   CHECK(scan("A: x\r\nS\xc3\xa9: y\r\n\r\n").malformed_line == 2);
+}
+
+TEST_CASE("header: mail that a program wrote, or that goes to many, says so") {
+  const auto automatic = [](const char* fields) {
+    return scan(std::string("Subject: x\r\n") + fields + "\r\n\r\nbody\r\n").automatic;
+  };
+  for (const char* fields :
+       {"Auto-Submitted: auto-replied", "auto-submitted:auto-generated; x=y",
+        "Auto-Submitted:\r\n auto-replied", "Precedence: Bulk", "Precedence: junk",
+        "Precedence: list (of ours)", "List-Id: <a.example.com>", "List-Unsubscribe: <x>"})
+    CHECK_MESSAGE(automatic(fields), fields);
+  for (const char* fields :
+       {"Auto-Submitted: no", "Auto-Submitted: No; by=hand", "Precedence: first-class",
+        "X-Precedence: bulk", "Subject: x\r\n Precedence: bulk", "To: a\r\n\r\nPrecedence: bulk"})
+    CHECK_FALSE_MESSAGE(automatic(fields), fields);
+  CHECK_FALSE(scan("no field at all\r\nPrecedence: bulk\r\n\r\n").automatic);
 }
 
 TEST_CASE("P09: the size of the header block") {

@@ -1,0 +1,60 @@
+#include "policy/correspondents.h"
+
+#include "base/mail/digest.h"
+#include "base/text.h"
+#include "policy/envelope_sender.h"
+#include "policy/recipient.h"
+#include "policy/settings.h"
+
+namespace sallyport::policy {
+namespace {
+
+constexpr std::size_t kKey = 16;
+constexpr int kRenewals = 30;  // while one is remembered: it is not written at each message
+
+// Where quotes are needed + is a character like any other.
+std::string without_tag(std::string local) {
+  const auto plus = local.find('+');
+  if (plus != std::string::npos && plus > 0 && !local.starts_with('"')) local.resize(plus);
+  return local;
+}
+
+bool is_ours(const mail::Path& path, const Settings& settings) {
+  return settings.domains.find(path.domain_ascii) != nullptr;
+}
+
+}  // namespace
+
+bool makes_correspondent(const SentMail& sent, const mail::Path& recipient, const Settings& settings) {
+  const CorrespondentSettings& correspondents = settings.sender_lists.correspondents;
+  if (correspondents.mode == Mode::off || sent.automatic) return false;
+  if (sent.recipients > static_cast<std::size_t>(correspondents.recipients)) return false;
+  if (sent.sender.is_null() || !is_ours(sent.sender, settings)) return false;
+  if (recipient.domain.empty() || is_ours(recipient, settings)) return false;
+  return relay_right(sent.client, settings) != RelayRight::none;
+}
+
+std::string mailbox_of(const mail::Path& path) {
+  return without_tag(to_lower(path.plain_local())) + '@' + path.domain_ascii;
+}
+
+std::string correspondent_of(const mail::Path& sender) {
+  return without_tag(unstamped_local(sender)) + '@' + sender.domain_ascii;
+}
+
+std::string correspondent_key(std::string_view ours, std::string_view theirs) {
+  std::string pair(ours);
+  pair += '\0';
+  pair += theirs;
+  return mail::sha256(pair).substr(0, kKey);
+}
+
+bool is_correspondent(WallTime last_written, WallTime now, const CorrespondentSettings& settings) {
+  return now < last_written || now - last_written <= settings.remember;
+}
+
+bool is_renewed(WallTime last_written, WallTime now, const CorrespondentSettings& settings) {
+  return now < last_written || now - last_written > settings.remember / kRenewals;
+}
+
+}  // namespace sallyport::policy

@@ -1,0 +1,94 @@
+#include "proxy/correspondent_commands.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using config::Node;
+
+struct Pair {
+  std::optional<mail::Path> user;  // none: the domain is named
+  std::string domain;
+  mail::Path theirs;
+
+  std::string user_name() const { return policy::mailbox_of(*user); }
+};
+
+Result<mail::Path> read_address(const std::string& written) {
+  mail::Path path;
+  const bool good = mail::parse_path(written, {.smtputf8 = true}, path) == mail::PathFault::none;
+  if (good && !path.is_null()) return path;
+  return fail(Errc::invalid, fmt::format("\"{}\" is not an address", printable(written, 80)));
+}
+
+Result<Pair> read_pair(const Node& request) {
+  const std::string ours = text_of(request, "ours");
+  auto theirs = read_address(text_of(request, "theirs"));
+  if (!theirs) return theirs.error();
+  if (!ours.contains('@')) {
+    mail::DomainName domain;
+    if (mail::parse_domain(ours, domain) == mail::DomainFault::none)
+      return Pair{std::nullopt, domain.ascii, std::move(*theirs)};
+  }
+  auto user = read_address(ours);
+  if (!user) return user.error();
+  std::string domain = user->domain_ascii;
+  return Pair{std::move(*user), std::move(domain), std::move(*theirs)};
+}
+
+Node described(const std::string& who, WallTime last) {
+  Node line = Node::object();
+  line.add("who", Node::text(who));
+  line.add(
+      "last_written",
+      Node::integer(std::chrono::duration_cast<std::chrono::seconds>(last.time_since_epoch()).count()));
+  return line;
+}
+
+Result<> check(const Correspondents& correspondents, const Node& request, const Control::Write& write) {
+  const auto pair = read_pair(request);
+  if (!pair) return pair.error();
+  if (pair->user)
+    if (const auto last = correspondents.last_written(*pair->user, pair->theirs))
+      write(described(pair->user_name(), *last));
+  if (const auto last = correspondents.last_written(pair->domain, pair->theirs))
+    write(described(pair->domain, *last));
+  return {};
+}
+
+Node counted(const char* what, std::size_t many) {
+  Node line = Node::object();
+  line.add(what, Node::integer(static_cast<std::int64_t>(many)));
+  return line;
+}
+
+// With a user also that anybody of his domain wrote: else the sender would still be spared, for him too.
+Result<> forget(Correspondents& correspondents, const Node& request, const Control::Write& write) {
+  const auto pair = read_pair(request);
+  if (!pair) return pair.error();
+  std::size_t many = 0;
+  if (pair->user && correspondents.forget(*pair->user, pair->theirs)) ++many;
+  if (correspondents.forget(pair->domain, pair->theirs)) ++many;
+  write(counted("forgotten", many));
+  return {};
+}
+
+}  // namespace
+
+void add_correspondent_commands(Control& control, SenderBook& book) {
+  control.add("correspondents-check", [&book](const Node& request, const Control::Write& write) {
+    return check(book.correspondents(), request, write);
+  });
+  control.add("correspondents-forget", [&book](const Node& request, const Control::Write& write) {
+    return forget(book.correspondents(), request, write);
+  });
+  control.add("correspondents-count", [&book](const Node&, const Control::Write& write) -> Result<> {
+    write(counted("correspondents", book.correspondents().count()));
+    return {};
+  });
+}
+
+}  // namespace sallyport::proxy

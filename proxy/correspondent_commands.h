@@ -1,0 +1,13 @@
+// What the control socket answers of people our users write to: "correspondents-check" and
+// "correspondents-forget", of "ours" (an address or a domain) and "theirs", and "correspondents-count".
+#pragma once
+
+#include "proxy/control.h"
+#include "proxy/sender_book.h"
+
+namespace sallyport::proxy {
+
+// `book` outlives `control`.
+void add_correspondent_commands(Control& control, SenderBook& book);
+
+}  // namespace sallyport::proxy
