@@ -20,17 +20,6 @@ namespace {
 
 constexpr auto kPatienceAfterDot = std::chrono::seconds(1);
 
-// A relay is not the home of its recipients: it is not asked who exists, and never probed.
-std::shared_ptr<const relay::Route> without_asking(const relay::Route& route) {
-  auto relay = std::make_shared<relay::Route>(route);
-  relay->recipients = relay::RecipientCheck::any;
-  return relay;
-}
-
-policy::Refuse refusal(mail::Refusal why, std::string_view detail = {}) {
-  return {why, mail::reply(why, detail), {}, true};
-}
-
 mail::Reply spill_failure(const Error& error) {
   if (error.code == Errc::no_space) return mail::reply(mail::Refusal::no_space);
   return mail::reply(mail::Refusal::cannot_store);
@@ -75,209 +64,6 @@ void Transaction::cut_off() {
       .text("detail", "broken off before the next hop answered");
   services_.events.write(event);
   record({}, "ambiguous");
-}
-
-// -- recipients ----------------------------------------------------------------------------------------
-
-io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
-  const std::size_t place = records_.size();
-  const TimePoint began = services_.clock.now();
-  mail::Reply reply = co_await judge(std::move(command));
-  if (client_.inquiry && settings_.record_all) co_await client_.inquiry->settle_all();
-  if (records_.size() > place) records_.back().took = services_.clock.now() - began;
-  co_return reply;
-}
-
-io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
-  const TimePoint began = services_.clock.now();
-  const Treated treated = co_await treatment_of(
-      settings_, {client_.facts, client_.listener, client_.helo, envelope_.sender, command.recipient},
-      client_.inquiry.get());
-  may_be_treated(treated);
-  auto verdict =
-      co_await judge_treated(client_.facts, client_.inquiry.get(), envelope_.sender, command.recipient,
-                             treated, &services_.senders, services_.clock.wall());
-  if (client_.inquiry && client_.inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
-  RecipientRecord record{.path = command.recipient,
-                         .treatment = treated.acting,
-                         .judged = name_of(verdict),
-                         .waited = services_.clock.now() - began};
-  if (treated.would_be != treated.acting) record.observed = treated.would_be;
-  if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refusal);
-  auto accept = std::get<policy::Accept>(verdict);
-  passed_ = passed_ || !accept.role;
-  std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);
-  if (accept.outbound) route = without_asking(*route);
-  if (auto refusal = other_route(accept.route)) co_return refuse(std::move(record), *refusal);
-  if (auto refusal = waits_apart(accept.role, *treated.acting))
-    co_return refuse(std::move(record), *refusal);
-  if (auto refusal = route_refuses(*route)) co_return refuse(std::move(record), *refusal);
-  if (auto refusal =
-          refused_by(*treated.acting, [&](const Treatment& one) { return limits_refuse(one.limits); }))
-    co_return refuse(std::move(record), *refusal);
-  co_return co_await ask(std::move(command), accept, std::move(route), std::move(record));
-}
-
-std::optional<policy::Refuse> Transaction::limits_refuse(const Limits& limits) const {
-  if (envelope_.parameters.size.value_or(0) > limits.message_size)
-    return refusal(mail::Refusal::too_large_for_route, fmt::format("{}", limits.message_size));
-  if (envelope_.recipients.size() >= limits.recipients) return refusal(mail::Refusal::too_many_recipients);
-  return std::nullopt;
-}
-
-void Transaction::treat_as_well(const std::shared_ptr<const Treatment>& treatment) {
-  if (std::ranges::find(treatments_, treatment) != treatments_.end()) return;
-  treatments_.push_back(treatment);
-  headers_.limit(treatment->limits.header_size);
-}
-
-bool Transaction::treatments_differ() const {
-  return std::ranges::adjacent_find(records_, std::ranges::not_equal_to(), &RecipientRecord::treatment) !=
-         records_.end();
-}
-
-void Transaction::may_be_treated(const Treated& treated) {
-  failed_ = treated.failed;
-  for (const auto& other : treated.otherwise)
-    if (std::ranges::find(otherwise_, other) == otherwise_.end()) otherwise_.push_back(other);
-}
-
-std::optional<policy::Refuse> Transaction::refused_by(const Treatment& treatment,
-                                                      const Refuses& refuses) const {
-  auto refusal = refuses(treatment);
-  if (!refusal || !is_for_good(*refusal)) return refusal;
-  const bool may_pass = std::ranges::any_of(otherwise_, [&](const auto& other) {
-    const auto theirs = refuses(*other);
-    return !theirs || !is_for_good(*theirs);
-  });
-  if (may_pass) return put_off(failed_, *refusal, client_.facts.address, envelope_.sender);
-  return refusal;
-}
-
-const Treatment& Transaction::common_treatment() const {
-  return records_.empty() || treatments_differ() ? settings_ : *records_.front().treatment;
-}
-
-std::optional<policy::Refuse> Transaction::other_route(const std::string& route) const {
-  if (envelope_.recipients.empty() || route == route_->name) return std::nullopt;
-  return refusal(mail::Refusal::other_route);
-}
-
-// A bounce that has to wait (begin_content) waits with all of its recipients, and role addresses wait for
-// nobody. Nor do they let the others pass: a postmaster among them would be the way around greylisting.
-std::optional<policy::Refuse> Transaction::waits_apart(bool role, const Treatment& treatment) const {
-  if (!envelope_.sender.is_null() || !client_.inquiry || envelope_.recipients.empty()) return std::nullopt;
-  if (envelope_.recipients.front().role == role) return std::nullopt;
-  const auto has_greylist = [](const Treatment& one) {
-    return one.policy->checks.greylist.mode == policy::Mode::enforce;
-  };
-  const bool may_wait = has_greylist(treatment) || std::ranges::any_of(treatments_, [&](const auto& one) {
-                          return has_greylist(*one);
-                        });
-  if (!may_wait) return std::nullopt;
-  return refusal(mail::Refusal::other_route);
-}
-
-// What the message was declared to be, and this way cannot carry.
-std::optional<policy::Refuse> Transaction::route_refuses(const relay::Route& route) const {
-  const mail::MailParameters& declared = envelope_.parameters;
-  auto hop = services_.relay.capabilities(route);
-  if (declared.smtputf8 && hop.known && !hop.smtputf8) return refusal(mail::Refusal::not_utf8_capable);
-  if (declared.eight_bit && !route.eight_bit) return refusal(mail::Refusal::eight_bit);
-  return too_large_for(route, declared.size.value_or(0));
-}
-
-// The route's own limit, or the next hop's as last known, whichever is less.
-std::optional<policy::Refuse> Transaction::too_large_for(const relay::Route& route,
-                                                         std::uint64_t octets) const {
-  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-  if (route.message_size) most = *route.message_size;
-  if (auto hop = services_.relay.capabilities(route); hop.size != 0) most = std::min(most, hop.size);
-  if (octets <= most) return std::nullopt;
-  return refusal(mail::Refusal::too_large_for_route, fmt::format("{}", most));
-}
-
-io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept,
-                                       std::shared_ptr<const relay::Route> route, RecipientRecord record) {
-  record.account = co_await client_.account->before_asking(*record.treatment, accept);
-  if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
-  relay::Recipient recipient{command.recipient, command.parameters, accept.role};
-  TimePoint deadline = services_.clock.now() + settings_.timeouts.relay;
-  auto answer =
-      co_await services_.relay.ask(route, client_.facts.address, envelope_.sender, recipient, deadline);
-  record.from_memory = answer.cached;
-  if (const auto refusal = client_.account->answered(answer, *record.treatment))
-    co_return refuse(std::move(record), *refusal);
-  if (answer.kind != relay::RecipientAnswer::Kind::exists) {
-    record.reply = answer.reply;
-    record.why = "next hop";
-    records_.push_back(std::move(record));
-    co_return answer.reply;
-  }
-  record.allowed = !accept.rule.empty();
-  if (record.allowed) record.why = "allowed";
-  record.rule = accept.rule;
-  record.would_be = accept.observed;
-  record.correspondent = accept.correspondent;
-  if (!envelope_.sender.is_null()) record.greylist = co_await judge_by_greylist(recipient, record);
-  if (const auto refusal = std::move(record.greylist.refusal))
-    co_return refuse(std::move(record), *refusal);
-  client_.account->take(*record.treatment, accept.role, counted_, record.account);
-  if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
-  record.reply = mail::reply(mail::Answer::recipient_ok);
-  const mail::Reply reply = record.reply;
-  treat_as_well(record.treatment);
-  records_.push_back(std::move(record));
-  envelope_.recipients.push_back(std::move(recipient));
-  route_ = std::move(route);
-  if (faults::mutant("recipients-not-reset")) mutants::leave_behind(client_.session_id, envelope_, route_);
-  co_return reply;
-}
-
-// The last that is asked. Whoever is allowed, is written to, or writes to a role address, waits for
-// nothing.
-io::Task<GreylistVerdict> Transaction::judge_by_greylist(const relay::Recipient& recipient,
-                                                         const RecipientRecord& record) {
-  if (recipient.role || record.allowed || !record.correspondent.empty()) co_return GreylistVerdict{};
-  const bool seen_lately = services_.known_good.knows(client_.facts.address, services_.clock.now());
-  co_return co_await proxy::judge_by_greylist(
-      services_.greylist, {client_.facts, client_.inquiry.get(), envelope_.sender, recipient.path,
-                           *record.treatment->policy, seen_lately});
-}
-
-// Other people's servers ask whether an address of ours exists by MAIL FROM:<> and RCPT, and never come to
-// DATA: only here a bounce may have to wait, for all of its recipients. A second DATA is judged as the
-// first.
-io::Task<std::optional<mail::Reply>> Transaction::begin_content() {
-  std::optional<mail::Reply> reply;
-  if (!envelope_.sender.is_null()) co_return reply;
-  for (const relay::Recipient& recipient : envelope_.recipients) {
-    const auto record = std::ranges::find_if(records_, [&](const RecipientRecord& one) {
-      return one.path.address() == recipient.path.address() &&
-             (one.reply.positive() || one.refused_at_data);
-    });
-    if (record == records_.end()) continue;
-    GreylistVerdict greylist = co_await judge_by_greylist(recipient, *record);
-    const auto refusal = std::move(greylist.refusal);
-    record->refused_at_data = refusal.has_value();
-    record->reply = refusal ? refusal->reply : mail::reply(mail::Answer::recipient_ok);
-    if (refusal) reply = record->reply;
-    if (refusal || record->why != "allowed") record->why = refusal ? mail::text_of(refusal->why).name : "";
-    record->greylist = std::move(greylist);
-  }
-  co_return reply;
-}
-
-mail::Reply Transaction::refuse(RecipientRecord record, const policy::Refuse& refusal) {
-  record.reply = refusal.reply;
-  record.reply.with_id = refusal.reply_id;
-  record.rule = refusal.rule;
-  if (record.would_be.empty()) record.would_be = refusal.observed;
-  record.why = mail::text_of(refusal.why).name;
-  if (const auto offence = policy::offence_of(refusal.why))
-    client_.account->penalty().charge(*offence, record.treatment->limits.penalty);
-  records_.push_back(std::move(record));
-  return records_.back().reply;
 }
 
 // -- content -------------------------------------------------------------------------------------------
@@ -389,7 +175,11 @@ std::optional<policy::Refuse> Transaction::refused_as_a_whole() const {
     if (auto loop = policy::judge_trace(headers_.received(), headers_.received_by_us(), policy))
       return loop;
     if (content_.size() <= treatment.limits.message_size) return std::nullopt;
-    return refusal(mail::Refusal::too_large_for_route, fmt::format("{}", treatment.limits.message_size));
+    return policy::Refuse{
+        mail::Refusal::too_large_for_route,
+        mail::reply(mail::Refusal::too_large_for_route, fmt::format("{}", treatment.limits.message_size)),
+        {},
+        true};
   };
   for (const auto& treatment : treatments_)
     if (auto refusal = refused_by(*treatment, refuses)) return refusal;

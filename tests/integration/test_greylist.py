@@ -109,6 +109,19 @@ def test_greylist_spares(case):
     check("greylist" not in delivered(site)[0], "nobody is asked")
 
 
+def test_greylist_mail_to_a_role_address_makes_nobody_known(case):
+    """Also where somebody else was asked for, and refused, before it."""
+    site, _ = site_of(case, {"apply": "unknown"})
+    client = stranger(site, GOOD)
+    client.mail(SENDER)
+    client.rcpt("anna@example.test", LATER)
+    client.rcpt("postmaster@example.test")
+    client.data(message("to the postmaster\r\n"))
+    client.quit()
+    site.expect_delivered(message("to the postmaster\r\n"))
+    check(asked(site, "bert@example.test", address=GOOD)[1][0]["greylist"] == "begins", "it is no stranger")
+
+
 def test_greylist_observed(case):
     site, _ = site_of(case, {"mode": "observe"})
     to = delivered(site)
