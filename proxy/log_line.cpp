@@ -1,10 +1,13 @@
 #include "proxy/log_line.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
+#include "base/mail/replies.h"
 #include "base/text.h"
 #include "policy/wildcard_pattern.h"
 #include "proxy/event_words.h"
@@ -43,8 +46,34 @@ LoggedVerdict verdict_of(const JsonValue& event) {
   return verdict_at_recipients(event);
 }
 
+// What would have become of a recipient, did what only observes act: the event has the refusal's name
+// ("blocked-sender lists/block:3"), or that it would have been let through. "" = nothing else.
+std::string_view would_be_of_recipient(const JsonValue& recipient) {
+  const std::string written = recipient["would_be"].text();
+  if (written.empty()) return {};
+  const std::string_view name = std::string_view(written).substr(0, written.find(' '));
+  const auto refusals = mail::refusal_texts();
+  const auto found =
+      std::ranges::find_if(refusals, [&](const mail::RefusalText& one) { return one.name == name; });
+  return to_string(found == refusals.end() ? LoggedVerdict::accept : verdict_of_code(found->code));
+}
+
+// Of the message as a whole, and of its recipients: each once.
+std::vector<std::string> would_be(const JsonValue& event) {
+  std::vector<std::string> all;
+  const auto add = [&](std::string_view word) {
+    if (!word.empty() && std::ranges::find(all, word) == all.end()) all.emplace_back(word);
+  };
+  add(event["would_be"].text());
+  for (const JsonValue& recipient : event["to"].items()) add(would_be_of_recipient(recipient));
+  return all;
+}
+
 bool is_verdict(const JsonValue& event, std::string_view wanted) {
-  if (wanted.starts_with(kWould)) return event["would_be"].text() == wanted.substr(kWould.size());
+  if (wanted.starts_with(kWould)) {
+    const auto all = would_be(event);
+    return std::ranges::find(all, wanted.substr(kWould.size())) != all.end();
+  }
   if (to_string(verdict_of(event)) == wanted) return true;
   return std::ranges::any_of(event["to"].items(), [&](const JsonValue& recipient) {
     return wanted != to_string(LoggedVerdict::accept) &&
@@ -98,7 +127,8 @@ std::string words_of(const JsonValue& event) {
 std::string line(WallTime written, const JsonValue& event, std::string_view verdict,
                  std::string_view rest) {
   std::string word(verdict);
-  if (event["would_be"]) word += fmt::format(" (would {})", shown(event["would_be"], 20));
+  if (const auto all = would_be(event); !all.empty())
+    word += fmt::format(" (would {})", printable(fmt::format("{}", fmt::join(all, ", ")), 40));
   return fmt::format("{}  {:<14}  {:<6}  {}  {}", time_shown(written), shown(event["id"], 40), word,
                      shown(event["client"], 50), rest);
 }

@@ -1,4 +1,7 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <utility>
 
 #include "proxy/log_line.h"
 
@@ -56,6 +59,15 @@ TEST_CASE("lines are chosen by verdict, of the message or of a recipient") {
   CHECK(chosen(kTaken, verdict("accept")));
   CHECK(chosen(kTaken, verdict("would-reject")));
   CHECK_FALSE(chosen(kTaken, verdict("would-defer")));
+  for (const auto& [name, word] :
+       {std::pair("blocked-sender lists/block:3", "reject"), std::pair("greylisted", "defer"),
+        std::pair("client", "reject"), std::pair("allowed lists/allow:1", "accept")}) {
+    const std::string event = fmt::format(
+        R"({{"type":"message","to":[{{"address":"bob@b.example","code":250,"would_be":"{}"}}],"fate":"delivered"}})",
+        name);
+    CHECK(chosen(event.c_str(), verdict(fmt::format("would-{}", word).c_str())));
+    CHECK(line_of(event).find(fmt::format("accept (would {})", word)) != std::string::npos);
+  }
   CHECK_FALSE(chosen(kTaken, verdict("reject")));
   CHECK(chosen(kAtRecipients, verdict("reject")));
   CHECK(chosen(kAtRecipients, verdict("defer")));
