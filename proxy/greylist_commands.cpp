@@ -5,6 +5,7 @@
 
 #include "base/store/event_text.h"
 #include "base/text.h"
+#include "policy/client_identity.h"
 #include "proxy/greylist_waiting.h"
 
 namespace sallyport::proxy {
@@ -12,11 +13,19 @@ namespace {
 
 using config::Node;
 
+// An address stands for its network, as which it is known if nothing better is.
+std::string identity_of(const std::string& client) {
+  const auto address = IpAddress::parse(client);
+  return address ? policy::identify(*address).name : to_lower(client);
+}
+
 struct Choice {
   std::string client, from, to;
 
   explicit Choice(const Node& request)
-      : client(text_of(request, "client")), from(text_of(request, "from")), to(text_of(request, "to")) {}
+      : client(identity_of(text_of(request, "client"))),
+        from(text_of(request, "from")),
+        to(text_of(request, "to")) {}
   bool is_any() const { return client.empty() && from.empty() && to.empty(); }
   bool has(const GreylistWaiter& one) const {
     const std::string sender = one.sender.empty() ? "<>" : one.sender;
@@ -86,10 +95,10 @@ Result<> forget(GreylistWaiting waiting, const CurrentPolicy&, const Node& reque
   for (const GreylistWaiter& one : chosen(waiting, choice))
     if (waiting.forget(one.key)) ++many;
   if (!choice.client.empty() && choice.from.empty() && choice.to.empty() &&
-      waiting.forget_client(to_lower(choice.client)))
+      waiting.forget_client(choice.client))
     ++many;
   if (!choice.client.empty() && !choice.from.empty() && !choice.to.empty() &&
-      waiting.forget_case(to_lower(choice.client), choice.from, choice.to))
+      waiting.forget_case(choice.client, choice.from, choice.to))
     ++many;
   write(counted("forgotten", many));
   return Result<>{};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 namespace sallyport::proxy {
@@ -41,6 +42,8 @@ Result<SenderEntry> whole_entry(const config::Node& request) {
   if (const auto day = text_of(request, "expires"); !day.empty()) {
     auto expires = policy::parse_expiry_day(day);
     if (!expires) return expires.error();
+    if (*expires <= system_clock().wall())
+      return fail(Errc::invalid, fmt::format("{} is over: the entry would never hold", day));
     entry->expires = *expires;
   }
   return entry;

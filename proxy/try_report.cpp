@@ -120,10 +120,11 @@ const char* refused_how(const policy::Refuse& refuse) {
   return refuse.reply.transient() ? "deferred" : "refused";
 }
 
-std::string verdict_as_text(const policy::RecipientVerdict& verdict) {
+std::string verdict_as_text(const policy::RecipientVerdict& verdict, bool waits) {
   if (const auto* accept = std::get_if<policy::Accept>(&verdict))
-    return fmt::format("verdict: accepted\n{}{}{}", line("route", accept->route),
-                       line("allowed", accept->rule), line("would be", accept->observed));
+    return fmt::format("verdict: accepted{}\n{}{}{}", waits ? ", when it has come again" : "",
+                       line("route", accept->route), line("allowed", accept->rule),
+                       line("would be", accept->observed));
   const auto& refuse = std::get<policy::Refuse>(verdict);
   return fmt::format("verdict: {} ({})\n{}{}\n", refused_how(refuse), mail::text_of(refuse.why).name,
                      line("rule", refuse.rule), reply_as_text(refuse));
@@ -139,13 +140,17 @@ std::string as_text(const Trial& trial, const TrialResult& result, bool assumed_
   if (assumed_recipient) out += line("", "assumed, in the first of our domains: --rcpt names another");
   for (const policy::MatchedRule& rule : treatment.matched)
     out += line("rule", fmt::format("{}: {}", rule.path, rule.place));
+  bool waits = false;
   if (result.spared == Spared::nobody) {
     out += facts_as_text(result.evidence.known, checks) + score_as_text(result.evidence, checks);
-    if (is_greylist_asked(trial, result)) out += greylist_as_text(result.evidence, checks);
+    if (is_greylist_asked(trial, result)) {
+      out += greylist_as_text(result.evidence, checks);
+      waits = greylisted_how(result.evidence, checks) == std::string_view("waits");
+    }
   } else {
     out += fmt::format("nothing is asked about this client: {}\n", why_nothing_is_asked(result.spared));
   }
-  return out + verdict_as_text(result.verdicts.front());
+  return out + verdict_as_text(result.verdicts.front(), waits);
 }
 
 store::Event as_event(const Trial& trial, const TrialResult& result, bool assumed_recipient) {

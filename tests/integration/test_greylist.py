@@ -155,7 +155,7 @@ def test_greylist_commands(case):
     replies, _ = asked(site, "anna@example.test", "bert@example.test")
     check(replies[0].matches(LATER) and replies[1].matches("250"), f"{replies}")
     check(told("stats")[0] == {"days": 1, "begun": 2, "came_back": 1, "minutes": 0}, "counted")
-    gone = ("--client", "203.0.113.0/24", "--from", SENDER, "--to", "bert@example.test")
+    gone = ("--client", POOR, "--from", SENDER, "--to", "bert@example.test")
     check(told("forget", *gone) == [{"forgotten": 1}], "a case that has passed")
     check(asked(site, "bert@example.test")[1][0]["greylist"] == "begins", "anew")
     site.gateway.terminate()

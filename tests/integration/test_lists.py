@@ -59,6 +59,12 @@ def test_lists_a_command_counts_at_once_and_survives_a_kill(case):
     command(site, "block", "remove", "good.test", status=1)
 
 
+def test_lists_an_entry_that_is_over_is_refused(case):
+    site = site_of(case)
+    command(site, "allow", "add", "good.test", "--expires", "2020-01-31", status=1)
+    check(entries(site, "allow") == [], "it was added")
+
+
 def test_lists_without_a_gateway_the_state_itself_is_asked(case):
     site = site_of(case)
     site.gateway.terminate()

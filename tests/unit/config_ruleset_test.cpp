@@ -75,7 +75,7 @@ struct Read {
   std::string told() const { return diagnostics.to_string(); }
   // The house when that rule of the ruleset holds.
   House with(std::size_t ruleset, std::size_t rule) const {
-    House house = street;
+    House house = static_cast<const House&>(street);  // the rules are of that part alone
     reading.rulesets.at(ruleset).rules.at(rule).value.change(&house);
     return house;
   }
