@@ -17,9 +17,20 @@ Refuse refuse(Refusal why, std::string_view detail = {}) {
   return {why, mail::reply(why, detail), {}, true};
 }
 
-Refuse barred(Refusal why, const WildcardList& list, int line, const Barring& barring) {
-  return {why, mail::reply(why, barring.reply), fmt::format("{}:{}", list.file(), line), barring.reply_id};
-}
+// The line of a barring list that means an address, and what follows from it.
+struct Bar {
+  Refusal why;
+  std::string line;  // "file:line"; "" = no line does
+
+  bool refuses(const Barring& barring) const { return !line.empty() && barring.mode == Mode::enforce; }
+  Refuse refusal(const Barring& barring) const {
+    return {why, mail::reply(why, barring.reply), line, barring.reply_id};
+  }
+  // For a list that only observes.
+  std::string observed() const {
+    return line.empty() ? "" : fmt::format("{} {}", mail::text_of(why).name, line);
+  }
+};
 
 // user%other.host@our.domain: the old request to forward (RFC 1123 5.2.16). In quotes it is the same: next
 // hops read the local part without them (Postfix: resolve_dequoted_address).
@@ -47,9 +58,17 @@ std::string named_host(const mail::Path& path) {
 
 // Both as written (the patterns against quoted paths mean the quotes) and as it compares: "joe"@our.domain
 // is joe@our.domain.
-std::optional<int> barring_line(const WildcardList& list, const mail::Path& path) {
-  const auto line = list.bars(path.address());
-  return line ? line : list.bars(path.key());
+Bar bar(Refusal why, const WildcardList& list, const mail::Path* path, const Barring& barring) {
+  if (!path || barring.mode == Mode::off) return {why, {}};
+  auto line = list.bars(path->address());
+  if (!line) line = list.bars(path->key());
+  return {why, line ? fmt::format("{}:{}", list.file(), *line) : ""};
+}
+
+RecipientVerdict observing(RecipientVerdict verdict, const Bar& recipient, const Bar& sender) {
+  const auto observed = recipient.line.empty() ? sender.observed() : recipient.observed();
+  std::visit([&](auto& decided) { decided.observed = observed; }, verdict);
+  return verdict;
 }
 
 bool may_relay(const ClientFacts& client, const Settings& settings) {
@@ -118,17 +137,16 @@ RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* se
   if (route && is_percent_hack(recipient)) return refuse(Refusal::percent_hack);
   if (route && is_role_address(recipient, settings)) return Accept{*route, true, false};
   if (bare && iequals(recipient.local, "postmaster")) return judge_bare(settings);
-  const WildcardList& recipients = settings.barring.recipients;
-  const WildcardList& senders = settings.barring.senders;
-  if (const auto line = barring_line(recipients, recipient))
-    return barred(Refusal::barred_recipient, recipients, *line, settings.barring);
+  const Barring& barring = settings.barring;
+  const Bar barred = bar(Refusal::barred_recipient, barring.recipients, &recipient, barring);
+  if (barred.refuses(barring)) return barred.refusal(barring);
   if (bare) return refuse(Refusal::no_domain);
   auto verdict =
       route ? judge_ours(client, recipient, *route, settings) : judge_foreign(client, recipient, settings);
-  const auto line = sender ? barring_line(senders, *sender) : std::nullopt;
-  if (line && std::holds_alternative<Accept>(verdict))
-    return barred(Refusal::barred_sender, senders, *line, settings.barring);
-  return verdict;
+  if (std::holds_alternative<Refuse>(verdict)) return verdict;
+  const Bar from = bar(Refusal::barred_sender, barring.senders, sender, barring);
+  if (from.refuses(barring)) return from.refusal(barring);
+  return observing(std::move(verdict), barred, from);
 }
 
 std::optional<Refuse> judge_trace(int received, int received_by_us, const Settings& settings) {

@@ -54,7 +54,8 @@ using RecipientVerdict = std::variant<Accept, Refuse>;
 // In this order: percent hack, role addresses of ours, the barring list of recipients, a missing domain,
 // the right to relay, the barring list of senders. `sender` is nullptr where there is none yet. The reason
 // why the right to relay comes behind barred recipients: bang and quoted paths get the list's text. Barred
-// or not, an address of ours whose local part names another host is never taken: next hops may follow it.
+// or not (Barring::mode), an address of ours whose local part names another host is never taken: next hops
+// may follow it.
 RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* sender,
                                  const mail::Path& recipient, const Settings& settings);
 

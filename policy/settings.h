@@ -38,6 +38,7 @@ class Domains {
 };
 
 struct Barring {
+  Mode mode = Mode::enforce;
   WildcardList senders;
   WildcardList recipients;
   std::string reply = "Address barred";

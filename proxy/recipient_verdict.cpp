@@ -13,16 +13,22 @@ bool is_judged_by_client(const policy::RecipientVerdict& verdict, const policy::
   return accept && !accept->role && policy::relay_right(client, settings) == policy::RelayRight::none;
 }
 
+// What comes first of what only observes.
+std::string observed_by(const policy::RecipientVerdict& barring, const SenderVerdict& listed) {
+  const std::string& barred = std::get<policy::Accept>(barring).observed;
+  return barred.empty() ? listed.observed : barred;
+}
+
 // Allowed: nothing more is looked at. Blocked: refused.
 void apply(const SenderVerdict& listed, const mail::Path& recipient, policy::RecipientVerdict& verdict) {
   if (listed.kind == SenderVerdict::Kind::blocked) {
     verdict = policy::Refuse{mail::Refusal::blocked_sender, mail::reply(mail::Refusal::blocked_sender),
-                             listed.rule, true, listed.observed};
+                             listed.rule, true, observed_by(verdict, listed)};
     return;
   }
   auto& accept = std::get<policy::Accept>(verdict);
+  accept.observed = observed_by(verdict, listed);
   accept.rule = listed.rule;
-  accept.observed = listed.observed;
   if (listed.known_in_domain) accept.correspondent = recipient.domain_ascii;
 }
 
@@ -42,9 +48,10 @@ class Checks {
 };
 
 policy::Refuse refused_by_client(const policy::ClientDecision& decision, const Inquiry& inquiry,
-                                 const policy::CheckSettings& checks, const SenderVerdict& listed) {
+                                 const policy::CheckSettings& checks,
+                                 const policy::RecipientVerdict& accepted) {
   auto refusal = policy::refusal(decision, inquiry.evidence(), checks);
-  refusal.observed = listed.observed;
+  refusal.observed = std::get<policy::Accept>(accepted).observed;
   return refusal;
 }
 
@@ -90,7 +97,7 @@ policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, 
   const Checks checks(settings.checks, listed.score);
   const auto decision = policy::judge_known(inquiry->evidence(), checks.get());
   if (decision.action == policy::ClientDecision::Action::accept) return verdict;
-  return softened(refused_by_client(decision, *inquiry, checks.get(), listed), listed, client.address,
+  return softened(refused_by_client(decision, *inquiry, checks.get(), verdict), listed, client.address,
                   sender);
 }
 
@@ -113,7 +120,7 @@ io::Task<policy::RecipientVerdict> judge_recipient(const policy::ClientFacts& cl
   const bool accepted = decision.action == policy::ClientDecision::Action::accept;
   if (accepted && inquiry->overdrawn()) co_return too_many_questions(client.address);
   if (accepted) co_return verdict;
-  co_return softened(refused_by_client(decision, *inquiry, checks.get(), listed), listed, client.address,
+  co_return softened(refused_by_client(decision, *inquiry, checks.get(), verdict), listed, client.address,
                      sender);
 }
 

@@ -1,4 +1,5 @@
 // The field tables: every key of the configuration but those of a route, once.
+#include "proxy/settings_check_types.h"
 #include "proxy/settings_types.h"
 
 namespace sallyport::proxy {
@@ -185,6 +186,8 @@ const Table<BarringSection>& barring_table() {
           "characters (or as `star` says), `?` one, `$` a letter, `%` a digit, `\\` takes the next "
           "character as it is; `#` begins a comment.")
           .ruled()
+          .field("mode", &BarringSection::mode, mode(), Stage::rcpt,
+                 "`enforce`, `observe` (recorded, nobody is refused) or `off`, of both lists")
           .field("senders", &BarringSection::senders, located(file_name()), Stage::rcpt,
                  "list of barred senders")
           .field("recipients", &BarringSection::recipients, located(file_name()), Stage::rcpt,

@@ -17,7 +17,7 @@ policy::WildcardList list_of(const Located<std::string>& file, const BarringList
 }
 
 policy::Barring compose_barring(const BarringSection& written, const BarringLists& lists) {
-  return {list_of(written.senders, lists), list_of(written.recipients, lists), written.reply,
+  return {written.mode, list_of(written.senders, lists), list_of(written.recipients, lists), written.reply,
           written.reply_id};
 }
 

@@ -118,6 +118,7 @@ struct ThresholdsSection {
 };
 
 struct BarringSection {
+  Mode mode = Mode::enforce;
   Located<std::string> senders;
   Located<std::string> recipients;
   std::string reply = "Address barred";

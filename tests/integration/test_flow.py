@@ -283,6 +283,33 @@ def test_flow_messages_in_parallel(case):
     site.hop.await_messages(20)
 
 
+def test_flow_barring_that_only_observes(case):
+    """Taken, and the event and the log say what would have been; a list that is off says nothing."""
+    with open(case.path("bar"), "w") as file:
+        file.write("*@spam.test\n")
+    lists = {"senders": case.path("bar"), "recipients": case.path("bar")}
+    site = case.site({"barring": {"mode": "observe", **lists}})
+    with site.client() as client:
+        client.mail("x@spam.test")
+        client.rcpt("anna@example.test")
+        client.data(message("watched\r\n"))
+    site.expect_delivered(message("watched\r\n"))
+    event = site.gateway.await_event("message", lambda event: event["from"] == "x@spam.test")
+    check(event["to"][0]["would_be"] == f"barred-sender {case.path('bar')}:1", f"{event}")
+    done = site.gateway.run("log", "-c", site.gateway.conf, "--verdict", "would-reject")
+    check("accept (would reject)" in done.stdout and "x@spam.test" in done.stdout, f"{done}")
+    site.config["barring"]["mode"] = "off"
+    site.gateway.reload(site.config)
+    since = site.gateway.mark()
+    with site.client() as client:
+        client.mail("x@spam.test")
+        client.rcpt("anna@example.test")
+        client.data(message("not watched\r\n"))
+    site.expect_delivered(message("not watched\r\n"))
+    event = site.gateway.await_event("message", lambda event: event["from"] == "x@spam.test", since=since)
+    check("would_be" not in event["to"][0], f"{event}")
+
+
 def test_flow_barred_sender(case):
     """Refused at RCPT with the operator's text, before any content; postmaster is still reached."""
     path = case.path("bar-senders")
