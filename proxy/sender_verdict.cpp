@@ -142,7 +142,9 @@ class Look {
     const bool acts = settings.mode == Mode::enforce;
     verdict_.uncertain = verdict_.uncertain || (acts && held == Holds::not_known_now);
     if (held != Holds::yes) return;
-    if (of == Of::recipient) return decide(Kind::allowed, settings.mode, "correspondent");
+    // Without SPF that letter may be anybody's: no more than what is known in the domain.
+    if (of == Of::recipient && claim_holds(true) == Holds::yes)
+      return decide(Kind::allowed, settings.mode, "correspondent");
     if (acts) {
       verdict_.known_in_domain = true;
       verdict_.score = settings.score;

@@ -72,10 +72,15 @@ std::string_view first_word(std::string_view value) {
 
 bool says_automatic(std::string_view name, std::string_view value) {
   if (iequals(name, "Auto-Submitted")) return !iequals(first_word(value), "no");
-  if (iequals(name, "List-Id") || iequals(name, "List-Unsubscribe")) return true;
-  if (!iequals(name, "Precedence")) return false;
+  // Beside RFC 3834, what autoresponders and lists are known by.
+  constexpr std::string_view always[] = {"List-Id", "List-Unsubscribe", "X-Autoreply", "X-Autorespond",
+                                         "X-Auto-Response-Suppress"};
+  if (std::ranges::any_of(always, [&](std::string_view one) { return iequals(name, one); })) return true;
   const std::string_view word = first_word(value);
-  return iequals(word, "bulk") || iequals(word, "junk") || iequals(word, "list");
+  if (iequals(name, "Content-Type")) return iequals(word, "multipart/report");
+  if (!iequals(name, "Precedence")) return false;
+  constexpr std::string_view words[] = {"bulk", "junk", "list", "auto_reply"};
+  return std::ranges::any_of(words, [&](std::string_view one) { return iequals(word, one); });
 }
 
 }  // namespace

@@ -98,10 +98,15 @@ def test_correspondents_of_a_colleague_wait_for_nothing_and_have_points(case):
     ask(site, DOUBTFUL, LATER, recipient="bert@example.org")
 
 
-def test_correspondents_a_domain_without_spf_is_believed(case):
+def test_correspondents_of_a_domain_without_spf_have_points_and_no_more(case):
+    """Anybody may have written that address."""
     site = site_of(case)
     write(site, ANNA, "joe@plain.test")
-    ask(site, LISTED, "250", sender="joe@plain.test")
+    answer = ask(site, DOUBTFUL, "250", sender="joe@plain.test")
+    check(answer["correspondent"] == "example.test" and "rule" not in answer, f"{answer}")
+    merge(site.config, {"thresholds": {"reject": 4}})
+    site.gateway.reload(site.config)
+    ask(site, LISTED, REFUSED, sender="joe@plain.test")
 
 
 def test_correspondents_only_what_people_write_and_what_is_delivered_teaches(case):
