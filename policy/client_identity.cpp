@@ -62,6 +62,12 @@ ClientIdentity identify(const mail::Evidence& evidence) {
   return identify(evidence.client);
 }
 
+ClientIdentity accountable(ClientIdentity identity) {
+  if (identity.kind != Kind::spf_domain) return identity;
+  if (auto owner = organisational_domain(identity.name); !owner.empty()) identity.name = std::move(owner);
+  return identity;
+}
+
 std::vector<mail::FactKey> identity_waits_for(const mail::Evidence& evidence) {
   std::vector<mail::FactKey> pending;
   for (const Check check : {Check::spf_mailfrom, Check::spf_helo, Check::rdns})

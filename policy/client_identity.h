@@ -34,6 +34,9 @@ std::vector<mail::FactKey> identity_waits_for(const mail::Evidence& evidence);
 // Of a client about whom nothing is asked, or not yet.
 ClientIdentity identify(const IpAddress& client);
 
+// Whom a count is held against: whoever owns a domain has any number of names below it.
+ClientIdentity accountable(ClientIdentity identity);
+
 // "mail.example.co.uk": "example.co.uk". "" for a public suffix itself, and for what is no name.
 std::string organisational_domain(std::string_view name);
 

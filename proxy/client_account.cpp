@@ -72,7 +72,7 @@ io::Task<std::string> ClientAccount::who(const policy::Settings& settings) const
   for (auto open = policy::identity_waits_for(evidence); !open.empty();
        open = policy::identity_waits_for(evidence))
     co_await client_.inquiry->settle_any(std::move(open));
-  co_return policy::identify(evidence).name;
+  co_return policy::accountable(policy::identify(evidence)).name;
 }
 
 std::optional<RateCase> ClientAccount::one(Rated rated, const RateSettings& settings) const {
@@ -134,12 +134,14 @@ std::optional<policy::Refuse> ClientAccount::answered(const relay::RecipientAnsw
   return policy::Refuse{mail::Refusal::harvest, mail::reply(mail::Refusal::harvest), {}, true};
 }
 
-// A recipient that its message's limit refuses has not been taken.
+// A recipient that its message's limit refuses has not been taken. Mail to role addresses is on nobody's
+// account; a message to others as well is counted with the first of those.
 void ClientAccount::take(const Treatment& treatment, bool role, Counted& counted, AccountVerdict& verdict) {
+  if (role) return;
   const RateSettings& settings = treatment.limits.rate;
   const auto is_within = [&](const RateCase& taken) {
     const Duration wait = rates_.take(taken);
-    if (wait > Duration::zero() && !role) reach(taken, wait, settings.mode, verdict);
+    if (wait > Duration::zero()) reach(taken, wait, settings.mode, verdict);
     return !verdict.refusal;
   };
   const auto recipient = one(Rated::recipients, settings);

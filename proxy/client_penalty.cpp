@@ -15,7 +15,7 @@ constexpr Duration kMostWaiting = std::chrono::minutes(2);  // in a session
 }  // namespace
 
 policy::ClientIdentity ClientPenalty::identity() const {
-  return policy::identify(client_.inquiry->evidence());
+  return policy::accountable(policy::identify(client_.inquiry->evidence()));
 }
 
 bool ClientPenalty::is_settled() const {

@@ -39,8 +39,14 @@ PenaltyStanding Penalties::look(const IpAddress& client, const ClientIdentity& i
   const auto network = record(both.front(), now, settings);
   const auto own = both.size() > 1 ? record(both.back(), now, settings) : std::nullopt;
   auto standing = policy::judge_penalty(network.value_or(PenaltyRecord{}), own, now, settings);
-  if (standing.kind == PenaltyStanding::Kind::turned_away && !state_.is_complete(kKind))
-    standing.kind = PenaltyStanding::Kind::slowed;
+  if (standing.kind != PenaltyStanding::Kind::turned_away) return standing;
+  // The name of an access provider or a hoster is that of all its customers: it slows, and its networks are
+  // what is turned away.
+  const bool by_name_alone =
+      identity.kind == ClientIdentity::Kind::organisation &&
+      policy::judge_penalty(network.value_or(PenaltyRecord{}), std::nullopt, now, settings).kind !=
+          PenaltyStanding::Kind::turned_away;
+  if (by_name_alone || !state_.is_complete(kKind)) standing.kind = PenaltyStanding::Kind::slowed;
   return standing;
 }
 

@@ -123,6 +123,18 @@ def test_rates_of_recipients(case):
     asked(site, "boss", "250")
 
 
+def test_rates_do_not_count_role_addresses(case):
+    """And a message that goes to one as well is counted with its first other recipient."""
+    site = users_site(case, messages="1/1d")
+    for wanted in ("250", TOO_MUCH):
+        asked(site, "anna", "250", recipient="postmaster@example.test")
+        with logged_in(site, "anna") as client:
+            client.mail()
+            client.rcpt("postmaster@example.test")
+            client.rcpt("bert@example.test", wanted)
+            client.quit()
+
+
 def test_rates_of_bytes(case):
     """One message goes beyond it; the next waits."""
     site = users_site(case, bytes="2KB/1d")

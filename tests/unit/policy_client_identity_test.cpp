@@ -27,6 +27,13 @@ mail::Fact reverse(Finding finding, std::string name) {
 
 }  // namespace
 
+TEST_CASE("who owns a domain is held to account for all names below it") {
+  CHECK(accountable({Kind::spf_domain, "a17.evil.example"}).name == "evil.example");
+  CHECK(accountable({Kind::spf_domain, "evil.co.uk"}).name == "evil.co.uk");
+  CHECK(accountable({Kind::spf_domain, "uk"}).name == "uk");
+  CHECK(accountable({Kind::network, "192.0.2.0/24"}).name == "192.0.2.0/24");
+}
+
 TEST_CASE("identity: a stranger is its network") {
   CHECK(identify(client("192.0.2.66")) == ClientIdentity{Kind::network, "192.0.2.0/24"});
   CHECK(identify(client("2001:db8:1:2::99")) == ClientIdentity{Kind::network, "2001:db8:1:2::/64"});

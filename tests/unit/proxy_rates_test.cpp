@@ -86,12 +86,20 @@ TEST_CASE("penalty: a thousand messages taken and three hundred refused are neve
   CHECK(bench.penalties.look(elsewhere, kProvider, kShipped).kind == Kind::slowed);
 }
 
-TEST_CASE("penalty: neither a new name nor a new network sheds it") {
+TEST_CASE("penalty: of the customers of one provider none is turned away for another in another network") {
   Bench bench;
   bench.penalties.charge(kClient, kProvider, 60, kShipped);
+  CHECK(bench.penalties.look(kClient, kProvider, kShipped).kind == Kind::turned_away);
+  CHECK(bench.penalties.look(*IpAddress::parse("198.51.100.1"), kProvider, kShipped).kind == Kind::slowed);
+}
+
+TEST_CASE("penalty: neither a new name nor a new network sheds it") {
+  const policy::ClientIdentity sender{policy::ClientIdentity::Kind::spf_domain, "provider.example"};
+  Bench bench;
+  bench.penalties.charge(kClient, sender, 60, kShipped);
   const policy::ClientIdentity fresh{policy::ClientIdentity::Kind::spf_domain, "fresh.example"};
   CHECK(bench.penalties.look(kClient, fresh, kShipped).kind == Kind::turned_away);
-  CHECK(bench.penalties.look(*IpAddress::parse("198.51.100.1"), kProvider, kShipped).kind ==
+  CHECK(bench.penalties.look(*IpAddress::parse("198.51.100.1"), sender, kShipped).kind ==
         Kind::turned_away);
   CHECK(bench.penalties.look(*IpAddress::parse("198.51.100.1"), fresh, kShipped).kind == Kind::none);
   bench.clock.time += 4h;
