@@ -189,11 +189,11 @@ Refuse refusal(const ClientDecision& decision, const mail::Evidence& evidence,
     case Refusal::sender_domain:
     case Refusal::sender_null_mx:
     case Refusal::dns_trouble:
-      return {why, mail::reply(why, words), {}, true};
+      return refuse(why, words);
     case Refusal::client_later:
-      return {why, mail::reply(why, fmt::format("{} deferred: {}", client, words)), {}, true};
+      return refuse(why, fmt::format("{} deferred: {}", client, words));
     default:
-      return {why, mail::reply(why, fmt::format("{} refused: {}", client, words)), {}, true};
+      return refuse(why, fmt::format("{} refused: {}", client, words));
   }
 }
 

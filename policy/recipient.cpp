@@ -13,10 +13,6 @@ bool is_listed(const std::string& value, const std::vector<std::string>& list) {
   return !value.empty() && std::ranges::find(list, value) != list.end();
 }
 
-Refuse refuse(Refusal why, std::string_view detail = {}) {
-  return {why, mail::reply(why, detail), {}, true};
-}
-
 // The line of a barring list that means an address, and what follows from it.
 struct Bar {
   Refusal why;
@@ -103,6 +99,8 @@ RecipientVerdict judge_bare(const Settings& settings) {
 }
 
 }  // namespace
+
+Refuse refuse(Refusal why, std::string_view detail) { return {why, mail::reply(why, detail), {}, true}; }
 
 bool contains(const std::vector<Network>& networks, const IpAddress& address) {
   return std::ranges::any_of(networks, [&](const Network& network) { return network.contains(address); });

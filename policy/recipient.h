@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "base/ip_address.h"
@@ -38,6 +39,9 @@ struct Refuse {
   bool reply_id = true;
   std::string observed = {};  // as of Accept
 };
+// As the table of replies has it; `detail` stands for its {}.
+Refuse refuse(Refusal why, std::string_view detail = {});
+
 // Goes to `route`. A role address is delivered whatever the next hop says of it (role_mailbox).
 struct Accept {
   std::string route;

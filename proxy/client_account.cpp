@@ -43,7 +43,7 @@ void reach(const RateCase& one, Duration wait, Mode mode, AccountVerdict& verdic
   const auto detail = fmt::format(
       "{} may have {} in {}; please try again in {} seconds", printable(one.who, kMostName), many(one),
       config::format_duration(one.rate.per), std::chrono::ceil<std::chrono::seconds>(wait).count());
-  verdict.refusal = policy::Refuse{why, mail::reply(why, detail), {}, true};
+  verdict.refusal = policy::refuse(why, detail);
 }
 
 }  // namespace
@@ -131,7 +131,7 @@ std::optional<policy::Refuse> ClientAccount::answered(const relay::RecipientAnsw
   if (!client_.inquiry || answer.kind == defer) return std::nullopt;
   tally_.count(answer.kind == exists);
   if (answer.kind == exists || !tally_.is_harvest(treatment.limits.harvest)) return std::nullopt;
-  return policy::Refuse{mail::Refusal::harvest, mail::reply(mail::Refusal::harvest), {}, true};
+  return policy::refuse(mail::Refusal::harvest);
 }
 
 // A recipient that its message's limit refuses has not been taken. Mail to role addresses is on nobody's

@@ -59,8 +59,7 @@ io::Task<PenaltyVerdict> ClientPenalty::judge(const Treatment& treatment) {
   if (verdict.slowed)
     owed_ = std::min(settings.delay, kMostWaiting - waited_);
   else
-    verdict.refusal = policy::Refuse{
-        mail::Refusal::turned_away, mail::reply(mail::Refusal::turned_away, verdict.identity), {}, true};
+    verdict.refusal = policy::refuse(mail::Refusal::turned_away, verdict.identity);
   co_return verdict;
 }
 

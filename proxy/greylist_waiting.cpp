@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "policy/packed_number.h"
+
 namespace sallyport::proxy {
 namespace {
 
 using policy::GreylistRecord;
+using policy::pack_number;
+using policy::unpack_number;
 using std::chrono::days;
 using std::chrono::floor;
 using std::chrono::seconds;
@@ -17,19 +21,9 @@ constexpr std::string_view kWaiting = "greylist-waiting";
 constexpr std::string_view kDay = "greylist-day";
 constexpr std::size_t kMostName = 320;  // of a sender or recipient, as it is shown
 
-void pack(std::string& out, std::uint64_t number, unsigned octets) {
-  while (octets-- > 0) out += static_cast<char>(number >> (8 * octets));
-}
-
-std::uint64_t unpack_number(std::string_view packed) {
-  std::uint64_t number = 0;
-  for (const char octet : packed) number = number << 8U | static_cast<unsigned char>(octet);
-  return number;
-}
-
 std::string packed(const GreylistWaiter& waiter) {
   std::string out;
-  pack(out, static_cast<std::uint64_t>(floor<seconds>(waiter.first).time_since_epoch().count()), 8);
+  pack_number(out, static_cast<std::uint64_t>(floor<seconds>(waiter.first).time_since_epoch().count()), 8);
   out.append(waiter.identity).append(1, '\0');
   out.append(waiter.sender, 0, kMostName).append(1, '\0');
   return out.append(waiter.recipient, 0, kMostName);
@@ -57,9 +51,9 @@ std::string key_of_day(WallTime time) {
 
 std::string GreylistDay::packed() const {
   std::string out;
-  pack(out, begun, 4);
-  pack(out, came_back, 4);
-  pack(out, seconds, 8);
+  pack_number(out, begun, 4);
+  pack_number(out, came_back, 4);
+  pack_number(out, seconds, 8);
   return out;
 }
 

@@ -80,7 +80,7 @@ policy::Refuse put_off(mail::Check failed, const policy::Refuse& refusal, const 
 policy::Refuse too_many_questions(const IpAddress& client) {
   const std::string words =
       client.address_literal() + " deferred: it takes more look-ups than a session may ask for";
-  return {mail::Refusal::client_later, mail::reply(mail::Refusal::client_later, words), {}, true};
+  return policy::refuse(mail::Refusal::client_later, words);
 }
 
 policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, const Inquiry* inquiry,

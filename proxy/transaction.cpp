@@ -175,11 +175,8 @@ std::optional<policy::Refuse> Transaction::refused_as_a_whole() const {
     if (auto loop = policy::judge_trace(headers_.received(), headers_.received_by_us(), policy))
       return loop;
     if (content_.size() <= treatment.limits.message_size) return std::nullopt;
-    return policy::Refuse{
-        mail::Refusal::too_large_for_route,
-        mail::reply(mail::Refusal::too_large_for_route, fmt::format("{}", treatment.limits.message_size)),
-        {},
-        true};
+    return policy::refuse(mail::Refusal::too_large_for_route,
+                          fmt::format("{}", treatment.limits.message_size));
   };
   for (const auto& treatment : treatments_)
     if (auto refusal = refused_by(*treatment, refuses)) return refusal;

@@ -21,10 +21,6 @@ std::shared_ptr<const relay::Route> without_asking(const relay::Route& route) {
   return relay;
 }
 
-policy::Refuse refusal(mail::Refusal why, std::string_view detail = {}) {
-  return {why, mail::reply(why, detail), {}, true};
-}
-
 }  // namespace
 
 io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
@@ -67,10 +63,10 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
 
 std::optional<policy::Refuse> Transaction::limits_refuse(const Limits& limits) const {
   if (envelope_.parameters.size.value_or(0) > limits.message_size)
-    return refusal(mail::Refusal::too_large_for_route, fmt::format("{}", limits.message_size));
+    return policy::refuse(mail::Refusal::too_large_for_route, fmt::format("{}", limits.message_size));
   std::size_t most = limits.recipients;
   for (const auto& other : treatments_) most = std::min(most, other->limits.recipients);
-  if (envelope_.recipients.size() >= most) return refusal(mail::Refusal::too_many_recipients);
+  if (envelope_.recipients.size() >= most) return policy::refuse(mail::Refusal::too_many_recipients);
   return std::nullopt;
 }
 
@@ -109,7 +105,7 @@ const Treatment& Transaction::common_treatment() const {
 
 std::optional<policy::Refuse> Transaction::other_route(const std::string& route) const {
   if (envelope_.recipients.empty() || route == route_->name) return std::nullopt;
-  return refusal(mail::Refusal::other_route);
+  return policy::refuse(mail::Refusal::other_route);
 }
 
 // A bounce that has to wait (begin_content) waits with all of its recipients, and role addresses wait for
@@ -124,15 +120,16 @@ std::optional<policy::Refuse> Transaction::waits_apart(bool role, const Treatmen
                           return has_greylist(*one);
                         });
   if (!may_wait) return std::nullopt;
-  return refusal(mail::Refusal::other_route);
+  return policy::refuse(mail::Refusal::other_route);
 }
 
 // What the message was declared to be, and this way cannot carry.
 std::optional<policy::Refuse> Transaction::route_refuses(const relay::Route& route) const {
   const mail::MailParameters& declared = envelope_.parameters;
   auto hop = services_.relay.capabilities(route);
-  if (declared.smtputf8 && hop.known && !hop.smtputf8) return refusal(mail::Refusal::not_utf8_capable);
-  if (declared.eight_bit && !route.eight_bit) return refusal(mail::Refusal::eight_bit);
+  if (declared.smtputf8 && hop.known && !hop.smtputf8)
+    return policy::refuse(mail::Refusal::not_utf8_capable);
+  if (declared.eight_bit && !route.eight_bit) return policy::refuse(mail::Refusal::eight_bit);
   return too_large_for(route, declared.size.value_or(0));
 }
 
@@ -143,7 +140,7 @@ std::optional<policy::Refuse> Transaction::too_large_for(const relay::Route& rou
   if (route.message_size) most = *route.message_size;
   if (auto hop = services_.relay.capabilities(route); hop.size != 0) most = std::min(most, hop.size);
   if (octets <= most) return std::nullopt;
-  return refusal(mail::Refusal::too_large_for_route, fmt::format("{}", most));
+  return policy::refuse(mail::Refusal::too_large_for_route, fmt::format("{}", most));
 }
 
 io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept,
