@@ -44,6 +44,17 @@ bool is_plain_json(std::string_view text) {
   return escaped == 0;
 }
 
+// What a terminal obeys, or what changes how the text around it reads: C1 controls, the marks and overrides
+// of bidirectional text, line and paragraph separators.
+bool is_disguising(std::string_view sequence) {
+  const auto octet = [&](std::size_t at) { return static_cast<unsigned char>(sequence[at]); };
+  if (sequence.size() == 2) return (octet(0) == 0xc2 && octet(1) < 0xa0) || sequence == "\xd8\x9c";
+  if (sequence.size() != 3 || octet(0) != 0xe2) return false;
+  if (octet(1) == 0x80)
+    return octet(2) == 0x8e || octet(2) == 0x8f || (octet(2) >= 0xa8 && octet(2) <= 0xae);
+  return octet(1) == 0x81 && octet(2) >= 0xa6 && octet(2) <= 0xa9;
+}
+
 }  // namespace
 
 std::string to_lower(std::string_view text) {
@@ -99,6 +110,7 @@ std::string printable(std::string_view untrusted, std::size_t limit) {
   while (!untrusted.empty()) {
     if (out.size() >= limit) return out + "...";
     std::size_t length = is_control(untrusted.front()) ? 0 : utf8_sequence(untrusted);
+    if (is_disguising(untrusted.substr(0, length))) length = 0;
     if (length == 0) append_byte(out, "\\x", untrusted.front());
     out += untrusted.substr(0, length);
     untrusted.remove_prefix(std::max<std::size_t>(length, 1));

@@ -25,8 +25,9 @@ std::string_view trim(std::string_view text);  // spaces and tabs
 // Whole decimal number, no sign, no blanks, no overflow.
 std::optional<std::uint64_t> parse_unsigned(std::string_view digits);
 
-// Untrusted text made safe to show on one line: control characters, DEL, and bytes that are not valid
-// UTF-8 become \xNN, and what is longer than `limit` octets is cut and ends in "...".
+// Untrusted text made safe to show on one line: control characters (C1 too), DEL, marks that turn the
+// direction of text, line separators, and bytes that are not valid UTF-8 become \xNN, and what is longer
+// than `limit` octets is cut and ends in "...".
 std::string printable(std::string_view untrusted, std::size_t limit = 512);
 
 // Appends `untrusted` as the inside of a JSON string (no quotes): always valid JSON in valid UTF-8.

@@ -64,6 +64,13 @@ TEST_CASE("printable text holds no control characters and no broken UTF-8") {
   CHECK(printable("\xff\xc0\xaf\xed\xa0\x80") == "\\xff\\xc0\\xaf\\xed\\xa0\\x80");
   CHECK(printable(std::string(10, 'x'), 10) == "xxxxxxxxxx");
   CHECK(printable("a\x7f") == "a\\x7f");
+  CHECK(printable("a\xc2\x9b"
+                  "2Jb") == "a\\xc2\\x9b2Jb");                            // CSI in one character
+  CHECK(printable("moc\xe2\x80\xae.test") == "moc\\xe2\\x80\\xae.test");  // turns what follows round
+  CHECK(printable("a\xe2\x80\xa8"
+                  "b\xd8\x9c") == "a\\xe2\\x80\\xa8b\\xd8\\x9c");
+  CHECK(printable("\xe2\x80\x93\xc2\xa0") ==
+        "\xe2\x80\x93\xc2\xa0");  // a dash, a space that does not break
   CHECK(printable(std::string(100, 'x'), 10) == "xxxxxxxxxx...");
 }
 
