@@ -133,8 +133,9 @@ class HeaderScanner {
 
   std::uint64_t max_octets_;
   std::string own_token_;
-  std::string line_;   // the line so far, capped: only its beginning matters
-  std::string field_;  // the unfolded Received field so far, capped
+  std::string line_;        // the line so far, capped: only its beginning matters
+  std::string field_;       // the unfolded field so far, capped: Received, or one that may say `automatic`
+  std::string field_name_;  // of the latter
   std::uint64_t line_octets_ = 0;
   std::uint64_t octets_ = 0;
   std::uint64_t lines_ = 0;

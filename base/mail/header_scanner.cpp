@@ -65,22 +65,28 @@ bool says_by(std::string_view received, std::string_view token) {
   }
 }
 
-std::string_view first_word(std::string_view value) {
-  value = trim(value);
-  return value.substr(0, value.find_first_of(" \t;("));
+bool is_any_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::ranges::any_of(names, [&](std::string_view one) { return iequals(name, one); });
 }
 
+// Beside RFC 3834, what autoresponders and lists are known by.
+bool is_automatic_field(std::string_view name) {
+  return is_any_of(
+      name, {"List-Id", "List-Unsubscribe", "X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress"});
+}
+
+bool may_say_automatic(std::string_view name) {
+  return is_any_of(name, {"Auto-Submitted", "Content-Type", "Precedence"});
+}
+
+// `value` is unfolded.
 bool says_automatic(std::string_view name, std::string_view value) {
-  if (iequals(name, "Auto-Submitted")) return !iequals(first_word(value), "no");
-  // Beside RFC 3834, what autoresponders and lists are known by.
-  constexpr std::string_view always[] = {"List-Id", "List-Unsubscribe", "X-Autoreply", "X-Autorespond",
-                                         "X-Auto-Response-Suppress"};
-  if (std::ranges::any_of(always, [&](std::string_view one) { return iequals(name, one); })) return true;
-  const std::string_view word = first_word(value);
+  const std::string words = without_comments(value);
+  std::string_view rest = words;
+  const std::string_view word = take_word(rest);
+  if (iequals(name, "Auto-Submitted")) return !iequals(word, "no");
   if (iequals(name, "Content-Type")) return iequals(word, "multipart/report");
-  if (!iequals(name, "Precedence")) return false;
-  constexpr std::string_view words[] = {"bulk", "junk", "list", "auto_reply"};
-  return std::ranges::any_of(words, [&](std::string_view one) { return iequals(word, one); });
+  return iequals(name, "Precedence") && is_any_of(word, {"bulk", "junk", "list", "auto_reply"});
 }
 
 }  // namespace
@@ -152,15 +158,21 @@ void HeaderScanner::field_begins(std::string_view text) {
   in_message_id_ = !absent_ && iequals(name, "Message-ID");
   const std::string_view value = text.substr(text.find(':') + 1);
   if (in_message_id_) identified_ = identified_ || holds_text(value);
-  if (!absent_) automatic_ = automatic_ || says_automatic(name, value);
-  if (!iequals(name, "Received")) return;
-  ++received_;
+  if (!absent_) automatic_ = automatic_ || is_automatic_field(name);
+  const bool is_received = iequals(name, "Received");
+  if (is_received) ++received_;
+  if (!is_received && (absent_ || !may_say_automatic(name))) return;
+  field_name_ = is_received ? "" : name;
   field_ = value;
   field_ += ' ';  // never empty while the field lasts
 }
 
 void HeaderScanner::field_ended() {
-  if (!field_.empty() && says_by(field_, own_token_)) ++received_by_us_;
+  if (field_.empty()) return;
+  if (!field_name_.empty())
+    automatic_ = automatic_ || says_automatic(field_name_, field_);
+  else if (says_by(field_, own_token_))
+    ++received_by_us_;
   field_.clear();
 }
 

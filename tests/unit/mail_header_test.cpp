@@ -157,15 +157,18 @@ TEST_CASE("header: mail that a program wrote, or that goes to many, says so") {
   const auto automatic = [](const char* fields) {
     return scan(std::string("Subject: x\r\n") + fields + "\r\n\r\nbody\r\n").automatic;
   };
-  for (const char* fields : {"Auto-Submitted: auto-replied", "auto-submitted:auto-generated; x=y",
-                             "Auto-Submitted:\r\n auto-replied", "Precedence: Bulk", "Precedence: junk",
-                             "Precedence: list (of ours)", "Precedence: auto_reply", "X-Autoreply: yes",
-                             "X-Auto-Response-Suppress: All", "Content-Type: multipart/report; boundary=x",
-                             "List-Id: <a.example.com>", "List-Unsubscribe: <x>"})
+  for (const char* fields :
+       {"Auto-Submitted: auto-replied", "auto-submitted:auto-generated; x=y",
+        "Auto-Submitted:\r\n auto-replied", "Precedence: Bulk", "Precedence: junk",
+        "Precedence: list (of ours)", "Precedence: auto_reply", "X-Autoreply: yes", "Precedence:\r\n bulk",
+        "Precedence: (x) bulk", "Content-Type: (a;b)\r\n multipart/report ; boundary=x",
+        "X-Auto-Response-Suppress: All", "Content-Type: multipart/report; boundary=x",
+        "List-Id: <a.example.com>", "List-Unsubscribe: <x>"})
     CHECK_MESSAGE(automatic(fields), fields);
   for (const char* fields :
        {"Auto-Submitted: no", "Auto-Submitted: No; by=hand", "Precedence: first-class",
-        "X-Precedence: bulk", "Subject: x\r\n Precedence: bulk", "To: a\r\n\r\nPrecedence: bulk"})
+        "Precedence: (bulk)\r\n first-class", "Auto-Submitted: (yes) no", "X-Precedence: bulk",
+        "Subject: x\r\n Precedence: bulk", "To: a\r\n\r\nPrecedence: bulk"})
     CHECK_FALSE_MESSAGE(automatic(fields), fields);
   CHECK_FALSE(scan("no field at all\r\nPrecedence: bulk\r\n\r\n").automatic);
 }
