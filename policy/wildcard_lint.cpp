@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 #include <string>
 
@@ -14,9 +15,23 @@ namespace sallyport::policy {
 namespace {
 
 constexpr std::size_t most_holes = 8;  // named in one warning
+// Patterns are compared with each other as far as it costs no second.
+constexpr std::size_t most_compared = 1'000;
+constexpr std::size_t most_comparisons = 5'000'000;
 
-// What no address outside of quotes has; a pattern with one of them matches nothing.
+// `*` with a literal.
+bool is_ending(std::string_view pattern) {
+  return pattern.size() > 1 && pattern.front() == '*' && is_literal_pattern(pattern.substr(1));
+}
+
+// What no address outside of quotes has; a pattern with one of them matches nothing, unless something
+// before it can be the quote that begins the local part, and something behind it the rest of that.
 constexpr std::string_view kNeverInAddress = " \t,;<>()";
+
+bool may_be_quoted(std::string_view before, std::string_view behind) {
+  return before.find_first_of("\"\\*?") != std::string_view::npos &&
+         behind.find_first_of("@*") != std::string_view::npos;
+}
 
 bool is_everybody(std::string_view pattern) {
   return !pattern.empty() && pattern.contains('*') &&
@@ -25,8 +40,9 @@ bool is_everybody(std::string_view pattern) {
 
 // Why no address can match, "" where one could.
 std::string impossible(std::string_view pattern) {
-  const bool quoted = pattern.contains('"') || pattern.contains('\\');
-  if (const auto at = pattern.find_first_of(kNeverInAddress); !quoted && at != std::string_view::npos) {
+  for (auto at = pattern.find_first_of(kNeverInAddress); at != std::string_view::npos;
+       at = pattern.find_first_of(kNeverInAddress, at + 1)) {
+    if (may_be_quoted(pattern.substr(0, at), pattern.substr(at + 1))) continue;
     if (pattern.find(" #") != std::string_view::npos)
       return "no address can match this: a comment has a line of its own";
     return fmt::format("no address can match this: none has a \"{}\" in it",
@@ -42,27 +58,39 @@ std::string impossible(std::string_view pattern) {
 // The lines of a list in turn, and what is to be said of each.
 class Lints {
  public:
-  Lints(const WildcardList& list, std::size_t most) : list_(list), most_(most) {}
+  Lints(const WildcardList& list, std::size_t most);
   void look_at(const ListEntry& entry);
   WildcardLints take();
 
  private:
   const WildcardPatterns& patterns() const { return list_.patterns(); }
   void tell(const ListEntry& entry, std::string message);
-  std::string useless(Place place) const;
+  std::string useless(Place place);
   std::string useless(Place place, Place later, Place earlier) const;
+  // The last line below `below` that matches all that a line does; 0: none.
+  Place last_match(std::string_view address, Place below) const;
+  Place last_ending(std::string_view pattern, Place below) const;
+  Place last_cover(Place place, Place below);
   void look_for_holes(const ListEntry& entry, Place place);
   bool is_hole(const std::string& address) const;
 
   const WildcardList& list_;
   std::size_t most_;
   WildcardLints lints_;
-  Place reached_ = 0;                    // how many patterns lie behind
-  Place last_of_[2] = {0, 0};            // the last of them that bars, and that clears
+  Place reached_ = 0;          // how many patterns lie behind
+  Place last_of_[2] = {0, 0};  // the last of them that bars, and that clears
+  std::vector<Place> wild_;    // patterns with wildcards inside, the first of them
+  std::size_t comparisons_left_ = most_comparisons;
   std::set<std::string> holes_;          // told already
   std::vector<std::string> local_less_;  // holes without a local part
   ListEntry first_local_less_;
 };
+
+Lints::Lints(const WildcardList& list, std::size_t most) : list_(list), most_(most) {
+  for (Place place = 1; place <= patterns().size() && wild_.size() < most_compared; ++place)
+    if (const auto pattern = patterns()[place]; !is_literal_pattern(pattern) && !is_ending(pattern))
+      wild_.push_back(place);
+}
 
 void Lints::tell(const ListEntry& entry, std::string message) {
   if (lints_.told.size() < most_)
@@ -87,23 +115,39 @@ void Lints::look_at(const ListEntry& entry) {
   last_of_[patterns().clears(place) ? 1 : 0] = place;
 }
 
-// Patterns that are one address, and `*` with a literal: of both it is certain what other lines make of
-// them.
-std::string Lints::useless(Place place) const {
+// Of a pattern that is one address, or `*` with a literal, the index knows what other lines make of it; any
+// other is compared with the patterns that have wildcards inside.
+std::string Lints::useless(Place place) {
   const std::string_view pattern = patterns()[place];
   const bool exact = is_literal_pattern(pattern);
-  const bool ending = pattern.size() > 1 && pattern.front() == '*' && is_literal_pattern(pattern.substr(1));
-  if (!exact && !ending) return {};
   const auto last = [&](Place below) {
-    const WildcardQuestion question{patterns(), exact ? pattern : pattern.substr(1),
-                                    exact ? list_.star() : Star::one_or_more, below};
-    return exact ? list_.index().last_match(question) : list_.index().last_shorter_ending(question);
+    return exact ? last_match(pattern, below)
+                 : std::max(last_ending(pattern, below), last_cover(place, below));
   };
   const Place later = last(~Place{0});
   const Place earlier = last(place);
-  // Of endings the earlier line may be undone for some of the addresses by any line in between.
-  const bool undone = ending && last_of_[patterns().clears(place) ? 0 : 1] > earlier;
+  // For some of the addresses the earlier line may be undone by any line in between.
+  const bool undone = !exact && last_of_[patterns().clears(place) ? 0 : 1] > earlier;
   return useless(place, later > place ? later : 0, undone ? 0 : earlier);
+}
+
+Place Lints::last_match(std::string_view address, Place below) const {
+  return list_.index().last_match({patterns(), address, list_.star(), below});
+}
+
+Place Lints::last_ending(std::string_view pattern, Place below) const {
+  if (!is_ending(pattern)) return 0;
+  return list_.index().last_shorter_ending({patterns(), pattern.substr(1), Star::one_or_more, below});
+}
+
+Place Lints::last_cover(Place place, Place below) {
+  for (const Place other : wild_ | std::views::reverse) {
+    if (other >= below || other == place) continue;
+    if (comparisons_left_ == 0) return 0;
+    --comparisons_left_;
+    if (wildcard_covers(patterns()[other], patterns()[place], list_.star())) return other;
+  }
+  return 0;
 }
 
 std::string Lints::useless(Place place, Place later, Place earlier) const {
@@ -113,7 +157,8 @@ std::string Lints::useless(Place place, Place later, Place earlier) const {
     return fmt::format("line {} {} all of it already", patterns().line(earlier),
                        clears ? "clears" : "bars");
   const bool exact = is_literal_pattern(patterns()[place]);
-  return exact && clears && earlier == 0 ? "no line above bars it" : "";
+  const bool nothing_barred = exact ? earlier == 0 : last_of_[0] == 0;
+  return clears && nothing_barred ? "no line above bars it" : "";
 }
 
 // An address that could come in, or nearly so (no local part), and that only the other reading bars.

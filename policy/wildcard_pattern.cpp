@@ -34,6 +34,13 @@ bool takes(const Element& element, char c) {
   }
 }
 
+// Whether `element` takes all that `other` can be.
+bool takes(const Element& element, const Element& other) {
+  if (other.kind == 'c') return takes(element, other.character);
+  if (other.kind == '*') return false;
+  return element.kind == '?' || element.kind == other.kind;
+}
+
 }  // namespace
 
 // Greedy matching with one point of return, the last `*`: linear in practice, quadratic at worst, and
@@ -59,6 +66,33 @@ bool wildcard_matches(std::string_view pattern, std::string_view address, Star s
   }
   while (least == 0 && p < pattern.size() && pattern[p] == '*') ++p;
   return p == pattern.size();
+}
+
+// As wildcard_matches, with the elements of the other pattern for characters.
+bool wildcard_covers(std::string_view pattern, std::string_view other, Star star) {
+  const std::size_t least = star == Star::one_or_more ? 1 : 0;
+  std::size_t p = 0, o = 0;
+  std::size_t behind_star = std::string_view::npos, star_end = 0;
+  const auto step = [&](std::size_t at) {
+    return at < other.size() ? at + element_at(other, at).length : at + 1;
+  };
+  while (o < other.size()) {
+    const Element element = p < pattern.size() ? element_at(pattern, p) : Element{'.', 0, 0};
+    if (element.kind == '*') {
+      behind_star = ++p;
+      star_end = o = least == 0 ? o : step(o);
+    } else if (element.kind != '.' && takes(element, element_at(other, o))) {
+      p += element.length;
+      o = step(o);
+    } else if (behind_star != std::string_view::npos) {
+      p = behind_star;
+      o = star_end = step(star_end);
+    } else {
+      return false;
+    }
+  }
+  while (least == 0 && p < pattern.size() && pattern[p] == '*') ++p;
+  return o == other.size() && p == pattern.size();
 }
 
 bool is_literal_pattern(std::string_view pattern) {

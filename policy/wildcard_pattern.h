@@ -14,6 +14,10 @@ enum class Star { one_or_more, zero_or_more };
 
 bool wildcard_matches(std::string_view pattern, std::string_view address, Star star = Star::one_or_more);
 
+// Whether `pattern` matches every address that `other` does. It may miss that (`?*` by `*?`), and never
+// says so wrongly.
+bool wildcard_covers(std::string_view pattern, std::string_view other, Star star = Star::one_or_more);
+
 constexpr bool is_wildcard(char c) { return c == '*' || c == '?' || c == '$' || c == '%'; }
 // Nothing but characters that stand for themselves.
 bool is_literal_pattern(std::string_view pattern);

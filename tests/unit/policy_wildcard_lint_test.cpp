@@ -74,6 +74,22 @@ TEST_CASE("an address of which an earlier line says the same") {
   CHECK(lints("~a@x.test\n") == Told{"1:1: no line above bars it"});
 }
 
+TEST_CASE("a pattern of which another matches everything") {
+  CHECK(lints("*@*.spam.test\n*@x.spam.test\n?ob@a.test\n$ob@a.test\n") ==
+        Told{"2:1: line 1 bars all of it already", "4:1: line 3 bars all of it already"});
+  CHECK(lints("$ob@a.test\n?ob@a.test\n") == Told{"1:1: line 2 matches all of it too, and decides"});
+  CHECK(lints("*@*.spam.test\n~a*@x.spam.test\n*@x.spam.test\n").empty());
+  const auto told = lints("*@*%%%%*\n*@%%%%*\n*@*%%%%\n%%%%*@*\n", Star::zero_or_more);
+  CHECK(told == Told{"2:1: line 1 bars all of it already", "3:1: line 1 bars all of it already"});
+  CHECK(lints("~*@good.test\n*@b.test\n") == Told{"1:1: no line above bars it"});
+}
+
+TEST_CASE("what a quoted local part may hold") {
+  CHECK(lints("*foo bar*\n*(*@*.test\n").empty());
+  CHECK(lints("*@spam.test # comment\n").size() == 1);
+  CHECK(lints("*@spam(test\n").size() == 1);
+}
+
 TEST_CASE("the same pattern again: the earlier one does nothing") {
   const std::string same = "the same pattern stands below, and the last match decides";
   CHECK(lints("a@x.test\nb@x.test\n\n  A@x.test\n") == Told{"1:1: " + same});
