@@ -2,9 +2,30 @@
 
 #include <algorithm>
 
+#include "base/mail/address.h"
 #include "base/text.h"
 
 namespace sallyport::policy {
+
+namespace {
+
+// Domains compare as A-labels (mail::Path::key()). A label with a wildcard in it has none, and stays.
+std::string with_a_labels(std::string_view pattern) {
+  const std::size_t domain = pattern.rfind('@') + 1;  // 0: a pattern of the whole address may be a domain
+  std::string out(pattern.substr(0, domain));
+  for (std::size_t at = domain; at <= pattern.size();) {
+    const std::size_t end = std::min(pattern.find('.', at), pattern.size());
+    const std::string_view label = pattern.substr(at, end - at);
+    mail::DomainName name;
+    const bool mapped = !is_ascii(label) && mail::parse_domain(label, name) == mail::DomainFault::none;
+    out += mapped ? std::string_view(name.ascii) : label;
+    if (end < pattern.size()) out += '.';
+    at = end + 1;
+  }
+  return out;
+}
+
+}  // namespace
 
 const std::shared_ptr<const WildcardList::Lines>& WildcardList::no_lines() {
   static const auto none = std::make_shared<const Lines>();
@@ -26,8 +47,10 @@ WildcardList WildcardList::parse(std::string_view text, std::string file, std::v
     int column = 0;
     if (const char* fault = fault_of_pattern(pattern, column))
       faults.push_back({entry.line, before + column, fault});
-    else
+    else if (is_ascii(pattern))
       lines->patterns.add(pattern, clears, entry.line);
+    else
+      lines->patterns.add(with_a_labels(pattern), clears, entry.line);
   }
   lines->patterns.finish();
   lines->index = WildcardIndex(lines->patterns);
