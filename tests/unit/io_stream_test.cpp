@@ -84,9 +84,10 @@ TEST_CASE("a write that nobody reads times out") {
   on_pair(+[](Pair pair) -> Task<> {
     std::string bytes;
     bytes.resize(16'000'000);
-    const auto written = co_await pair.client->write(bytes, in(20ms));
-    CHECK(written.error().code == Errc::timeout);
-    CHECK(pair.client->unacknowledged() > 0);
+    do {  // a busy machine may let the time pass before the first octet
+      const auto written = co_await pair.client->write(bytes, in(20ms));
+      CHECK(written.error().code == Errc::timeout);
+    } while (pair.client->unacknowledged() == 0);
   });
 }
 
