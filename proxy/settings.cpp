@@ -1,10 +1,14 @@
 #include "proxy/settings.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <unordered_map>
 
 #include "base/config/document.h"
+#include "base/text.h"
 #include "policy/rules_compiler.h"
 #include "proxy/settings_treatments.h"
 
@@ -14,10 +18,33 @@ namespace {
 using config::Diagnostics;
 using config::Node;
 
+const Node* find(const Node& root, const std::vector<std::string>& way) {
+  const Node* at = &root;
+  for (const std::string& key : way) at = at ? at->find(key) : nullptr;
+  return at;
+}
+
+// A file that writes the defaults out, as the shipped ones do, takes away what a file before it says.
+// Whoever wrote that believes that it holds.
+void warn_of_lost_value(const std::vector<std::string>& way, const Node& before, const Node& after,
+                        Diagnostics& diagnostics) {
+  const Node presets = written_table().show(Written{}, config::Show::all);
+  const Node* const preset = find(presets, way);
+  if (!preset || !after.same_value(*preset) || before.same_value(after)) return;
+  diagnostics.warning(
+      before.position,
+      fmt::format("{}: this has no effect, {} comes later and has the default again",
+                  printable(fmt::format("{}", fmt::join(way, "."))), after.position.to_string()),
+      "change it there, or write this in a file whose name comes behind that one");
+}
+
 // The files, and the overlay as one that is named last in the same directory.
 std::optional<Node> read_document(const std::string& directory, const std::string& overlay,
                                   Diagnostics& diagnostics) {
-  auto document = config::load_directory(directory, diagnostics);
+  auto document = config::load_directory(directory, diagnostics,
+                                         [&](const auto& way, const Node& before, const Node& after) {
+                                           warn_of_lost_value(way, before, after, diagnostics);
+                                         });
   if (overlay.empty()) return document;
   auto last = config::parse(overlay, directory + "/(built-in)", diagnostics);
   if (!document || !last) return std::nullopt;

@@ -100,7 +100,8 @@ std::optional<std::string> read_file(const std::string& path, const Position& bl
   return text;
 }
 
-std::optional<Node> load_directory(const std::string& directory, Diagnostics& diagnostics) {
+std::optional<Node> load_directory(const std::string& directory, Diagnostics& diagnostics,
+                                   const OnReplaced& replaced) {
   const auto names = names_in(directory, counts, diagnostics);
   if (!names) return std::nullopt;
   if (names->empty()) {
@@ -113,7 +114,7 @@ std::optional<Node> load_directory(const std::string& directory, Diagnostics& di
     if (!node)
       merged.reset();
     else if (merged)
-      merge(*merged, std::move(*node));
+      merge(*merged, std::move(*node), replaced);
   }
   return merged;
 }

@@ -27,7 +27,8 @@ std::optional<std::string> read_file(const std::string& path, const Position& bl
 // The *.json files of a directory in name order, merged; but schema.json, which describes them, and
 // *.test.json, which say what should follow from them. nullopt: nothing that could be used; errors in
 // single files are all reported.
-std::optional<Node> load_directory(const std::string& directory, Diagnostics& diagnostics);
+std::optional<Node> load_directory(const std::string& directory, Diagnostics& diagnostics,
+                                   const OnReplaced& replaced = {});
 
 // The *.test.json files of a directory in name order, each for itself. Errors are all reported.
 std::vector<Node> load_test_files(const std::string& directory, Diagnostics& diagnostics);

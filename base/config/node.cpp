@@ -102,20 +102,43 @@ bool has_list_of_rules(const Node& node) {
   return rules && rules->as<Array>();
 }
 
-void merge_members(Object& base, Object later) {
-  std::unordered_map<std::string, std::size_t> index;
-  for (std::size_t i = 0; i < base.size(); ++i) index.emplace(base[i].key, i);
-  for (auto& member : later) {
-    const auto known = index.find(member.key);
-    if (known == index.end()) {
-      base.push_back(std::move(member));
-    } else {
-      auto& target = base[known->second];
-      target.position = std::move(member.position);
-      merge(target.value, std::move(member.value));
+class Merging {
+ public:
+  explicit Merging(const OnReplaced& replaced) : replaced_(replaced) {}
+
+  void merge(Node& base, Node later) {
+    auto* into = std::get_if<Object>(&base.value);
+    auto* from = std::get_if<Object>(&later.value);
+    if (!into || !from || has_list_of_rules(base) || has_list_of_rules(later)) {
+      if (replaced_) replaced_(way_, base, later);
+      base = std::move(later);
+      return;
+    }
+    base.position = std::move(later.position);
+    merge_members(*into, std::move(*from));
+  }
+
+ private:
+  void merge_members(Object& base, Object later) {
+    std::unordered_map<std::string, std::size_t> index;
+    for (std::size_t i = 0; i < base.size(); ++i) index.emplace(base[i].key, i);
+    for (auto& member : later) {
+      const auto known = index.find(member.key);
+      if (known == index.end()) {
+        base.push_back(std::move(member));
+      } else {
+        auto& target = base[known->second];
+        target.position = std::move(member.position);
+        way_.push_back(member.key);
+        merge(target.value, std::move(member.value));
+        way_.pop_back();
+      }
     }
   }
-}
+
+  const OnReplaced& replaced_;
+  std::vector<std::string> way_;
+};
 
 }  // namespace
 
@@ -146,15 +169,8 @@ Node Node::boolean(bool value) { return {value, {}}; }
 Node Node::list(Array elements) { return {std::move(elements), {}}; }
 Node Node::object() { return {Object{}, {}}; }
 
-void merge(Node& base, Node later) {
-  auto* into = std::get_if<Object>(&base.value);
-  auto* from = std::get_if<Object>(&later.value);
-  if (!into || !from || has_list_of_rules(base) || has_list_of_rules(later)) {
-    base = std::move(later);
-    return;
-  }
-  base.position = std::move(later.position);
-  merge_members(*into, std::move(*from));
+void merge(Node& base, Node later, const OnReplaced& replaced) {
+  Merging(replaced).merge(base, std::move(later));
 }
 
 std::string to_json(const Node& node, Comments comments) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -51,9 +52,14 @@ struct Node {
   static Node object();
 };
 
+// Told of each value that another one replaces: the keys that lead to it, and both. References last as long
+// as the call.
+using OnReplaced =
+    std::function<void(const std::vector<std::string>& way, const Node& before, const Node& after)>;
+
 // Lays `later` over `base`: objects merge, everything else replaces, rulesets too. Each value keeps the
 // position in the file that it came from.
-void merge(Node& base, Node later);
+void merge(Node& base, Node later, const OnReplaced& replaced = {});
 
 enum class Comments { none, origin };
 // Pretty JSON, ends in a newline. With Comments::origin each value is followed by where it was written,

@@ -4,18 +4,15 @@
 
 #include <algorithm>
 
+#include "base/config/json_line.h"
+
 namespace sallyport::config {
 namespace {
-
-std::string without_newline(std::string text) {
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
-}
 
 std::string preset_text(const FieldInfo& field) {
   if (field.required) return "required";
   if (field.inside || field.preset.is_null()) return "–";
-  return "`" + without_newline(to_json(field.preset)) + "`";
+  return "`" + to_json_line(field.preset) + "`";
 }
 
 std::string row(const FieldInfo& field) {
