@@ -306,8 +306,8 @@ const Table<DnsSettings>& dns_table() {
               Stage::connect,
               "how long a question is asked: so many times half of `timeout`, over all servers")
           .field_at(
-              "budget", [](auto& dns) -> auto& { return dns.budget.waiting; }, wait(seconds(1), minutes(2)),
-              Stage::connect,
+              "budget", [](auto& dns) -> auto& { return dns.budget.waiting; },
+              wait(milliseconds(100), minutes(2)), Stage::connect,
               "that a session may wait for answers, before MAIL and again for each message; then they "
               "count as "
               "failed for now")

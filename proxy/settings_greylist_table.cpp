@@ -54,10 +54,10 @@ const Table<GreylistSettings>& greylist_table() {
                  more_is_stricter(config::duration<Duration>(seconds(1), hours(24))), Stage::rcpt,
                  "that has to pass before it is taken")
           .field("window", &GreylistSettings::window,
-                 config::duration<Duration>(minutes(10), hours(24 * 30)), Stage::rcpt,
+                 config::duration<Duration>(seconds(2), hours(24 * 30)), Stage::rcpt,
                  "in which it has to come back; later it starts anew")
           .field("remember", &GreylistSettings::remember,
-                 config::duration<Duration>(hours(1), hours(24 * 366)), Stage::rcpt,
+                 config::duration<Duration>(minutes(1), hours(24 * 366)), Stage::rcpt,
                  "how long nobody waits again who has passed; renewed by every mail")
           .field("known_after", &GreylistSettings::known_after, known_after(), Stage::rcpt,
                  "passes after which a client waits no more, whoever the sender is; those within an hour "

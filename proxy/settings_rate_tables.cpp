@@ -60,10 +60,11 @@ Table<PenaltySettings> penalty_without_weights() {
              "taken "
              "is slowed at most, never turned away.")
       .field("half_life", &PenaltySettings::half_life,
-             config::duration<Duration>(minutes(1), hours(24 * 7)), Stage::connect,
+             config::duration<Duration>(seconds(1), hours(24 * 7)), Stage::connect,
              "in which half of it is forgotten")
-      .field("remember", &PenaltySettings::remember, config::duration<Duration>(hours(1), hours(24 * 366)),
-             Stage::connect, "how long mail that was taken keeps a client from being turned away")
+      .field("remember", &PenaltySettings::remember,
+             config::duration<Duration>(minutes(1), hours(24 * 366)), Stage::connect,
+             "how long mail that was taken keeps a client from being turned away")
       .ruled()
       .field("mode", &PenaltySettings::mode, mode(), Stage::rcpt,
              "`enforce`, `observe` (counted and recorded, nobody is slowed or turned away) or `off`")

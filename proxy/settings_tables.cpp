@@ -112,7 +112,7 @@ const Table<Limits>& limits_table() {
   static const auto table =
       Table<Limits>("How much of everything. Over a limit the answer is 421, 452 or 552, never silence.")
           .ruled()
-          .field("message_size", &Limits::message_size, size(64'000, max_message), Stage::rcpt,
+          .field("message_size", &Limits::message_size, size(1'000, max_message), Stage::rcpt,
                  "a whole message; the most that any rule gives is offered as SIZE, and of several "
                  "recipients the least counts")
           .field("header_size", &Limits::header_size, size(16'000, 16 << 20), Stage::data,
@@ -226,8 +226,8 @@ Table<Written> sites_part() {
       .field("role_mailbox", &Written::role_mailbox, located(mailbox()), Stage::rcpt,
              "takes the mail to role addresses that the internal server does not know; required where "
              "there are domains")
-      .field("role_names", &Written::role_names, list_of(role_name(), config::Empty::refused), Stage::rcpt,
-             "local parts that are accepted in every domain of ours");
+      .field("role_names", &Written::role_names, role_names(), Stage::rcpt,
+             "local parts that are accepted in every domain of ours; postmaster and abuse always are");
 }
 
 }  // namespace

@@ -185,8 +185,17 @@ config::Type<std::string> mailbox() {
   return config::parsed<std::string>("a mailbox such as \"it@example.com\"", parse_mailbox, same);
 }
 
-config::Type<std::string> role_name() {
-  return config::parsed<std::string>("a local part such as \"postmaster\"", parse_role_name, same);
+config::Type<std::vector<std::string>> role_names() {
+  auto type = config::list_of(
+      config::parsed<std::string>("a local part such as \"postmaster\"", parse_role_name, same));
+  type.read = [read = type.read](const config::Node& node, std::vector<std::string>& out,
+                                 config::Reader& reader) {
+    if (!read(node, out, reader)) return false;
+    for (const char* always : {"abuse", "postmaster"})
+      if (std::ranges::find(out, always) == out.end()) out.insert(out.begin(), always);
+    return true;
+  };
+  return type;
 }
 
 config::Type<std::string> fingerprint() {

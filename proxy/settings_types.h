@@ -18,8 +18,9 @@ config::Type<std::string> helo_name();
 config::Type<relay::Host> next_hop();
 // user@domain, kept as written.
 config::Type<std::string> mailbox();
-// The local part of a role address: "postmaster"; read into lower case.
-config::Type<std::string> role_name();
+// The local parts of role addresses, in lower case. Postmaster and abuse are among them, written or not
+// (RFC 5321 4.5.1, RFC 2142).
+config::Type<std::vector<std::string>> role_names();
 // SHA-256 in hex, colons allowed; read into lower-case hex without them.
 config::Type<std::string> fingerprint();
 config::Type<io::TlsVersion> tls_version();
