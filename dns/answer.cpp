@@ -18,6 +18,8 @@ std::string_view to_string(Status status) {
       return "timeout";
     case Status::refused:
       return "REFUSED";
+    case Status::unreachable:
+      return "unreachable";
     case Status::malformed:
       return "malformed answer";
     case Status::exhausted:

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -18,14 +19,15 @@
 namespace sallyport::dns {
 
 enum class Status : std::uint8_t {
-  found,      // NOERROR with at least one record of the type, behind at most 10 CNAMEs
-  no_data,    // NOERROR, the name exists and has none of that type
-  nx_domain,  // the name, or the end of its CNAME chain, does not exist (RFC 2308, RFC 6604)
-  serv_fail,  // SERVFAIL, a CNAME loop, an answer cut off that TCP could not complete
-  timeout,    // no answer in time, from any server
-  refused,    // REFUSED, NOTIMP, any other code, or no server could be reached
-  malformed,  // FORMERR, or bytes that are no answer to our question
-  exhausted,  // never asked: the session's budget of questions or of time was used up
+  found,        // NOERROR with at least one record of the type, behind at most 10 CNAMEs
+  no_data,      // NOERROR, the name exists and has none of that type
+  nx_domain,    // the name, or the end of its CNAME chain, does not exist (RFC 2308, RFC 6604)
+  serv_fail,    // SERVFAIL, a CNAME loop, an answer cut off that TCP could not complete
+  timeout,      // no answer in time, from any server
+  refused,      // REFUSED, NOTIMP, or any other code
+  unreachable,  // nobody listens at the server, no way leads there, or it broke the connection
+  malformed,    // FORMERR, or bytes that are no answer to our question
+  exhausted,    // never asked: the session's budget of questions or of time was used up
 };
 
 std::string_view to_string(Status status);  // "found", "NODATA", "NXDOMAIN", "SERVFAIL", "timeout", ...
@@ -52,6 +54,7 @@ struct Answer {
   bool authentic = false;       // the AD bit, as a validating resolver set it (RFC 4035 3.2.3)
   Name owner;                   // where the CNAMEs led; the question's name if there were none
   TimePoint until = TimePoint::min();  // what follows from it may be remembered so long, as it is itself
+  std::optional<Endpoint> server;      // whose failure it is; none: every server's, or nobody's
 
   bool found() const { return status == Status::found; }
 };

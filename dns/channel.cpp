@@ -37,8 +37,8 @@ Status without_answer(int status) {
     case ARES_EBADRESP:
     case ARES_EFORMERR:
       return Status::malformed;
-    default:
-      return Status::refused;
+    default:  // ARES_ECONNREFUSED: all that a socket can say
+      return Status::unreachable;
   }
 }
 

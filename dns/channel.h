@@ -32,8 +32,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
  public:
   enum class By : std::uint8_t { udp, tcp };
 
-  // What is sent, and its reply: the octets of an answer, or why there are none (timeout; refused: nobody
-  // listens, the connection broke). One at a time.
+  // What is sent, and its reply: the octets of an answer, or why there are none (timeout;
+  // unreachable). One at a time.
   class Sending : public Datagrams::Awaited, public std::enable_shared_from_this<Sending> {
    public:
     Sending() = default;

@@ -206,7 +206,7 @@ void LiveResolver::Impl::start(const FlightPtr& flight, const io::Executor& exec
 
 // One question without an answer is its domain's affair; several in a row are ours.
 void LiveResolver::Impl::watch_servers(Status status) {
-  if (status != Status::timeout && status != Status::refused) {
+  if (status != Status::timeout && status != Status::unreachable && status != Status::refused) {
     if (unanswered.load(std::memory_order_relaxed) == 0) return;
     if (unanswered.exchange(0) >= kServersAreDead) on_news("info", "the DNS servers answer again");
     return;

@@ -3,7 +3,8 @@
 //
 // A server that did not answer is passed over for ten seconds, then tried with one question: a dead first
 // server of two costs one timeout, not one for each question. SERVFAIL and REFUSED are asked of the next
-// server too, and are the answer when nobody knows better.
+// server too, and are the answer when nobody knows better. A failure names its server, unless all were
+// silent.
 //
 // A question for which forged answers come is asked by TCP (datagrams.h), and `on_news` hears a warning,
 // once a minute at most.

@@ -21,6 +21,13 @@ struct Shown {
   }
 };
 
+std::string why_none(const Answer& answer) {
+  const std::string_view words = to_string(answer.status);
+  if (!answer.server) return std::string(words);
+  const bool reached = answer.status != Status::unreachable;
+  return fmt::format("{}{} {}", words, reached ? " from" : ":", answer.server->to_string());
+}
+
 void keep(std::vector<Lookup>& lookups, Lookup lookup) {
   if (lookups.size() < kMaxLookups) lookups.push_back(std::move(lookup));
 }
@@ -43,7 +50,7 @@ io::Task<> wait_for(Resolver& resolver, const Clock& clock, std::vector<Lookup>&
 }  // namespace
 
 std::string summary(const Answer& answer) {
-  if (!answer.found()) return std::string(to_string(answer.status));
+  if (!answer.found()) return why_none(answer);
   std::string text;
   for (const Record& record : answer.records) {
     const std::string next = std::visit(Shown(), record);

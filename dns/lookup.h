@@ -31,7 +31,8 @@ io::Task<std::vector<AnswerPtr>> ask_all(Resolver& resolver, const Clock& clock,
                                          std::vector<Lookup>& lookups, std::vector<Question> questions,
                                          Asking asking);
 
-// "192.0.2.1", "10 mx.example.com", "\"v=spf1 -all\", ..." or the status; about 200 octets, escaped.
+// "192.0.2.1", "10 mx.example.com", "\"v=spf1 -all\", ..." or the status, "REFUSED from 127.0.0.1:53";
+// about 200 octets, escaped.
 std::string summary(const Answer& answer);
 
 }  // namespace sallyport::dns

@@ -146,6 +146,7 @@ void Upstream::take_reply(Flight& flight, const Channel& over) {
   }
   server.failing = !answered || answer.status == Status::refused;
   if (!is_temporary(answer.status)) return conclude(flight, std::move(answer));
+  if (answer.status != Status::timeout) answer.server = server.endpoint;
   flight.past_[static_cast<std::size_t>(&server - servers_.data())].answered = answered;
   // What a server has said tells more than that another was silent.
   if (answered || !flight.last_ || flight.last_->status == Status::timeout)

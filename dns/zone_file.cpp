@@ -117,6 +117,7 @@ std::optional<Status> failure_word(const std::string& word) {
   if (iequals(word, "TIMEOUT")) return Status::timeout;
   if (iequals(word, "SERVFAIL")) return Status::serv_fail;
   if (iequals(word, "REFUSED")) return Status::refused;
+  if (iequals(word, "UNREACHABLE")) return Status::unreachable;
   return std::nullopt;
 }
 

@@ -2,10 +2,10 @@
 //
 // Takes the part of RFC 1035 5 that people write by hand: $ORIGIN, $TTL, @, blanks for the last owner,
 // parentheses, quoted strings, comments, TTL and class in either order; A, AAAA, MX, TXT, PTR, NS, CNAME,
-// SOA; wildcards (RFC 4592). Types that nothing here asks for are passed over. Beyond it, TIMEOUT, SERVFAIL
-// or REFUSED in place of a type lets all questions for a name fail, behind a type those of that type:
-// `broken.example. TXT SERVFAIL`. A name that has others below it exists (NODATA, RFC 8020). Answers at
-// once. Thread-safe once it is filled.
+// SOA; wildcards (RFC 4592). Types that nothing here asks for are passed over. Beyond it, TIMEOUT, REFUSED,
+// SERVFAIL or UNREACHABLE in place of a type lets all questions for a name fail, behind a type those of
+// that type: `broken.example. TXT SERVFAIL`. A name that has others below it exists (NODATA, RFC 8020).
+// Answers at once. Thread-safe once it is filled.
 #pragma once
 
 #include <chrono>

@@ -295,11 +295,19 @@ class Look {
         unanswered.push_back(place == 0 ? names_.hostname : names_.domains[place - 1]);
     }
     if (unanswered.size() == looked.size() && out.empty())
-      return {{"DNS does not answer: our own names were not looked at", kServers}};
-    if (!unanswered.empty()) out.push_back({"DNS does not answer for " + listed(unanswered), kServers});
+      return {{fmt::format("DNS does not answer{}: our own names were not looked at", why()), kServers}};
+    if (!unanswered.empty())
+      out.push_back({fmt::format("DNS does not answer for {}{}", listed(unanswered), why()), kServers});
     if (names_.left_out > 0)
       out.push_back({fmt::format("domains: {} more were not looked up in DNS", names_.left_out), {}});
     return out;
+  }
+
+  // Of the first failure that has a server's name.
+  std::string why() const {
+    for (const auto& [question, answer] : answers_)
+      if (answer->server) return fmt::format(" ({})", dns::summary(*answer));
+    return {};
   }
 
   const OwnNames& names_;

@@ -143,3 +143,5 @@ nobody MX 0 .
         server.stop()
     found = live(case, server, "mx", "--domain", "site.test")
     check(found["result"] == "temporary", f"a server that is down: {found}")
+    asked = found["lookups"][0]
+    check(asked["status"] == "unreachable" and asked["answer"] == f"unreachable: 127.0.0.1:{server.port}", f"{asked}")

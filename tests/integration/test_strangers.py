@@ -250,7 +250,9 @@ def test_stranger_reload_of_servers(case):
     """Servers that are gone are replaced by a reload, and sessions go on."""
     server = case.peer(start_nsd(case.path("nsd"), ZONES))
     site = strangers_site(case, [free_port()], {"checks": {"dnsbl": {"zones": LISTS}}})
-    refused(site, GOOD, "451 4.4.3 ")
+    event = refused(site, GOOD, "451 4.4.3 ")[1]
+    asked = [one for fact in event["evidence"] for one in fact.get("asked", [])]
+    check({one["answer"].rpartition(":")[0] for one in asked} == {"unreachable: 127.0.0.1"}, f"{asked}")
     await_note(site, "no DNS server answers us (127.0.0.1:")
     config = merge(dict(site.config), {"dns": {"servers": [f"127.0.0.1:{server.port}"]}})
     site.gateway.reload(config)

@@ -8,6 +8,7 @@
 
 #include "dns/datagrams.h"
 #include "dns/live_resolver.h"
+#include "dns/lookup.h"
 #include "dns/resolv_conf.h"
 #include "dns_fake_server.h"
 #include "io_support.h"
@@ -389,6 +390,39 @@ TEST_CASE("dns: each failure of the only server is heard as what it is") {
   on_server([](const Query& query) { query.send(query.answer(0, "abc")); }, hears<Status::malformed>);
 }
 
+namespace {
+
+io::Task<> says_why(Resolver& resolver, std::string& into) {
+  into = summary(*co_await resolver.ask(question(), {}));
+}
+
+std::string failure_of(std::vector<Endpoint> servers, Duration timeout = kPatience) {
+  TestClock clock;
+  io::EventLoop loop;
+  LiveResolver resolver(settings(std::move(servers), timeout), clock, no_news);
+  REQUIRE(resolver.attach(loop.executor()));
+  std::string why;
+  loop.run(says_why(resolver, why));
+  resolver.detach(loop.executor());
+  return why;
+}
+
+// The fake listens on 127.0.0.1 alone.
+Endpoint nobody_beside(const FakeServer& server) {
+  return {IpAddress::v4(0x7f000002), server.endpoint().port};
+}
+
+}  // namespace
+
+TEST_CASE("dns: a server where nobody listens is another thing than one that refuses, and both are named") {
+  FakeServer refusing([](const Query& query) { query.send(query.answer(5)); }), silent(be_silent);
+  const Endpoint closed = nobody_beside(silent);
+  CHECK(failure_of({closed}) == "unreachable: " + closed.to_string());
+  CHECK(failure_of({refusing.endpoint()}) == "REFUSED from " + refusing.endpoint().to_string());
+  CHECK(failure_of({refusing.endpoint(), closed}) == "REFUSED from " + refusing.endpoint().to_string());
+  CHECK(failure_of({silent.endpoint()}, 10ms) == "timeout");
+}
+
 TEST_CASE("dns: a silent server is asked anew after a quarter of its time") {
   on_server(be_silent, asks_anew, 40ms);
 }
@@ -449,7 +483,7 @@ io::Task<> ask_one(LiveResolver& resolver, AnswerPtr& answer) {
   answer = co_await resolver.ask(question(), {});
 }
 
-io::Task<> ask_none(LiveResolver& resolver) { CHECK(co_await status(resolver) == Status::refused); }
+io::Task<> ask_none(LiveResolver& resolver) { CHECK(co_await status(resolver) == Status::unreachable); }
 
 }  // namespace
 

@@ -32,6 +32,7 @@ null    MX 0 .
 slow    TIMEOUT
 half    A 192.0.2.8
 half    TXT SERVFAIL
+closed  UNREACHABLE
 1.2.0.192.in-addr.arpa. PTR mx.example.com.
 @       DNSKEY 257 3 8 AwEAAa
 )";
@@ -101,9 +102,10 @@ TEST_CASE("failures on request") {
   auto records = records_of_zone();
   CHECK(asked(records, "slow.example.com", Type::a) == "timeout");
   CHECK(asked(records, "slow.example.com", Type::mx) == "timeout");
+  CHECK(asked(records, "closed.example.com", Type::a) == "unreachable");
   CHECK(asked(records, "half.example.com", Type::a) == "192.0.2.8");
   CHECK(asked(records, "half.example.com", Type::txt) == "SERVFAIL");
-  CHECK(records.asked().size() == 4);
+  CHECK(records.asked().size() == 5);
 }
 
 TEST_CASE("mistakes are named with their lines, all at once, and the rest is served") {
