@@ -3,20 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/address_literal.h"
 #include "base/text.h"
 
 namespace sallyport::dns {
 namespace {
 
 using Result = HeloName::Result;
-
-// [192.0.2.1] or [IPv6:2001:db8::1]
-std::optional<IpAddress> literal(std::string_view helo) {
-  if (!helo.starts_with('[') || !helo.ends_with(']')) return std::nullopt;
-  helo = helo.substr(1, helo.size() - 2);
-  if (istarts_with(helo, "IPv6:")) helo.remove_prefix(5);
-  return IpAddress::parse(helo);
-}
 
 // Letters, digits, hyphens and, as the field has them, underscores.
 bool is_host_name(std::string_view text) {
@@ -26,7 +19,8 @@ bool is_host_name(std::string_view text) {
 }  // namespace
 
 std::optional<Result> judge_helo(const std::string& helo, const IpAddress& client) {
-  if (const auto said = literal(helo)) return *said == client ? Result::plausible : Result::literal;
+  if (const auto said = parse_address_literal(helo))
+    return *said == client ? Result::plausible : Result::literal;
   // An address without brackets is no name, and no literal either.
   if (IpAddress::parse(helo)) return Result::syntax;
   const auto name = is_host_name(helo) ? Name::parse(helo) : std::nullopt;

@@ -4,8 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/address_literal.h"
 #include "base/mail/address.h"
-#include "base/text.h"
 
 namespace sallyport::policy {
 namespace {
@@ -197,22 +197,13 @@ Outcome acted_on(const Outcome& outcome, Finding finding) {
   return rejects && is_temporary(finding) ? Outcome::deferred() : outcome;
 }
 
-namespace {
-
-// [192.0.2.1], [IPv6:2001:db8::1], or the address alone
-std::optional<IpAddress> address_in(std::string_view helo) {
-  if (helo.starts_with('[') && helo.ends_with(']')) helo = helo.substr(1, helo.size() - 2);
-  if (istarts_with(helo, "IPv6:")) helo.remove_prefix(5);
-  return IpAddress::parse(helo);
-}
-
-}  // namespace
-
 HeloClaim claimed_by(std::string_view helo, const IpAddress& our_address, const Settings& settings) {
   using enum HeloClaim;
   mail::DomainName name;
   if (helo.ends_with('.')) helo.remove_suffix(1);
-  if (const auto address = address_in(helo)) return *address == our_address ? our_host : other;
+  const auto literal = parse_address_literal(helo);
+  const auto address = literal ? literal : IpAddress::parse(helo);  // many leave the brackets out
+  if (address) return *address == our_address ? our_host : other;
   if (mail::parse_domain(helo, name) != mail::DomainFault::none) return other;
   if (name.ascii == settings.hostname) return our_host;
   return settings.domains.find(name.ascii) ? our_domain : other;

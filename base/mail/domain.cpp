@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "base/ip_address.h"
+#include "base/address_literal.h"
 #include "base/mail/address.h"
 #include "base/text.h"
 
@@ -103,10 +103,10 @@ bool is_valid_address_literal(std::string_view bracketed) {
   if (bracketed.size() < 3 || bracketed.front() != '[' || bracketed.back() != ']') return false;
   const std::string_view inside = bracketed.substr(1, bracketed.size() - 2);
   const std::size_t colon = inside.find(':');
-  if (colon == std::string_view::npos) return IpAddress::parse(inside).has_value();
   const std::string_view tag = inside.substr(0, colon);
+  if (colon == std::string_view::npos || iequals(tag, "IPv6"))
+    return parse_address_literal(bracketed).has_value();
   const std::string_view content = inside.substr(colon + 1);
-  if (iequals(tag, "IPv6")) return content.contains(':') && IpAddress::parse(content).has_value();
   const bool ldh = !tag.empty() && is_alnum(tag.back()) &&
                    std::ranges::all_of(tag, [](char c) { return is_alnum(c) || c == '-'; });
   return ldh && !content.empty() && std::ranges::all_of(content, is_dcontent);

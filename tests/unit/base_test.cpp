@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/address_literal.h"
 #include "base/id.h"
 #include "base/ip_address.h"
 #include "base/text.h"
@@ -14,6 +15,15 @@ TEST_CASE("an IPv4 address and its mapped form are one value") {
   CHECK(IpAddress::parse("2001:DB8::1")->to_string() == "2001:db8::1");
   CHECK(IpAddress::parse("192.0.2.1")->address_literal() == "[192.0.2.1]");
   CHECK(IpAddress::parse("2001:db8::1")->address_literal() == "[IPv6:2001:db8::1]");
+}
+
+TEST_CASE("an address literal is an address in brackets, of IPv6 with its tag or without") {
+  for (const char* literal : {"[IPv6:2001:db8::1]", "[ipv6:2001:DB8::1]", "[2001:db8::1]"})
+    CHECK_MESSAGE(parse_address_literal(literal) == IpAddress::parse("2001:db8::1"), std::string(literal));
+  CHECK(parse_address_literal("[192.0.2.1]") == IpAddress::parse("192.0.2.1"));
+  for (const char* other : {"", "[", "[]", "192.0.2.1", "[192.0.2.1", "192.0.2.1]", "[IPv6:192.0.2.1]",
+                            "[IPv6:]", "[tag:192.0.2.1]"})
+    CHECK_FALSE_MESSAGE(parse_address_literal(other), std::string(other));
 }
 
 TEST_CASE("what is no address is none") {
