@@ -1,14 +1,12 @@
 #include "proxy/gateway.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <future>
 
 #include "base/faults.h"
-#include "base/needed_memory.h"
 #include "proxy/control_commands.h"
 #include "proxy/session.h"
 #include "proxy/version.h"
@@ -47,19 +45,6 @@ store::Event left_event(const store::InFlight::Left& left) {
 
 }  // namespace
 
-struct Gateway::Core {
-  SessionRegistry registry;
-  std::atomic<bool> answered{true};
-  io::EventLoop loop;
-  std::thread thread;
-};
-
-struct Gateway::OpenListener {
-  std::string name;
-  Endpoint wanted;  // as configured: port 0 asks the system for one
-  std::unique_ptr<io::Listener> listener;
-};
-
 Gateway::Gateway(store::EventLog& events, const Clock& clock, dns::Resolver* resolver)
     : clock_(clock),
       events_(events),
@@ -68,7 +53,10 @@ Gateway::Gateway(store::EventLog& events, const Clock& clock, dns::Resolver* res
       }),
       files_("files", kFileThreads, kMostFileWork),
       passwords_("passwords", kPasswordThreads, kMostPasswordWork),
-      asked_(resolver) {}
+      asked_(resolver),
+      listeners_(cores_, tasks_, events_,
+                 [this](const Listeners::Open& listener, std::unique_ptr<io::Stream> stream,
+                        const io::Executor& core) { on_connection(listener, std::move(stream), core); }) {}
 
 Gateway::~Gateway() { stop(); }
 
@@ -86,16 +74,14 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
   services_ = std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_,
                                                   *asked_, limits_, known_good_, facts_, *greylist_,
                                                   *in_flight_, *senders_, *rates_, *penalties_});
-  start_cores(settings->workers);
+  cores_.start(settings->workers);
   if (auto attached = attach_resolver(); !attached) return attached;
-  auto listeners = open(*settings, passed);
-  if (!listeners) return listeners.error();
-  listeners_ = *listeners;
+  if (auto opened = listeners_.open(*settings, passed); !opened) return opened;
   faults::crash_point("start.listening");
   open_control(settings->state_file);
   adopt(std::move(settings));
   learn(kLearnAtStart);
-  run(listeners_);
+  listeners_.settle();
   announce();
   faults::crash_point("start.announced");
   return Result<>{};
@@ -140,16 +126,6 @@ void Gateway::open_control(const std::string& file) {
   control_server_ = std::move(*opened);
 }
 
-void Gateway::start_cores(int count) {
-  if (count <= 0) count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  for (int i = 0; i < count; ++i) {
-    cores_.push_back(std::make_unique<Core>());
-    Core& core = *cores_.back();
-    core.thread = std::thread([&core] { core.loop.run(); });
-    pthread_setname_np(core.thread.native_handle(), fmt::format("core {}", i).c_str());
-  }
-}
-
 namespace {
 
 // Each core makes its own channels.
@@ -169,7 +145,7 @@ io::Task<> stop_lists(std::shared_ptr<dns::ListWatch> lists) {
 }  // namespace
 
 Result<> Gateway::attach_resolver() {
-  for (auto& core : cores_) {
+  for (const auto& core : cores_.all()) {
     auto done = std::make_shared<std::promise<Result<>>>();
     auto attached = done->get_future();
     tasks_.spawn(core->loop.executor(), "attach resolver", attach(resolver_.get(), done));
@@ -187,58 +163,16 @@ std::shared_ptr<dns::ListWatch> Gateway::watched(const Settings& settings) {
   const auto [old, before] = running();
   const bool same_servers = old && old->dns.live.servers == settings.dns.live.servers;
   if (before && same_servers && before->lists() == settings.lists) return before;
-  const io::Executor first = cores_.front()->loop.executor();
+  const io::Executor first = cores_.first();
   if (before) tasks_.spawn(first, "stop lists", stop_lists(before));
   auto lists = std::make_shared<dns::ListWatch>(settings.lists, clock_, dns_news());
   if (!settings.lists.empty()) tasks_.spawn(first, "lists", keep_lists(lists, asked_));
   return lists;
 }
 
-Result<Gateway::Listeners> Gateway::open(const Settings& settings, PassedSockets passed) {
-  Listeners opened;
-  for (const ListenerSettings& listener : settings.listeners)
-    for (const Endpoint& endpoint : listener.bind) {
-      auto open = find_open(endpoint);
-      if (!open) {
-        auto fresh = open_one(listener, endpoint, passed);
-        if (!fresh) return fresh.error();
-        open = *fresh;
-      }
-      opened.push_back(std::move(open));
-    }
-  for (const auto& [name, socket] : passed) {
-    events_.note("warning",
-                 fmt::format("a socket named \"{}\" was passed, and no listener has that name", name));
-    ::close(socket);
-  }
-  return opened;
-}
-
-Result<std::shared_ptr<Gateway::OpenListener>> Gateway::open_one(const ListenerSettings& listener,
-                                                                 const Endpoint& endpoint,
-                                                                 PassedSockets& passed) {
-  io::Executor executor = cores_.front()->loop.executor();
-  auto socket = passed.extract(listener.name);  // each is taken once
-  auto opened =
-      socket ? io::Listener::adopt(executor, socket.mapped()) : io::Listener::bind(executor, endpoint);
-  if (!opened) {
-    Error error = opened.error();
-    error.detail =
-        fmt::format("listener \"{}\" on {}: {}", listener.name, endpoint.to_string(), error.detail);
-    return error;
-  }
-  return std::make_shared<OpenListener>(OpenListener{listener.name, endpoint, std::move(*opened)});
-}
-
-std::shared_ptr<Gateway::OpenListener> Gateway::find_open(const Endpoint& wanted) const {
-  auto found = std::ranges::find_if(
-      listeners_, [&](const auto& open) { return wanted.port != 0 && open->wanted == wanted; });
-  return found == listeners_.end() ? nullptr : *found;
-}
-
 void Gateway::adopt(std::shared_ptr<const Settings> settings) {
   std::vector<Endpoint> ours;
-  for (const auto& open : listeners_) ours.push_back(open->listener->local());
+  for (const auto& [name, endpoint] : listeners_.listening()) ours.push_back(endpoint);
   relay_->set_ourselves(settings->policy->hostname, std::move(ours));
   auto lists = watched(*settings);
   std::scoped_lock lock(settings_mutex_);
@@ -253,26 +187,9 @@ Gateway::Running Gateway::running() const {
   return running_;
 }
 
-// -- listeners and sessions ----------------------------------------------------------------------------
+// -- sessions ------------------------------------------------------------------------------------------
 
 namespace {
-
-// Keeps what the loop uses alive until it has returned.
-io::Task<> accept_until_closed(std::shared_ptr<void> keep, io::Listener* listener,
-                               io::Listener::Place place, io::Listener::OnConnection on_connection,
-                               io::Listener::OnTrouble on_trouble) {
-  co_await listener->run(std::move(place), std::move(on_connection), std::move(on_trouble));
-}
-
-io::Task<> close_listener(std::shared_ptr<void> keep, io::Listener* listener) {
-  listener->close();
-  co_return;
-}
-
-io::Task<> answer(std::atomic<bool>* answered) {
-  answered->store(true);
-  co_return;
-}
 
 io::Task<> learn_routes(relay::Relay* relay, std::vector<std::shared_ptr<const relay::Route>> routes,
                         std::shared_ptr<std::promise<void>> done) {
@@ -282,77 +199,29 @@ io::Task<> learn_routes(relay::Relay* relay, std::vector<std::shared_ptr<const r
 
 }  // namespace
 
-void Gateway::run(Listeners listeners) {
-  for (auto& open : listeners) {
-    auto place = [this](const Endpoint&) {
-      return cores_[next_core_.fetch_add(1, std::memory_order_relaxed) % cores_.size()]->loop.executor();
-    };
-    auto connected = [this, raw = open.get()](std::unique_ptr<io::Stream> stream,
-                                              const io::Executor& executor) {
-      on_connection(*raw, std::move(stream), executor);
-    };
-    auto trouble = [this, name = open->name](const Error& error) {
-      events_.note("error", fmt::format("listener \"{}\" cannot accept: {}", name, error.detail));
-    };
-    io::Listener* raw = open->listener.get();
-    tasks_.spawn(cores_.front()->loop.executor(), "listener",
-                 accept_until_closed(open, raw, place, connected, trouble));
-  }
-}
-
-void Gateway::on_connection(const OpenListener& listener, std::unique_ptr<io::Stream> stream,
+void Gateway::on_connection(const Listeners::Open& listener, std::unique_ptr<io::Stream> stream,
                             const io::Executor& executor) {
   auto [snapshot, lists] = running();
-  // By address: a reload may have given it another name.
-  auto configured = std::ranges::find_if(snapshot->listeners, [&](const ListenerSettings& one) {
-    return std::ranges::find(one.bind, listener.wanted) != one.bind.end() &&
-           (listener.wanted.port != 0 || one.name == listener.name);
-  });
-  if (configured == snapshot->listeners.end()) return;  // closed by a reload this very moment
-  auto core =
-      std::ranges::find_if(cores_, [&](const auto& one) { return one->loop.executor() == executor; });
-  if (core == cores_.end()) return;
+  const ListenerSettings* configured = listener.settings_in(*snapshot);
+  Cores::Core* core = cores_.find(executor);
+  if (!configured || !core) return;  // closed by a reload this very moment
   tasks_.spawn(executor, "session",
-               Session::serve(std::move(stream), snapshot, &*configured, std::move(lists), *services_,
-                              (*core)->registry));
-}
-
-void Gateway::close(const Listeners& listeners) {
-  for (const auto& open : listeners)
-    tasks_.spawn(cores_.front()->loop.executor(), "close listener",
-                 close_listener(open, open->listener.get()));
+               Session::serve(std::move(stream), snapshot, configured, std::move(lists), *services_,
+                              core->registry));
 }
 
 void Gateway::learn(Duration at_most) {
   auto done = std::make_shared<std::promise<void>>();
   auto learned = done->get_future();
-  tasks_.spawn(cores_.front()->loop.executor(), "learn",
-               learn_routes(relay_.get(), settings()->all_routes(), done));
+  tasks_.spawn(cores_.first(), "learn", learn_routes(relay_.get(), settings()->all_routes(), done));
   learned.wait_for(at_most);
-}
-
-std::vector<std::pair<std::string, Endpoint>> Gateway::listening() const {
-  std::vector<std::pair<std::string, Endpoint>> all;
-  for (const auto& open : listeners_) all.emplace_back(open->name, open->listener->local());
-  return all;
-}
-
-std::optional<int> Gateway::silent_core() {
-  const NeededMemory needed;
-  std::optional<int> silent;
-  for (std::size_t i = 0; i < cores_.size(); ++i) {
-    Core& core = *cores_[i];
-    if (core.answered.exchange(false))
-      tasks_.spawn(core.loop.executor(), "answer", answer(&core.answered));
-    else if (!silent)
-      silent = static_cast<int>(i);
-  }
-  return silent;
 }
 
 void Gateway::announce() const {
   store::Event event("start");
-  event.text("version", kVersion).number("pid", getpid()).number("cores", static_cast<int>(cores_.size()));
+  event.text("version", kVersion)
+      .number("pid", getpid())
+      .number("cores", static_cast<int>(cores_.all().size()));
   event.begin_list("listeners");
   for (const auto& [name, endpoint] : listening())
     event.begin_item().text("name", name).text("address", endpoint.to_string()).end_item();
@@ -374,32 +243,21 @@ Result<> Gateway::reload(std::shared_ptr<const Settings> settings) {
   // What is worth serving when there is nothing better never replaces something better.
   if (has_expired(*settings, clock_.wall()) && !has_expired(*this->settings(), clock_.wall()))
     return fail(Errc::invalid, "the new certificate has expired: the old configuration stays");
-  auto opened = open(*settings, {});
-  if (!opened) return opened.error();
+  if (auto opened = listeners_.open(*settings); !opened) return opened;
   faults::crash_point("reload.opened");
-  auto is_in = [](const Listeners& list, const auto& open) {
-    return std::ranges::find(list, open) != list.end();
-  };
-  Listeners fresh, stale;
-  std::ranges::copy_if(*opened, std::back_inserter(fresh),
-                       [&](auto& open) { return !is_in(listeners_, open); });
-  std::ranges::copy_if(listeners_, std::back_inserter(stale),
-                       [&](auto& open) { return !is_in(*opened, open); });
-  listeners_ = *opened;
   resolver_->reload(settings->dns.live);  // first: new lists are tested at once
   adopt(std::move(settings));
   faults::crash_point("reload.adopted");
   known_good_.clear();
   learn(Duration::zero());
-  run(fresh);
-  close(stale);
+  listeners_.settle();
   return Result<>{};
 }
 
 // -- the way down --------------------------------------------------------------------------------------
 
-void Gateway::on_every_core(const char* name, io::Task<> (*task)(Gateway*, Core*)) {
-  for (auto& core : cores_) tasks_.spawn(core->loop.executor(), name, task(this, core.get()));
+void Gateway::on_every_core(const char* name, io::Task<> (*task)(Gateway*, Cores::Core*)) {
+  for (const auto& core : cores_.all()) tasks_.spawn(core->loop.executor(), name, task(this, core.get()));
 }
 
 bool Gateway::wait_until_empty(TimePoint deadline) const {
@@ -411,15 +269,14 @@ bool Gateway::wait_until_empty(TimePoint deadline) const {
 void Gateway::stop() {
   control_server_.reset();
   if (cores_.empty()) return;
-  close(listeners_);
-  listeners_.clear();
+  listeners_.close();
   faults::crash_point("stop.listeners");
-  on_every_core("drain", [](Gateway*, Core* core) -> io::Task<> {
+  on_every_core("drain", [](Gateway*, Cores::Core* core) -> io::Task<> {
     core->registry.drain();
     co_return;
   });
   if (auto running = settings(); running && !wait_until_empty(clock_.now() + running->timeouts.drain)) {
-    on_every_core("abort", [](Gateway*, Core* core) -> io::Task<> {
+    on_every_core("abort", [](Gateway*, Cores::Core* core) -> io::Task<> {
       core->registry.abort();
       co_return;
     });
@@ -427,20 +284,19 @@ void Gateway::stop() {
   }
   faults::crash_point("stop.drained");
   if (auto lists = running().lists)
-    tasks_.spawn(cores_.front()->loop.executor(), "stop lists", stop_lists(std::move(lists)));
-  on_every_core("detach resolver", [](Gateway* gateway, Core* core) -> io::Task<> {
+    tasks_.spawn(cores_.first(), "stop lists", stop_lists(std::move(lists)));
+  on_every_core("detach resolver", [](Gateway* gateway, Cores::Core* core) -> io::Task<> {
     gateway->resolver_->detach(core->loop.executor());
     co_return;
   });
-  on_every_core("close idle",
-                [](Gateway* gateway, Core*) -> io::Task<> { co_await gateway->relay_->close_idle(); });
+  on_every_core("close idle", [](Gateway* gateway, Cores::Core*) -> io::Task<> {
+    co_await gateway->relay_->close_idle();
+  });
   TimePoint until = clock_.now() + kFarewell;
   while (tasks_.running() > 0 && clock_.now() < until)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   faults::crash_point("stop.idle");
-  for (auto& core : cores_) core->loop.stop();
-  for (auto& core : cores_) core->thread.join();
-  cores_.clear();
+  cores_.stop();
   faults::crash_point("stop.cores");
   if (state_) state_->flush();
   faults::crash_point("stop.state");

@@ -1,33 +1,27 @@
 // The running gateway: cores, listeners, sessions, reload, and the way down.
 //
-// One io loop a core, each on a thread of its own; listeners live on the first. A session belongs to one
-// core all its life. All functions are called from the one thread that runs the program (serve, demo).
+// All functions are called from the one thread that runs the program (serve, demo).
 #pragma once
 
-#include <atomic>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "base/io/acceptor.h"
-#include "base/io/event_loop.h"
 #include "base/store/in_flight.h"
 #include "base/store/state_store.h"
 #include "proxy/control_server.h"
+#include "proxy/cores.h"
+#include "proxy/listeners.h"
 #include "proxy/services.h"
-#include "proxy/session_registry.h"
 #include "proxy/settings.h"
 
 namespace sallyport::proxy {
 
 class Gateway {
  public:
-  // A listening socket that systemd passed, by the name in FileDescriptorName=.
-  using PassedSockets = std::multimap<std::string, int>;
+  using PassedSockets = Listeners::PassedSockets;
 
   // `resolver` is asked instead of DNS servers (the demo's); it outlives the gateway.
   Gateway(store::EventLog& events, const Clock& clock, dns::Resolver* resolver = nullptr);
@@ -41,43 +35,31 @@ class Gateway {
   // Closes the listeners, lets running messages finish for timeouts.drain at most, ends the rest.
   void stop();
 
-  std::vector<std::pair<std::string, Endpoint>> listening() const;
+  std::vector<std::pair<std::string, Endpoint>> listening() const { return listeners_.listening(); }
   int sessions() const { return limits_.sessions(); }
   bool crowd_has_gone() { return limits_.crowd_has_gone(); }  // see SessionLimits
   // A core that has not answered since the last call, if there is one; asks all others again.
-  std::optional<int> silent_core();
+  std::optional<int> silent_core() { return cores_.silent(tasks_); }
 
  private:
-  struct Core;
-  struct OpenListener;
-
   // What a new session gets: settings, and the lists that they name.
   struct Running {
     std::shared_ptr<const Settings> settings;
     std::shared_ptr<dns::ListWatch> lists;
   };
 
-  using Listeners = std::vector<std::shared_ptr<OpenListener>>;
-
-  Result<Listeners> open(const Settings& settings, PassedSockets passed);
-  Result<std::shared_ptr<OpenListener>> open_one(const ListenerSettings& listener, const Endpoint& endpoint,
-                                                 PassedSockets& passed);
-  std::shared_ptr<OpenListener> find_open(const Endpoint& wanted) const;
-  void run(Listeners listeners);
-  void close(const Listeners& listeners);
-  void on_connection(const OpenListener& listener, std::unique_ptr<io::Stream> stream,
+  void on_connection(const Listeners::Open& listener, std::unique_ptr<io::Stream> stream,
                      const io::Executor& executor);
   Result<> open_state(const std::string& file);
   void open_register(const std::string& file);
   void open_control(const std::string& file);
-  void start_cores(int count);
   Result<> attach_resolver();
   void adopt(std::shared_ptr<const Settings> settings);
   dns::OnNews dns_news();
   std::shared_ptr<dns::ListWatch> watched(const Settings& settings);
   void learn(Duration at_most);
   void announce() const;
-  void on_every_core(const char* name, io::Task<> (*task)(Gateway*, Core*));
+  void on_every_core(const char* name, io::Task<> (*task)(Gateway*, Cores::Core*));
   bool wait_until_empty(TimePoint deadline) const;
   std::shared_ptr<const Settings> settings() const;
   Running running() const;
@@ -106,8 +88,7 @@ class Gateway {
   mutable std::mutex settings_mutex_;
   Running running_;
   Listeners listeners_;
-  std::vector<std::unique_ptr<Core>> cores_;  // last: their loops destroy tasks that use all the rest
-  std::atomic<unsigned> next_core_{0};
+  Cores cores_;  // last: their loops destroy tasks that use all the rest
 };
 
 }  // namespace sallyport::proxy
