@@ -4,31 +4,21 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
-#include <memory>
 #include <utility>
 
-#include "dns/budgeted_resolver.h"
-#include "dns/lookup.h"
 #include "dns/sender_domain.h"
 #include "dns/spf.h"
 #include "dns/spf_record.h"
 #include "policy/recipient.h"
+#include "proxy/own_records.h"
 
 namespace sallyport::proxy {
 namespace {
 
-using dns::Answer;
-using dns::AnswerPtr;
-using dns::Mx;
 using dns::Name;
-using dns::Question;
 using dns::Type;
 
 constexpr std::size_t kMaxDomains = 50;
-constexpr std::size_t kMaxAddresses = 8;
-constexpr std::size_t kMaxExchanges = 10;
-constexpr int kMaxSpfQuestions = 1000;
 constexpr std::size_t kMaxNamed = 5;  // in one sentence
 constexpr const char* kServers =
     "see \"dns\".\"servers\", and /etc/resolv.conf where there are none; --offline asks nothing";
@@ -52,122 +42,32 @@ struct Looked {
   }
 };
 
-// Asks in two rounds, the second for what the first named; then all is judged from the answers.
-class Look {
+// Pure: all is judged from the answers.
+class Judgement {
  public:
-  Look(const OwnNames& names, dns::Resolver& resolver, const Clock& clock, TimePoint deadline)
-      : names_(names), resolver_(resolver), clock_(clock), asking_{deadline, false} {}
+  Judgement(const OwnNames& names, const OwnRecords& records)
+      : names_(names), records_(records), leads_in_(names.leads_in) {
+    for (const IpAddress& address : records.ours()) leads_in_.emplace_back(address, 128);
+  }
 
-  io::Task<std::vector<NameFault>> all() {
-    co_await ask(first_questions());
-    leads_in_ = names_.leads_in;
-    ours_ = addresses_of(names_.hostname);
-    for (const IpAddress& address : ours_) leads_in_.emplace_back(address, 128);
-    co_await ask(second_questions());
-    co_await ask_spf();
+  std::vector<NameFault> all() const {
     std::vector<Looked> looked{judge_hostname()};
     for (const Name& domain : names_.domains) looked.push_back(judge_domain(domain));
-    co_return put_together(looked);
+    return put_together(looked);
   }
 
  private:
-  // -- questions and answers ------------------------------------------------------------------------------
-
-  std::vector<Question> first_questions() const {
-    std::vector<Question> questions{{names_.hostname, Type::a}, {names_.hostname, Type::aaaa}};
-    for (const Name& domain : names_.domains) {
-      questions.push_back({domain, Type::mx});
-      questions.push_back({domain, Type::txt});
-    }
-    return questions;
-  }
-
-  std::vector<Question> second_questions() const {
-    std::vector<Question> questions;
-    for (const IpAddress& address : ours_)
-      if (!dns::is_private(address)) questions.push_back({Name::reverse(address), Type::ptr});
-    std::vector<Name> hosts = names_.sends_through;
-    for (const Name& domain : names_.domains)
-      std::ranges::copy(hosts_of(domain), std::back_inserter(hosts));
-    for (const Name& host : hosts) {
-      if (host.is_root()) continue;
-      questions.push_back({host, Type::a});
-      questions.push_back({host, Type::aaaa});
-    }
-    return questions;
-  }
-
-  io::Task<> ask(std::vector<Question> questions) {
-    std::erase_if(questions, [&](const Question& question) { return answers_.contains(question); });
-    std::vector<dns::Lookup> lookups;
-    const auto answers = co_await dns::ask_all(resolver_, clock_, lookups, questions, asking_);
-    for (std::size_t place = 0; place < questions.size(); ++place)
-      answers_[questions[place]] = answers[place];
-  }
-
-  // Whether a domain's record lets any of our ways out send, as a stranger's server would see it.
-  io::Task<> ask_spf() {
-    if (!names_.sends) co_return;
-    const auto allowance = std::make_shared<dns::Allowance>(kMaxSpfQuestions);
-    const Duration left = std::min<Duration>(asking_.deadline - clock_.now(), std::chrono::minutes(1));
-    dns::BudgetedResolver within(resolver_, clock_, left, allowance);
-    for (const Name& domain : names_.domains) {
-      auto& results = spf_results_[domain];
-      for (const IpAddress& way : ways_out()) {
-        dns::SpfRequest request;
-        request.client = way;
-        request.helo = names_.hostname.text();
-        request.sender = "postmaster@" + domain.text();
-        results.push_back((co_await dns::check_host(within, clock_, std::move(request))).result);
-      }
-    }
-  }
-
-  std::vector<IpAddress> ways_out() const {
-    std::vector<IpAddress> ways = names_.sends_from;
-    std::ranges::copy(ours_, std::back_inserter(ways));
-    for (const Name& host : names_.sends_through)
-      std::ranges::copy(addresses_of(host), std::back_inserter(ways));
-    std::erase_if(ways, dns::is_private);
-    std::ranges::sort(ways);
-    ways.erase(std::ranges::unique(ways).begin(), ways.end());
-    if (ways.size() > kMaxAddresses) ways.resize(kMaxAddresses);
-    return ways;
-  }
-
-  const Answer& answer(const Name& name, Type type) const { return *answers_.at({name, type}); }
-  bool is_unanswered(const Name& name, Type type) const { return is_temporary(answer(name, type).status); }
-
-  std::vector<IpAddress> addresses_of(const Name& host) const {
-    auto addresses = dns::all<IpAddress>(answer(host, Type::a));
-    std::ranges::copy(dns::all<IpAddress>(answer(host, Type::aaaa)), std::back_inserter(addresses));
-    if (addresses.size() > kMaxAddresses) addresses.resize(kMaxAddresses);
-    return addresses;
-  }
-
-  // Who takes the domain's mail, the most wanted first; the root: nobody. Without MX it is the domain's
-  // own address (RFC 5321 5.1).
-  std::vector<Name> hosts_of(const Name& domain) const {
-    if (is_unanswered(domain, Type::mx)) return {};
-    auto exchanges = dns::all<Mx>(answer(domain, Type::mx));
-    std::ranges::sort(exchanges);
-    if (exchanges.size() > kMaxExchanges) exchanges.resize(kMaxExchanges);
-    std::vector<Name> hosts;
-    for (const Mx& mx : exchanges) hosts.push_back(mx.exchange);
-    return hosts.empty() ? std::vector{domain} : hosts;
-  }
-
   // -- the host name --------------------------------------------------------------------------------------
 
   Looked judge_hostname() const {
     Looked looked;
-    looked.unanswered =
-        is_unanswered(names_.hostname, Type::a) || is_unanswered(names_.hostname, Type::aaaa);
+    looked.unanswered = records_.is_unanswered(names_.hostname, Type::a) ||
+                        records_.is_unanswered(names_.hostname, Type::aaaa);
     const std::string& name = names_.hostname.text();
-    if (ours_.empty() && !looked.unanswered)
+    if (records_.ours().empty() && !looked.unanswered)
       looked.add(fmt::format("hostname: {} has no address, and it is what others hear in our HELO", name),
                  wanted_address());
-    for (const IpAddress& address : ours_)
+    for (const IpAddress& address : records_.ours())
       if (dns::is_private(address))
         looked.add(fmt::format("hostname: {} has the address {} here, which nobody outside can reach", name,
                                address.to_string()),
@@ -183,12 +83,12 @@ class Look {
 
   void judge_reverse_name(const IpAddress& address, Looked& looked) const {
     const Name reverse = Name::reverse(address);
-    const auto names = dns::all<Name>(answer(reverse, Type::ptr));
+    const auto names = dns::all<Name>(records_.answer(reverse, Type::ptr));
     if (std::ranges::find(names, names_.hostname) != names.end()) return;
     const std::string text = address.to_string(), &ours = names_.hostname.text();
     const std::string publish =
         fmt::format("{}. PTR {}. (whoever gave you the address can)", reverse.text(), ours);
-    if (is_unanswered(reverse, Type::ptr))
+    if (records_.is_unanswered(reverse, Type::ptr))
       looked.unanswered = true;
     else if (names.empty())
       looked.add(fmt::format("hostname: {}, the address of {}, has no reverse name: many servers take no "
@@ -214,7 +114,7 @@ class Look {
       looked.add(fmt::format("domains: {} {}", domain.text(), what),
                  fmt::format("{}. MX 10 {}.", domain.text(), names_.hostname.text()));
     };
-    const auto hosts = hosts_of(domain);
+    const auto hosts = records_.hosts_of(domain);
     if (hosts.empty()) {
       looked.unanswered = true;
       return;
@@ -223,11 +123,11 @@ class Look {
       return add("says that it takes no mail (null MX, RFC 7505)");
     if (std::ranges::any_of(hosts, [&](const Name& host) { return leads_to_us(host); })) return;
     const bool unanswered = std::ranges::any_of(hosts, [&](const Name& host) {
-      return is_unanswered(host, Type::a) || is_unanswered(host, Type::aaaa);
+      return records_.is_unanswered(host, Type::a) || records_.is_unanswered(host, Type::aaaa);
     });
     if (unanswered)
       looked.unanswered = true;
-    else if (!answer(domain, Type::mx).found())
+    else if (!records_.answer(domain, Type::mx).found())
       add("has no MX record");
     else
       add(fmt::format("has the MX {}, which leads neither to {} nor to anybody in \"upstream\"",
@@ -236,15 +136,15 @@ class Look {
 
   bool leads_to_us(const Name& host) const {
     return host == names_.hostname ||
-           std::ranges::any_of(addresses_of(host), [&](const IpAddress& address) {
+           std::ranges::any_of(records_.addresses_of(host), [&](const IpAddress& address) {
              return policy::contains(leads_in_, address);
            });
   }
 
   void judge_spf(const Name& domain, Looked& looked) const {
-    auto records = dns::all<std::string>(answer(domain, Type::txt));
+    auto records = dns::all<std::string>(records_.answer(domain, Type::txt));
     std::erase_if(records, [](const std::string& text) { return !dns::is_spf_record(text); });
-    if (is_unanswered(domain, Type::txt))
+    if (records_.is_unanswered(domain, Type::txt))
       looked.unanswered = true;
     else if (const auto what = fault_of(records); !what.empty())
       looked.add(fmt::format("domains: {} {}", domain.text(), what),
@@ -256,14 +156,14 @@ class Look {
 
   // One of them is enough: which of them others see we cannot know.
   void judge_ways_out(const Name& domain, Looked& looked) const {
-    const auto known = spf_results_.find(domain);
-    if (known == spf_results_.end() || known->second.empty()) return;
+    const auto results = records_.spf_of(domain);
+    if (results.empty()) return;
     const auto lets_nobody = [](dns::SpfResult result) {
       return result == dns::SpfResult::fail || result == dns::SpfResult::softfail;
     };
-    if (!std::ranges::all_of(known->second, lets_nobody)) return;
+    if (!std::ranges::all_of(results, lets_nobody)) return;
     std::string ways;
-    for (const IpAddress& way : ways_out()) ways += (ways.empty() ? "" : ", ") + way.to_string();
+    for (const IpAddress& way : records_.ways_out()) ways += (ways.empty() ? "" : ", ") + way.to_string();
     looked.add(
         fmt::format("domains: the SPF record of {} does not let our own mail out: it names none of {}",
                     domain.text(), ways),
@@ -295,28 +195,18 @@ class Look {
         unanswered.push_back(place == 0 ? names_.hostname : names_.domains[place - 1]);
     }
     if (unanswered.size() == looked.size() && out.empty())
-      return {{fmt::format("DNS does not answer{}: our own names were not looked at", why()), kServers}};
+      return {{fmt::format("DNS does not answer{}: our own names were not looked at", records_.why()),
+               kServers}};
     if (!unanswered.empty())
-      out.push_back({fmt::format("DNS does not answer for {}{}", listed(unanswered), why()), kServers});
+      out.push_back(
+          {fmt::format("DNS does not answer for {}{}", listed(unanswered), records_.why()), kServers});
     if (names_.left_out > 0)
       out.push_back({fmt::format("domains: {} more were not looked up in DNS", names_.left_out), {}});
     return out;
   }
 
-  // Of the first failure that has a server's name.
-  std::string why() const {
-    for (const auto& [question, answer] : answers_)
-      if (answer->server) return fmt::format(" ({})", dns::summary(*answer));
-    return {};
-  }
-
   const OwnNames& names_;
-  dns::Resolver& resolver_;
-  const Clock& clock_;
-  dns::Asking asking_;
-  std::map<Question, AnswerPtr> answers_;
-  std::map<Name, std::vector<dns::SpfResult>> spf_results_;  // of each way out
-  std::vector<IpAddress> ours_;
+  const OwnRecords& records_;
   std::vector<Network> leads_in_;
 };
 
@@ -357,8 +247,9 @@ OwnNames own_names(const Settings& settings) {
 
 io::Task<std::vector<NameFault>> look_at(OwnNames names, dns::Resolver& resolver, const Clock& clock,
                                          TimePoint deadline) {
-  Look look(names, resolver, clock, deadline);
-  co_return co_await look.all();
+  OwnRecords records(names, resolver, clock, deadline);
+  co_await records.ask();
+  co_return Judgement(names, records).all();
 }
 
 }  // namespace sallyport::proxy
