@@ -1,167 +1,27 @@
 #include "proxy/demo.h"
 
-#include <fmt/color.h>
 #include <fmt/format.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <thread>
 
 #include "base/io/event_loop.h"
-#include "base/io/stream.h"
 #include "base/io/tls.h"
 #include "base/json_view.h"
-#include "base/mail/reply.h"
 #include "base/store/event_reader.h"
-#include "base/text.h"
 #include "dns/zone_resolver.h"
+#include "proxy/demo_client.h"
 #include "proxy/demo_sessions.h"
-#include "proxy/explained_evidence.h"
+#include "proxy/demo_stage.h"
 #include "proxy/gateway.h"
 #include "proxy/sink.h"
 
 namespace sallyport::proxy {
 namespace {
-
-constexpr Duration kPatience = std::chrono::seconds(20);
-constexpr std::size_t kShownLine = 100;
-constexpr std::size_t kShownReply = 500;  // a refusal is shown whole
-
-TimePoint soon() { return system_clock().now() + kPatience; }
-
-// -- what a person sees --------------------------------------------------------------------------------
-
-class Stage {
- public:
-  explicit Stage(bool colour) : colour_(colour) {}
-
-  void title(std::size_t number, const DemoSession& session) const {
-    fmt::print("\n{}\n  {}\n\n", styled(fmt::format("{}  {}", number, session.title), fmt::emphasis::bold),
-               session.story);
-  }
-  void client(std::string_view text) const {
-    lines("  C ", text, fmt::fg(fmt::terminal_color::cyan), kShownLine);
-  }
-  void server(std::string_view text) const {
-    lines("  S ", text, fmt::fg(fmt::terminal_color::yellow), kShownReply);
-  }
-  // What was shown before at full length, in one line.
-  void server_again(std::string_view text) const {
-    auto more = std::count(text.begin(), text.end(), '\n') - 1;
-    server(text.substr(0, text.find("\r\n")));
-    if (more > 0) aside(fmt::format("... and {} lines more, as above", more));
-  }
-  void aside(std::string_view text) const { lines("    ", text, fmt::emphasis::faint, kShownLine); }
-  void evidence(const JsonValue& event) const {
-    fmt::print("\n{}", styled(evidence_explained(event), fmt::emphasis::faint));
-    fmt::print("\n  All of it: sallyport explain {}\n", event["id"].text());
-  }
-  void outcome(bool good, std::string_view text) const {
-    auto style =
-        fmt::fg(good ? fmt::terminal_color::green : fmt::terminal_color::red) | fmt::emphasis::bold;
-    fmt::print("\n  {} {}\n", styled(good ? "as intended:" : "NOT AS INTENDED:", style), text);
-    std::fflush(stdout);
-  }
-
- private:
-  std::string styled(std::string_view text, fmt::text_style style) const {
-    return colour_ ? fmt::format(style, "{}", text) : std::string(text);
-  }
-  void lines(const char* mark, std::string_view text, fmt::text_style style, std::size_t most) const {
-    while (!text.empty()) {
-      std::size_t end = std::min(text.find("\r\n"), text.size());
-      fmt::print("{}{}\n", mark, styled(printable(text.substr(0, end), most), style));
-      text.remove_prefix(std::min(end + 2, text.size()));
-    }
-  }
-
-  bool colour_;
-};
-
-// -- the client ----------------------------------------------------------------------------------------
-
-class DemoClient {
- public:
-  DemoClient(const Stage& stage, std::shared_ptr<const io::ClientTls> tls)
-      : stage_(stage), tls_(std::move(tls)) {}
-
-  // Plays one session; "" if every reply was the intended one, else what went wrong.
-  io::Task<std::string> play(const DemoSession& session, Endpoint gateway) {
-    auto connected = co_await io::connect(gateway, {{}, soon()});
-    if (!connected) co_return "cannot connect: " + connected.error().detail;
-    stream_ = std::move(*connected);
-    received_.clear();
-    std::string wrong;
-    if (!session.client.empty()) wrong = co_await name_client(session.client);
-    if (wrong.empty()) wrong = co_await expect(220);
-    for (const DemoStep& step : session.steps)
-      if (wrong.empty()) wrong = co_await take(step);
-    co_await stream_->close();
-    co_return wrong;
-  }
-
- private:
-  // As a front end does (PROXY protocol, version 1).
-  io::Task<std::string> name_client(const std::string& address) {
-    const std::string line = fmt::format("PROXY TCP4 {} 127.0.0.1 40000 25", address);
-    stage_.client(line);
-    auto written = co_await stream_->write(line + "\r\n", soon());
-    co_return written ? std::string() : "the connection broke: " + written.error().detail;
-  }
-
-  io::Task<std::string> take(const DemoStep& step) {
-    stage_.client(step.send);
-    std::string bytes = step.kind == DemoStep::Kind::content ? step.send : step.send + "\r\n";
-    auto written = co_await stream_->write(bytes, soon());
-    if (!written) co_return "the connection broke: " + written.error().detail;
-    std::string wrong = co_await expect(step.expect);
-    if (wrong.empty() && step.kind == DemoStep::Kind::start_tls) wrong = co_await start_tls();
-    co_return wrong;
-  }
-
-  io::Task<std::string> start_tls() {
-    auto done = co_await stream_->start_tls(tls_, "mx.example.com", soon());
-    if (!done) co_return "no TLS: " + done.error().detail;
-    stage_.aside(fmt::format("{} {}", stream_->tls().version, stream_->tls().cipher));
-    co_return std::string();
-  }
-
-  io::Task<std::string> expect(int code) {
-    mail::ReplyParser parser;
-    while (true) {
-      std::string_view input = received_;
-      auto state = parser.feed(input);
-      std::size_t used = received_.size() - input.size();
-      show(std::string_view(received_).substr(0, used));
-      received_.erase(0, used);
-      if (state == mail::ReplyParser::State::broken) co_return "a broken reply: " + parser.why_broken();
-      if (state == mail::ReplyParser::State::done) break;
-      auto bytes = co_await stream_->read(soon());
-      if (!bytes) co_return "no reply: " + bytes.error().detail;
-      received_ += *bytes;
-    }
-    if (parser.reply().code == code) co_return std::string();
-    co_return fmt::format("expected {}, got {}", code, parser.reply().code);
-  }
-
-  void show(std::string_view reply) {
-    if (reply == greeting_) return stage_.server_again(reply);
-    stage_.server(reply);
-    if (reply.find("\r\n250 ") != std::string_view::npos) greeting_ = reply;
-  }
-
-  const Stage& stage_;
-  std::shared_ptr<const io::ClientTls> tls_;
-  std::string greeting_;  // the EHLO reply shown last
-  std::unique_ptr<io::Stream> stream_;
-  std::string received_;
-};
-
-// -- the set -------------------------------------------------------------------------------------------
 
 std::string overlay(const std::string& folder, Endpoint sink, std::uint16_t port) {
   auto listen = [&](int offset) { return port == 0 ? 0 : port + offset; };
@@ -243,7 +103,7 @@ class EvidenceReader {
 
   // The event of the next message about whose client something was asked; "": there is none in time.
   io::Task<std::string> next() {
-    for (const TimePoint until = soon(); system_clock().now() < until;
+    for (const TimePoint until = system_clock().now() + kDemoPatience; system_clock().now() < until;
          co_await io::sleep_for(kBetweenLooks)) {
       std::vector<std::string> all;
       reader_.each_since({}, [&](std::string_view line) {
@@ -267,7 +127,7 @@ struct Scene {
   std::string events;  // the event store
 };
 
-io::Task<> play_all(const Stage& stage, std::shared_ptr<const io::ClientTls> tls, const Scene& scene,
+io::Task<> play_all(const DemoStage& stage, std::shared_ptr<const io::ClientTls> tls, const Scene& scene,
                     const Sink& sink, bool& good) {
   EvidenceReader events(scene.events);
   std::size_t number = 0;
@@ -377,7 +237,7 @@ int demo(const DemoOptions& options) {
   if (options.port != 0 && mx.port != options.port)
     fmt::print("(Port {} is in use, so it took others.)\n", options.port);
   bool good = true;
-  Stage stage(options.colour);
+  DemoStage stage(options.colour);
   const Scene scene{mx, listener_named(gateway, "front"), kept};
   loop.run(play_all(stage, *client_tls, scene, internal.sink(), good));
   if (!options.once) {
