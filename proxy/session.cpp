@@ -4,7 +4,6 @@
 #include "base/id.h"
 #include "base/mail/replies.h"
 #include "base/needed_memory.h"
-#include "proxy/evidence_event.h"
 #include "proxy/session_end.h"
 #include "proxy/session_registry.h"
 #include "proxy/treatment.h"
@@ -26,15 +25,6 @@ io::Task<> Session::serve(std::unique_ptr<io::Stream> stream, std::shared_ptr<co
   }
   if (!broken.empty()) co_await session.break_off(broken);
   co_await session.end();
-}
-
-// Exhausted memory, or a bug: the client hears that it may try again, and the log hears why.
-io::Task<> Session::break_off(std::string why) {
-  services_.events.note("error", "session " + id_ + " broke off: " + why);
-  end_ = "internal error";
-  if (!machine_) co_return;
-  machine_->end_session(mail::reply(mail::Refusal::internal_error));
-  (void)co_await flush();
 }
 
 Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Settings> settings,
@@ -76,32 +66,6 @@ io::Task<> Session::run() {
   greet();
   faults::crash_point("session.before-greeting");
   co_await converse();
-}
-
-io::Task<> Session::end() {
-  faults::crash_point("session.before-end");
-  end_transaction({}, "abandoned");
-  if (client_.inquiry && settings_->record_all) co_await client_.inquiry->settle_all();
-  if (client_.inquiry) client_.inquiry->stop();
-  account_.penalty().book(settings_->limits.penalty);
-  record();
-  faults::crash_point("session.ended");
-  if (may_hang_up()) {
-    stream_->hang_up();
-    co_return;
-  }
-  const io::Farewell farewell = co_await stream_->close();
-  if (!unconfirmed_) co_return;
-  if (farewell.spoke)
-    heard_us();
-  else
-    co_await not_confirmed(farewell.acknowledged);
-}
-
-// Whoever said QUIT says nothing more, and waits for nothing but our 221. Under TLS it still waits for our
-// close_notify.
-bool Session::may_hang_up() const {
-  return said_quit_ && input_.empty() && !unconfirmed_ && stream_->tls().version.empty();
 }
 
 // -- the dialogue --------------------------------------------------------------------------------------
@@ -266,38 +230,6 @@ void Session::login_failed(std::string_view user, const mail::Reply& reply) {
   services_.events.write(event);
 }
 
-// -- the end of a message, and of the session ----------------------------------------------------------
-
-// After the answer to a message went out: was it heard? Only what the client says next can tell; that its
-// kernel has acknowledged the answer does not mean that anybody has read it.
-io::Task<bool> Session::confirm(bool flushed) {
-  if (!transaction_->delivered()) {
-    transaction_.reset();
-    co_return flushed;
-  }
-  if (unconfirmed_) co_await not_confirmed(true);  // an earlier one, still open
-  unconfirmed_ = std::move(transaction_);
-  if (!flushed) co_await not_confirmed(false);
-  co_return flushed;
-}
-
-void Session::heard_us() {
-  unconfirmed_->confirmed();
-  unconfirmed_.reset();
-}
-
-io::Task<> Session::not_confirmed(bool arrived) {
-  faults::crash_point("session.before-remembering");
-  co_await unconfirmed_->remember_unconfirmed(arrived);
-  faults::crash_point("session.remembered");
-  unconfirmed_.reset();
-}
-
-void Session::end_transaction(const mail::Reply& reply, std::string_view fate) {
-  if (transaction_) transaction_->record(reply, fate);
-  transaction_.reset();
-}
-
 bool Session::idle() const {
   return !machine_->in_transaction() && machine_->waiting() == smtp::Waiting::command;
 }
@@ -306,30 +238,6 @@ void Session::drain() {
   draining_ = true;
   account_.penalty().hurry();
   if (reading_ && machine_ && idle()) stream_->interrupt();
-}
-
-// A probe that only connects leaves no line.
-void Session::record() {
-  recorded_ = true;
-  if (!heard_ && !refused_) return;
-  store::Event event("session");
-  event.text("id", id_).text("listener", listener_.name).text("client", peer_.address.to_string());
-  if (machine_) {
-    event.text("helo", machine_->helo()).text("user", machine_->authenticated());
-    event.number("commands", machine_->commands()).number("errors", machine_->errors());
-  }
-  event.text("tls", stream_->tls().version).text("cipher", stream_->tls().cipher);
-  if (early_talker_) event.flag("early_talker", true);
-  event.text("spared", to_string(spared_));
-  record_account(event, rate_);
-  if (unlogged_ > 0) event.number("not_logged", unlogged_);
-  event.number("transactions", transactions_).number("messages", messages_).text("end", end_);
-  // Of a session with mail, each message's event says it.
-  if (client_.inquiry && transactions_ == 0)
-    record_evidence(event, client_.inquiry->evidence(), client_.inquiry->checks());
-  if (waited_ > Duration::zero()) event.milliseconds("ms_greeting", waited_);
-  event.milliseconds("ms", services_.clock.now() - began_);
-  services_.events.write(event);
 }
 
 }  // namespace sallyport::proxy
