@@ -86,10 +86,10 @@ config::Type<GreylistSettings> greylist_settings() {
 
 void check_greylist_rules(const Loading& loading) {
   if (!is_possible(loading.written.checks.greylist)) return;  // told already
-  for_each_alternative(
-      loading.written, loading.rulesets, [&](const PolicySections& changed, const config::Rule& rule) {
-        if (!is_possible(changed.checks.greylist))
-          loading.diagnostics.error(rule.position, fmt::format("checks.greylist: {}", kImpossible),
+  for_each_variant(
+      loading.written, loading.rulesets, [&](const PolicySections& sections, const config::Rule* rule) {
+        if (rule && !is_possible(sections.checks.greylist))
+          loading.diagnostics.error(rule->position, fmt::format("checks.greylist: {}", kImpossible),
                                     kImpossibleHint);
       });
 }

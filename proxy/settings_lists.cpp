@@ -149,11 +149,10 @@ void read_sender_lists(const SenderListsSection& section, const Loading& loading
 
 SenderListFiles read_sender_lists(const Loading& loading) {
   SenderListFiles files;
-  read_sender_lists(loading.written.lists, loading, files);
-  for_each_alternative(loading.written, loading.rulesets,
-                       [&](const PolicySections& changed, const config::Rule&) {
-                         read_sender_lists(changed.lists, loading, files);
-                       });
+  for_each_variant(loading.written, loading.rulesets,
+                   [&](const PolicySections& sections, const config::Rule*) {
+                     read_sender_lists(sections.lists, loading, files);
+                   });
   return files;
 }
 

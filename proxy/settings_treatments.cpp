@@ -61,11 +61,10 @@ void widen_for_rules(policy::CheckSettings& reach, const policy::Rules& rules) {
 
 BarringLists read_barring_lists(const Loading& loading) {
   BarringLists lists;
-  read_lists_of(loading.written.barring, loading, lists);
-  for_each_alternative(loading.written, loading.rulesets,
-                       [&](const PolicySections& changed, const config::Rule&) {
-                         read_lists_of(changed.barring, loading, lists);
-                       });
+  for_each_variant(loading.written, loading.rulesets,
+                   [&](const PolicySections& sections, const config::Rule*) {
+                     read_lists_of(sections.barring, loading, lists);
+                   });
   return lists;
 }
 
@@ -133,11 +132,11 @@ std::shared_ptr<const Treatment> Treatments::make(const policy::Profile& profile
 
 Reach Treatments::reach() const {
   auto checks = std::make_shared<policy::CheckSettings>(compose_checks(usual_));
-  Reach reach{nullptr, usual_.limits.message_size, usual_.limits.recipients};
-  for_each_alternative(usual_, rulesets_, [&](const PolicySections& changed, const config::Rule&) {
-    widen(*checks, compose_checks(changed));
-    reach.message_size = std::max(reach.message_size, changed.limits.message_size);
-    reach.recipients = std::max(reach.recipients, changed.limits.recipients);
+  Reach reach;
+  for_each_variant(usual_, rulesets_, [&](const PolicySections& sections, const config::Rule*) {
+    widen(*checks, compose_checks(sections));
+    reach.message_size = std::max(reach.message_size, sections.limits.message_size);
+    reach.recipients = std::max(reach.recipients, sections.limits.recipients);
   });
   widen_for_rules(*checks, rules_);
   reach.checks = std::move(checks);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "proxy/settings_loading.h"
@@ -44,16 +45,17 @@ class Treatments {
   mutable std::unordered_map<policy::Profile, std::shared_ptr<const Treatment>, Hash> made_;
 };
 
-// The sections when that one rule holds, and no other.
+// The sections as they may be: the usual ones, with no rule, and those when one rule holds and no other.
+// use(const PolicySections&, const config::Rule*)
 template <class Use>
-void for_each_alternative(const PolicySections& usual, const std::vector<config::Ruleset>& rulesets,
-                          Use use) {
+void for_each_variant(const PolicySections& usual, const std::vector<config::Ruleset>& rulesets, Use use) {
+  use(usual, static_cast<const config::Rule*>(nullptr));
   for (const config::Ruleset& ruleset : rulesets)
     for (const config::Rule& rule : ruleset.rules) {
       if (!rule.value.change) continue;
       PolicySections changed = usual;
       rule.value.change(&changed);
-      use(changed, rule);
+      use(std::as_const(changed), &rule);
     }
 }
 
