@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/store/evidence_record.h"
+#include "proxy/verdict_words.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -79,9 +80,9 @@ std::string word_for(const policy::Outcome& outcome) {
     case policy::Outcome::Kind::score:
       return fmt::format("{:+}", outcome.score);
     case policy::Outcome::Kind::defer:
-      return "defer";
+      return verdict::kDefer;
     case policy::Outcome::Kind::reject:
-      return "reject";
+      return verdict::kReject;
   }
   return {};
 }
@@ -89,13 +90,13 @@ std::string word_for(const policy::Outcome& outcome) {
 const char* word_for(ClientDecision::Action action) {
   switch (action) {
     case ClientDecision::Action::accept:
-      return "accept";
+      return verdict::kAccept;
     case ClientDecision::Action::defer:
-      return "defer";
+      return verdict::kDefer;
     case ClientDecision::Action::reject:
-      return "reject";
+      return verdict::kReject;
   }
-  return "accept";
+  std::unreachable();
 }
 
 void record_evidence(store::Event& event, const mail::Evidence& evidence,

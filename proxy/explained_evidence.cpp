@@ -9,6 +9,7 @@
 #include "base/store/evidence_record.h"
 #include "policy/client.h"
 #include "proxy/event_words.h"
+#include "proxy/verdict_words.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -120,7 +121,7 @@ std::string sum_explained(const JsonValue& event) {
   const auto add = [&](const std::string& counts) {
     const bool points = counts.starts_with('+') || counts.starts_with('-');
     if (points) terms += (terms.empty() ? "" : " ") + counts;
-    if (counts == "reject" || (counts == "defer" && decisive.empty())) decisive = counts;
+    if (counts == verdict::kReject || (counts == verdict::kDefer && decisive.empty())) decisive = counts;
   };
   for (const JsonValue& item : event["evidence"].items())
     if (!item["observed"].flag() && !item["off"].flag()) add(item["counts"].text());

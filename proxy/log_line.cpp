@@ -5,13 +5,14 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/mail/replies.h"
 #include "base/text.h"
 #include "policy/wildcard_pattern.h"
 #include "proxy/event_words.h"
-#include "proxy/evidence_event.h"
+#include "proxy/verdict_words.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -149,18 +150,26 @@ std::string session_line(const JsonValue& event, WallTime written) {
 }  // namespace
 
 std::string_view to_string(LoggedVerdict verdict) {
-  using Action = policy::ClientDecision::Action;
   switch (verdict) {
     case LoggedVerdict::accept:
-      return word_for(Action::accept);
+      return verdict::kAccept;
     case LoggedVerdict::defer:
-      return word_for(Action::defer);
+      return verdict::kDefer;
     case LoggedVerdict::reject:
-      return word_for(Action::reject);
+      return verdict::kReject;
     case LoggedVerdict::none:
-      break;
+      return "none";
   }
-  return "none";
+  std::unreachable();
+}
+
+std::vector<std::string> verdict_choices() {
+  std::vector<std::string> words;
+  for (const char* word : {verdict::kAccept, verdict::kDefer, verdict::kReject}) words.emplace_back(word);
+  words.emplace_back(to_string(LoggedVerdict::none));
+  for (const char* word : {verdict::kAccept, verdict::kDefer, verdict::kReject})
+    words.push_back(std::string(kWould) + word);
+  return words;
 }
 
 bool address_matches(std::string_view pattern, std::string_view address) {

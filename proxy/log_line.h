@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/ip_address.h"
@@ -16,6 +17,7 @@ namespace sallyport::proxy {
 // What the client heard in the end; `none`: it gave up before there was anything to hear.
 enum class LoggedVerdict : std::uint8_t { accept, defer, reject, none };
 std::string_view to_string(LoggedVerdict verdict);
+std::vector<std::string> verdict_choices();  // every word that LogChoice::verdict may be
 
 struct LogChoice {
   std::string from, to;  // address patterns, or domains; "" = all

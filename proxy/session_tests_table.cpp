@@ -2,6 +2,7 @@
 
 #include "base/mail/replies.h"
 #include "proxy/trial.h"
+#include "proxy/verdict_words.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -23,7 +24,9 @@ config::Type<std::string> one_word_of(const std::vector<std::string>& words) {
   return config::choice<std::string>(std::move(choices));
 }
 
-config::Type<std::string> verdict() { return one_word_of({"accept", "defer", "reject"}); }
+config::Type<std::string> verdict_word() {
+  return one_word_of({verdict::kAccept, verdict::kDefer, verdict::kReject});
+}
 
 config::Type<std::string> refusal() {
   std::vector<std::string> names;
@@ -36,7 +39,8 @@ config::Type<std::string> refusal() {
 const Table<ExpectationSection>& expectation_table() {
   static const auto table =
       Table<ExpectationSection>("What should become of a recipient.")
-          .required("verdict", &ExpectationSection::verdict, verdict(), Stage::rcpt, "the answer to RCPT")
+          .required("verdict", &ExpectationSection::verdict, verdict_word(), Stage::rcpt,
+                    "the answer to RCPT")
           .field("why", &ExpectationSection::why, refusal(), Stage::rcpt,
                  "the refusal's name, as in events")
           .field("reply", &ExpectationSection::reply, text(kMaxReply), Stage::rcpt, "is part of the reply")
@@ -49,12 +53,12 @@ const Table<ExpectationSection>& expectation_table() {
 // "reject", or a section.
 config::Type<ExpectationSection> expectation() {
   auto type = config::section(expectation_table());
-  type.words = verdict().words + R"(, or {"verdict": ..., "why": ..., "reply": ..., "score": N})";
+  type.words = verdict_word().words + R"(, or {"verdict": ..., "why": ..., "reply": ..., "score": N})";
   type.read = [words = type.words](const config::Node& node, ExpectationSection& out,
                                    config::Reader& reader) {
     if (node.as<config::Object>()) return expectation_table().read(node, out, reader);
     if (!node.as<std::string>()) return reader.expected(node, words);
-    return verdict().read(node, out.verdict, reader);
+    return verdict_word().read(node, out.verdict, reader);
   };
   return type;
 }

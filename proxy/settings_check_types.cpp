@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "dns/resolv_conf.h"
+#include "proxy/verdict_words.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -25,9 +26,9 @@ struct OutcomeWord {
 constexpr std::size_t kOutcomeWords = 3;
 
 const std::array<OutcomeWord, kOutcomeWords>& outcome_words() {
-  static const std::array<OutcomeWord, kOutcomeWords> words{OutcomeWord{"ignore", Outcome::ignored()},
-                                                            OutcomeWord{"defer", Outcome::deferred()},
-                                                            OutcomeWord{"reject", Outcome::rejected()}};
+  static const std::array<OutcomeWord, kOutcomeWords> words{
+      OutcomeWord{"ignore", Outcome::ignored()}, OutcomeWord{verdict::kDefer, Outcome::deferred()},
+      OutcomeWord{verdict::kReject, Outcome::rejected()}};
   return words;
 }
 
@@ -89,7 +90,7 @@ config::Type<Outcome> outcome_of(std::size_t count, const char* hint) {
         return true;
       }
     return reader.expected(node, words,
-                           *word == "reject" && *hint ? hint : config::did_you_mean(*word, names));
+                           *word == verdict::kReject && *hint ? hint : config::did_you_mean(*word, names));
   };
   type.show = [](const Outcome& outcome, config::Show) { return show_outcome(outcome); };
   type.schema = outcome_schema(names);
