@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::int64_t kApplication = 0x53414c50;  // "SALP", in the file's header
 constexpr std::int64_t kVersion = 2;
+constexpr std::size_t kRowsInAStep = 1'000;  // milliseconds
 
 // A log: the newest row of a key counts, one that expires at 0 says that the key was erased. Rows are only
 // added at its end and removed at its beginning, because ten thousand changes a second in their places
@@ -161,24 +162,18 @@ Result<> check_writable(sqlite3* database) {
 
 }  // namespace
 
-StateFile::StateFile(std::string path, const Clock& clock, StateLimits limits, OnTrouble on_trouble,
-                     io::Descriptor lock)
-    : path_(std::move(path)),
-      clock_(clock),
-      limits_(std::move(limits)),
-      on_trouble_(std::move(on_trouble)),
-      lock_(std::move(lock)) {}
+StateFile::StateFile(std::string path, StateLimits limits, io::Descriptor lock)
+    : path_(std::move(path)), limits_(std::move(limits)), lock_(std::move(lock)) {}
 
 Result<std::unique_ptr<StateFile>> StateFile::open(std::string path, const Clock& clock, StateLimits limits,
-                                                   OnTrouble on_trouble) {
+                                                   const OnTrouble& on_trouble) {
   Result<io::Descriptor> lock = StateFile::lock(path + ".lock");
   if (!lock) return lock.error();
   faults::crash_point("state.locked");
-  std::unique_ptr<StateFile> file(
-      new StateFile(std::move(path), clock, std::move(limits), std::move(on_trouble), std::move(*lock)));
+  std::unique_ptr<StateFile> file(new StateFile(std::move(path), std::move(limits), std::move(*lock)));
   Result<> connected = file->connect();
   if (!connected && connected.error().code == Errc::invalid) {
-    connected = file->begin_anew(connected.error().detail);
+    connected = file->begin_anew(connected.error().detail, clock.wall(), on_trouble);
   }
   if (!connected) return connected.error();
   return file;
@@ -271,6 +266,7 @@ Result<> StateFile::read(const char* sql, std::int64_t from, std::size_t most,
     const Result<bool> found = rows->step();
     if (!found) return found.error();
     if (!*found) return {};
+    made_step();
     const std::int64_t expires = rows->number(3);
     if (checksum(rows->blob(0), rows->blob(1), rows->blob(2), expires) != rows->number(4))
       return fail(Errc::invalid, "a record's checksum is wrong");
@@ -362,13 +358,18 @@ Result<> StateFile::append(const StateRecord& record) {
                                .run();
   if (!written) return written;
   session_->last = sqlite3_last_insert_rowid(session_->database.get());
+  made_step();
   return {};
 }
 
-Result<> StateFile::begin_anew(std::string_view reason) {
+void StateFile::made_step() const {
+  if (++rows_done_ % kRowsInAStep == 0 && step_) step_();
+}
+
+Result<> StateFile::begin_anew(std::string_view reason, WallTime now, const OnTrouble& on_trouble) {
   session_.reset();
-  const std::string aside = fmt::format("{}.corrupt-{:%Y%m%dT%H%M%S}Z", path_,
-                                        std::chrono::floor<std::chrono::seconds>(clock_.wall()));
+  const std::string aside =
+      fmt::format("{}.corrupt-{:%Y%m%dT%H%M%S}Z", path_, std::chrono::floor<std::chrono::seconds>(now));
   faults::crash_point("state.before-set-aside");
   // The write-ahead log first: left in place it would be replayed into the new file.
   if (std::rename((path_ + "-wal").c_str(), (aside + "-wal").c_str()) != 0 && errno != ENOENT)
@@ -376,7 +377,7 @@ Result<> StateFile::begin_anew(std::string_view reason) {
   if (std::rename(path_.c_str(), aside.c_str()) != 0) return file_error(path_, errno);
   faults::crash_point("state.set-aside");
   ::unlink((path_ + "-shm").c_str());
-  on_trouble_(
+  on_trouble(
       fmt::format("state file {} is damaged ({}): kept as {}, a new one is begun", path_, reason, aside));
   return connect();
 }

@@ -5,7 +5,8 @@
 // is the one that counts. What has been overtaken is removed from the beginning (shorten). <file>.lock is
 // held for as long as the object lives. A file that is damaged, or of a later version, is renamed to
 // <file>.corrupt-<time> and a new one begun; each record carries a checksum, because SQLite would hand out
-// a flipped bit inside a value. One thread at a time.
+// a flipped bit inside a value. One thread at a time. Whoever made it may be gone by the time a silent disk
+// answers: it keeps nothing of theirs.
 //
 // Errors: refused (another instance holds the lock: "in use by another instance (pid N)"), invalid (the
 // file is damaged: call begin_anew()), no_space, io.
@@ -40,7 +41,10 @@ class StateFile {
   enum class Which { early, rest };  // by StateLimits::is_large
 
   static Result<std::unique_ptr<StateFile>> open(std::string path, const Clock& clock, StateLimits limits,
-                                                 OnTrouble on_trouble);
+                                                 const OnTrouble& on_trouble);
+
+  // Told between the rows of what takes long: the disk is at work, and not silent.
+  void on_step(std::function<void()> step) { step_ = std::move(step); }
 
   std::optional<StateClock::Reading> last_reading() const;  // as found
   // The next `most` rows, the newest first; false if those were the last. Erased and expired ones too: they
@@ -51,8 +55,8 @@ class StateFile {
   // Takes the oldest rows out, and adds those that are held as they stand to the end.
   Result<> shorten(std::size_t most, const IsHeld& is_held);
   std::int64_t rows() const;
-  // Sets the file aside and begins an empty one in its place; told to on_trouble.
-  Result<> begin_anew(std::string_view reason);
+  // Sets the file aside and begins an empty one in its place; told to `on_trouble`. `now` is for its name.
+  Result<> begin_anew(std::string_view reason, WallTime now, const OnTrouble& on_trouble);
 
  private:
   // An open database; `append` is always there.
@@ -70,8 +74,7 @@ class StateFile {
     bool large;
   };
 
-  StateFile(std::string path, const Clock& clock, StateLimits limits, OnTrouble on_trouble,
-            io::Descriptor lock);
+  StateFile(std::string path, StateLimits limits, io::Descriptor lock);
   static Result<io::Descriptor> lock(const std::string& path);
   Result<Session> open_session() const;
   static Result<> read_clock(Session& session);
@@ -82,12 +85,14 @@ class StateFile {
   Result<> append(const StateRecord& record);
   Result<> write(const StateClock::Reading& clock);
 
+  void made_step() const;
+
   std::string path_;
-  const Clock& clock_;
   StateLimits limits_;
-  OnTrouble on_trouble_;
   io::Descriptor lock_;
   std::optional<Session> session_;
+  std::function<void()> step_;
+  mutable std::size_t rows_done_ = 0;
 };
 
 }  // namespace sallyport::store

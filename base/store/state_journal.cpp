@@ -35,7 +35,8 @@ struct StateJournal::Batch {
   Error error;  // of the last failure
 };
 
-// Outlives the journal where the disk never answers; then it touches nothing but what it owns.
+// Outlives the journal where the disk never answers. By then the clock and whoever hears of trouble may be
+// gone: what was timed() ends as `stopped`, and nothing but what it owns is touched from there on.
 class StateJournal::Writer {
  public:
   Writer(std::unique_ptr<StateFile> file, std::shared_ptr<StateMemory> memory,
@@ -47,6 +48,7 @@ class StateJournal::Writer {
         gathering_(std::make_shared<Batch>()),
         farewell_(begin.farewell),
         loading_(begin.load) {
+    file_->on_step([this] { busy_since_ = Steady::now().time_since_epoch().count(); });
     if (begin.refill) refill_ = StateMemory::Which::all;
   }
 
@@ -72,6 +74,7 @@ class StateJournal::Writer {
   void write_batch(Lock& lock);
   Result<> commit(const Batch& batch);
   void finish(Result<> result);
+  void close();
   void do_chore();
   Result<> refill(StateMemory::Which which);
   Result<> load();
@@ -79,9 +82,12 @@ class StateJournal::Writer {
   void catch_up();
   Result<> mend(Result<> result);
   void report(const Result<>& result);
-  void tell(const std::string& what);
+  void tell(std::string_view what);
   template <class Work>
   Result<> timed(const Work& work);
+  static bool is_left_behind(const Result<>& result) {
+    return !result && result.error().code == Errc::stopped;
+  }
 
   std::unique_ptr<StateFile> file_;
   std::shared_ptr<StateMemory> memory_;
@@ -157,7 +163,7 @@ std::size_t StateJournal::Writer::pending() const {
 }
 
 bool StateJournal::Writer::is_silent_for(Steady::duration time) const {
-  const Steady::rep since = busy_since_.load(std::memory_order_relaxed);
+  const Steady::rep since = busy_since_.load();
   return since != 0 && Steady::now() - Steady::time_point(Steady::duration(since)) > time;
 }
 
@@ -184,7 +190,7 @@ void StateJournal::Writer::stop() {
   thread_.detach();
 }
 
-void StateJournal::Writer::tell(const std::string& what) {
+void StateJournal::Writer::tell(std::string_view what) {
   const std::lock_guard lock(trouble_mutex_);
   if (on_trouble_) on_trouble_(what);
 }
@@ -207,8 +213,19 @@ void StateJournal::Writer::run() {
       lock.lock();
     }
   }
+  lock.unlock();
+  close();
+  lock.lock();
   ended_ = true;
   finished_.notify_all();
+}
+
+// Here, where nobody waits for it longer than for the rest: the last thing that is written is a checkpoint.
+void StateJournal::Writer::close() {
+  static_cast<void>(timed([this] {
+    file_.reset();
+    return Result<>{};
+  }));
 }
 
 bool StateJournal::Writer::has_chores() const {
@@ -247,7 +264,10 @@ void StateJournal::Writer::write_batch(Lock& lock) {
 Result<> StateJournal::Writer::commit(const Batch& batch) {
   if (faults::mutant("skipped-fsync")) return {};
   faults::crash_point("state.batch");
-  const auto write = [&] { return timed([&] { return file_->commit(batch.records, clock_->reading()); }); };
+  const auto write = [&] {
+    const auto now = clock_->reading();  // not while the disk may be silent, and the clock gone
+    return timed([&] { return file_->commit(batch.records, now); });
+  };
   Result<> result = write();
   if (result || result.error().code != Errc::invalid) return result;
   const auto mended = mend(std::move(result));
@@ -331,7 +351,7 @@ Result<> StateJournal::Writer::load() {
     });
     return read && *read;
   }();
-  if (!more) end_loading();
+  if (!more && !is_left_behind(done)) end_loading();
   return done;
 }
 
@@ -346,7 +366,10 @@ Result<> StateJournal::Writer::mend(Result<> result) {
     const std::lock_guard lock(mutex_);
     refill_ = StateMemory::Which::all;
   }
-  const auto begun = file_->begin_anew(result.error().detail);
+  const WallTime now = clock_->reading().wall;
+  const auto begun = timed([&] {
+    return file_->begin_anew(result.error().detail, now, [this](std::string_view what) { tell(what); });
+  });
   if (begun && loading_) end_loading();  // what was read before the damage was reached
   return begun;
 }
@@ -356,10 +379,13 @@ Result<> StateJournal::Writer::timed(const Work& work) {
   busy_since_ = Steady::now().time_since_epoch().count();
   Result<> result = work();
   busy_since_ = 0;
+  const std::lock_guard lock(mutex_);
+  if (abandoned_) return fail(Errc::stopped, "left behind");
   return result;
 }
 
 void StateJournal::Writer::report(const Result<>& result) {
+  if (is_left_behind(result)) return;
   if (dropping_.exchange(false))
     tell("state: the disk does not keep up, some records are held in memory only");
   if (!result && !failing_)

@@ -87,7 +87,7 @@ void Store::attach(std::unique_ptr<StateFile> file, const Clock& clock, const On
   if (!more) {
     Result<> usable = more.error();
     begin.refill = more.error().code == Errc::invalid;
-    if (begin.refill) usable = file->begin_anew(more.error().detail);
+    if (begin.refill) usable = file->begin_anew(more.error().detail, clock.wall(), on_trouble);
     if (!usable) {
       on_trouble(fmt::format("state is held in memory only: {}", usable.error().detail));
       return degrade(usable.error().detail);

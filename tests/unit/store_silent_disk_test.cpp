@@ -4,9 +4,11 @@
 #include <sqlite3.h>
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/store/state_journal.h"
 #include "base/store/state_store.h"
@@ -42,6 +44,11 @@ class Disk {
     silent_ = silent;
     changed_.notify_all();
   }
+  // What the next sync says.
+  static void answer_once(int code) {
+    const std::lock_guard lock(mutex_);
+    code_ = code;
+  }
 
  private:
   static int open(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out) {
@@ -58,8 +65,9 @@ class Disk {
   static int sync(sqlite3_file* file, int flags) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [] { return !silent_; });
+    const int code = std::exchange(code_, SQLITE_OK);
     lock.unlock();
-    return real_sync_(file, flags);
+    return code == SQLITE_OK ? real_sync_(file, flags) : code;
   }
 
   static inline sqlite3_vfs* real_ = nullptr;
@@ -68,6 +76,7 @@ class Disk {
   static inline std::mutex mutex_;
   static inline std::condition_variable changed_;
   static inline bool silent_ = false;
+  static inline int code_ = SQLITE_OK;
   static inline sqlite3_vfs ours_{};
 };
 
@@ -93,6 +102,13 @@ class Troubles {
   std::string told_;
 };
 
+std::unique_ptr<StateStore> open_at(const std::string& file, const Clock& clock, Troubles& troubles,
+                                    StateLimits limits = {}) {
+  auto store = StateStore::open(file, clock, troubles.hear(), std::move(limits));
+  REQUIRE_MESSAGE(store.has_value(), "the store before it was left behind");
+  return std::move(*store);
+}
+
 }  // namespace
 
 TEST_CASE("X10 state: a silent disk holds nobody up, and gets everything when it answers again") {
@@ -100,7 +116,7 @@ TEST_CASE("X10 state: a silent disk holds nobody up, and gets everything when it
   const TestClock clock;
   const ScratchDirectory directory;
   Troubles troubles;
-  auto store = std::move(*StateStore::open(directory.file("state.db"), clock, troubles.hear()));
+  auto store = open_at(directory.file("state.db"), clock, troubles);
   CHECK(run(store->put_durable("k", "before", "v", clock.time + 1h)).has_value());
   Disk::silence(true);
   const auto first = run(store->put_durable("k", "first", "v", clock.time + 1h));
@@ -121,8 +137,8 @@ TEST_CASE("X10 state: a silent disk holds nobody up, and gets everything when it
     store->put("k", "more", "v", clock.time + 1h);
     std::this_thread::yield();
   }
-  store = std::move(*StateStore::open("", clock, troubles.hear()));
-  store = std::move(*StateStore::open(directory.file("state.db"), clock, troubles.hear()));
+  store = open_at("", clock, troubles);
+  store = open_at(directory.file("state.db"), clock, troubles);
   for (const char* key : {"before", "first", "0", "99", "more"}) CHECK(store->get("k", key) == "v");
   CHECK(troubles.told().find("held in memory") == troubles.told().rfind("held in memory"));
 }
@@ -133,7 +149,7 @@ TEST_CASE("X10 state: what a silent disk has no room for is collected later") {
   const ScratchDirectory directory;
   Troubles troubles;
   constexpr int kMany = static_cast<int>(StateJournal::kMaxPending) + 5000;
-  auto store = std::move(*StateStore::open(directory.file("state.db"), clock, troubles.hear()));
+  auto store = open_at(directory.file("state.db"), clock, troubles);
   store->put("greylist", "erased", "v", clock.time + 1h);
   store->flush();
   Disk::silence(true);
@@ -142,8 +158,8 @@ TEST_CASE("X10 state: what a silent disk has no room for is collected later") {
   store->erase("greylist", "erased");
   CHECK(store->figures().unwritten <= StateJournal::kMaxPending + 2);
   Disk::silence(false);
-  store = std::move(*StateStore::open("", clock, troubles.hear()));
-  store = std::move(*StateStore::open(directory.file("state.db"), clock, troubles.hear()));
+  store = open_at("", clock, troubles);
+  store = open_at(directory.file("state.db"), clock, troubles);
   while (!store->is_complete("greylist")) std::this_thread::yield();
   CHECK(store->count("greylist") == kMany + 1);
   CHECK(store->get("greylist", "erased") == std::nullopt);
@@ -157,9 +173,50 @@ TEST_CASE("X10 state: the end does not wait for ever for a silent disk") {
   Troubles troubles;
   StateLimits limits;
   limits.farewell = 100ms;
-  auto store = std::move(*StateStore::open(directory.file("state.db"), clock, troubles.hear(), limits));
+  auto store = open_at(directory.file("state.db"), clock, troubles, limits);
   Disk::silence(true);
   store->put("k", "a", "v", clock.time + 1h);
   store.reset();
   CHECK(troubles.has_told("what was not written yet is lost"));
+}
+
+TEST_CASE("X10 state: a writer that was left behind touches nothing that is gone") {
+  const Disk disk;
+  const ScratchDirectory directory;
+  StateLimits limits;
+  limits.farewell = 100ms;
+  for (const int answer : {SQLITE_OK, SQLITE_FULL, SQLITE_CORRUPT}) {
+    auto clock = std::make_unique<TestClock>();
+    auto troubles = std::make_unique<Troubles>();
+    auto store = open_at(directory.file("state.db"), *clock, *troubles, limits);
+    Disk::silence(true);
+    store->put("k", "a", "v", clock->time + 1h);
+    store.reset();
+    troubles.reset();
+    clock.reset();
+    Disk::answer_once(answer);
+    Disk::silence(false);
+    Troubles none;
+    while (!StateStore::open(directory.file("state.db"), TestClock(), none.hear()))
+      std::this_thread::yield();
+    CHECK(none.told().empty());
+  }
+}
+
+TEST_CASE("state: what takes long says that it goes on") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  auto file = StateFile::open(directory.file("state.db"), clock, {}, [](std::string_view) {});
+  REQUIRE(file.has_value());
+  int steps = 0;
+  (*file)->on_step([&] { ++steps; });
+  StateFile::Batch batch;
+  for (int i = 0; i < 5'000; ++i) {
+    const std::string key = std::to_string(i);
+    batch[key] = {"k", key, "v", clock.time + 1h, false};
+  }
+  REQUIRE((*file)->commit(batch, {clock.time, clock.time}).has_value());
+  CHECK(steps == 5);
+  REQUIRE((*file)->load(StateFile::Which::rest, 10'000, [](const StateRecord&) {}).has_value());
+  CHECK(steps == 10);
 }
