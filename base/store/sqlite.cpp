@@ -81,4 +81,12 @@ std::string_view Statement::blob(int column) const {
 
 std::int64_t Statement::number(int column) const { return sqlite3_column_int64(statement_.get(), column); }
 
+Result<std::int64_t> sqlite_number(sqlite3* database, const char* sql) {
+  auto statement = Statement::prepare(database, sql);
+  if (!statement) return statement.error();
+  const Result<bool> row = statement->step();
+  if (!row) return row.error();
+  return *row ? statement->number(0) : 0;
+}
+
 }  // namespace sallyport::store

@@ -27,6 +27,9 @@ Error sqlite_error(sqlite3* database, int code);
 Result<SqliteHandle> sqlite_open(const std::string& path);
 Result<> sqlite_run(sqlite3* database, const char* sql);  // statements without parameters or results
 
+// The first column of the first row; 0: there is none.
+Result<std::int64_t> sqlite_number(sqlite3* database, const char* sql);
+
 // A prepared statement. Bound views must live until the next step() has returned.
 class Statement {
  public:

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,42 +13,13 @@
 
 #include "base/faults.h"
 #include "base/store/file_error.h"
+#include "base/store/state_schema.h"
 #include "base/text.h"
 
 namespace sallyport::store {
 namespace {
 
-constexpr std::int64_t kApplication = 0x53414c50;  // "SALP", in the file's header
-constexpr std::int64_t kVersion = 2;
 constexpr std::size_t kRowsInAStep = 1'000;  // milliseconds
-
-// A log: the newest row of a key counts, one that expires at 0 says that the key was erased. Rows are only
-// added at its end and removed at its beginning, because ten thousand changes a second in their places
-// would be as many pages a second. `large` is 1 for what a start reads in the background.
-constexpr const char* kSchema = R"(
-BEGIN IMMEDIATE;
-CREATE TABLE log (
-  id INTEGER PRIMARY KEY, kind BLOB NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
-  expires INTEGER NOT NULL, large INTEGER NOT NULL, checksum INTEGER NOT NULL);
-CREATE INDEX early ON log (id) WHERE large = 0;
-CREATE TABLE clock (id INTEGER PRIMARY KEY, store INTEGER NOT NULL, wall INTEGER NOT NULL);
-PRAGMA application_id = 0x53414c50;
-PRAGMA user_version = 2;
-COMMIT;
-)";
-
-constexpr const char* kFromVersion1 = R"(
-BEGIN IMMEDIATE;
-CREATE TABLE log (
-  id INTEGER PRIMARY KEY, kind BLOB NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
-  expires INTEGER NOT NULL, large INTEGER NOT NULL, checksum INTEGER NOT NULL);
-INSERT INTO log SELECT id, kind, key, value, expires, 0, checksum FROM record ORDER BY id;
-CREATE INDEX early ON log (id) WHERE large = 0;
-CREATE TABLE clock (id INTEGER PRIMARY KEY, store INTEGER NOT NULL, wall INTEGER NOT NULL);
-DROP TABLE record;
-PRAGMA user_version = 2;
-COMMIT;
-)";
 
 constexpr const char* kSettings = R"(
 PRAGMA busy_timeout = 200;
@@ -107,49 +78,15 @@ std::int64_t checksum(std::string_view kind, std::string_view key, std::string_v
   return Checksum().add(kind).add(key).add(value).add(expires).value();
 }
 
-std::string holder(int lock) {
-  char text[16];
-  const auto length = ::pread(lock, text, sizeof text, 0);
-  const std::string_view pid = trim({text, static_cast<std::size_t>(length > 0 ? length : 0)});
-  return printable(pid.substr(0, pid.find('\n')));
-}
+bool is_there(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
-// The name of a new file must survive a power cut as well as its content.
-void sync_directory_of(const std::string& path) {
-  const std::string directory = std::filesystem::path(path).parent_path().string();
-  const io::Descriptor descriptor(
-      ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (descriptor) ::fsync(descriptor.get());
-}
-
-// SQLite would create it readable by everybody. Closed before SQLite opens it: closing a second descriptor
-// later would drop SQLite's own locks.
-Result<> create_private(const std::string& path) {
-  const io::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!file) return file_error(path, errno);
-  return {};
-}
-
-Result<std::int64_t> pragma(sqlite3* database, const char* sql) {
-  auto statement = Statement::prepare(database, sql);
-  if (!statement) return statement.error();
-  const Result<bool> row = statement->step();
+// Without its write-ahead log a file may be one half of two.
+Result<> check_pages(sqlite3* database) {
+  auto check = Statement::prepare(database, "PRAGMA quick_check(1)");
+  if (!check) return check.error();
+  const Result<bool> row = check->step();
   if (!row) return row.error();
-  return *row ? statement->number(0) : 0;
-}
-
-Result<> check_version(sqlite3* database) {
-  const auto version = pragma(database, "PRAGMA user_version");
-  if (!version) return version.error();
-  const auto tables = pragma(database, "SELECT count(*) FROM sqlite_master");
-  if (!tables) return tables.error();
-  if (*version == 0 && *tables == 0) return sqlite_run(database, kSchema);
-  const auto application = pragma(database, "PRAGMA application_id");
-  if (!application) return application.error();
-  if (*application != kApplication) return fail(Errc::invalid, "it is not a state file of Sallyport");
-  if (*version == 1) return sqlite_run(database, kFromVersion1);
-  if (*version != kVersion)
-    return fail(Errc::invalid, fmt::format("its version is {}, not {}", *version, kVersion));
+  if (!*row || check->blob(0) != "ok") return fail(Errc::invalid, "its write-ahead log is gone");
   return {};
 }
 
@@ -162,37 +99,40 @@ Result<> check_writable(sqlite3* database) {
 
 }  // namespace
 
-StateFile::StateFile(std::string path, StateLimits limits, io::Descriptor lock)
+StateFile::StateFile(std::string path, StateLimits limits, StateLock lock)
     : path_(std::move(path)), limits_(std::move(limits)), lock_(std::move(lock)) {}
 
 Result<std::unique_ptr<StateFile>> StateFile::open(std::string path, const Clock& clock, StateLimits limits,
                                                    const OnTrouble& on_trouble) {
-  Result<io::Descriptor> lock = StateFile::lock(path + ".lock");
+  Result<StateLock> lock = StateLock::take(path + ".lock");
   if (!lock) return lock.error();
   faults::crash_point("state.locked");
   std::unique_ptr<StateFile> file(new StateFile(std::move(path), std::move(limits), std::move(*lock)));
-  Result<> connected = file->connect();
-  if (!connected && connected.error().code == Errc::invalid) {
-    connected = file->begin_anew(connected.error().detail, clock.wall(), on_trouble);
-  }
-  if (!connected) return connected.error();
+  Result<> begun = file->begin(on_trouble);
+  if (!begun && begun.error().code == Errc::invalid)
+    begun = file->begin_anew(begun.error().detail, clock.wall(), on_trouble);
+  if (!begun) return begun.error();
   return file;
 }
 
-Result<io::Descriptor> StateFile::lock(const std::string& path) {
-  io::Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock) return file_error(path, errno);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return file_error(path, errno);
-    return fail(Errc::refused,
-                fmt::format("{}: in use by another instance (pid {})", path, holder(lock.get())));
+// Only a file that is certainly new begins without a word.
+Result<> StateFile::begin(const OnTrouble& on_trouble) {
+  const bool found = is_there(path_);
+  if (!found && is_there(path_ + "-wal"))
+    return fail(Errc::invalid, "it is gone, and its write-ahead log is not");
+  if (const auto connected = connect(); !connected) return connected;
+  if (session_->last >= lock_.last_row()) return {};
+  if (!found) {
+    on_trouble(fmt::format("state file {} is gone: a new one is begun", path_));
+  } else {
+    if (const auto checked = check_pages(session_->database.get()); !checked) return checked;
+    on_trouble(
+        fmt::format("state file {} has lost what was written to it last: was its write-ahead log "
+                    "taken away, or an older file put in its place?",
+                    path_));
   }
-  // Only for the sentence above; the lock counts, not what the file says.
-  const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
-    return file_error(path, errno);
-  }
-  return lock;
+  lock_.note(session_->last);
+  return {};
 }
 
 Result<> StateFile::connect() {
@@ -200,24 +140,25 @@ Result<> StateFile::connect() {
   Result<Session> session = open_session();
   if (!session) return session.error();
   session_.emplace(std::move(*session));
-  sync_directory_of(path_);
   return {};
 }
 
 Result<StateFile::Session> StateFile::open_session() const {
-  if (const auto created = create_private(path_); !created) return created.error();
-  faults::crash_point("state.created");
+  if (!is_there(path_)) {
+    if (const auto made = make_state_file(path_); !made) return made.error();
+  }
+  if (const auto checked = check_state_file(path_); !checked) return checked.error();
   auto database = sqlite_open(path_);
   if (!database) return database.error();
   sqlite3* const raw = database->get();
   if (const auto set = sqlite_run(raw, kSettings); !set) return set.error();
-  if (const auto version = check_version(raw); !version) return version.error();
+  if (const auto version = check_state_version(raw); !version) return version.error();
   if (const auto writable = check_writable(raw); !writable) return writable.error();
   Session session;
   session.database = std::move(*database);
-  const auto first = pragma(raw, kFirst);
+  const auto first = sqlite_number(raw, kFirst);
   if (!first) return first.error();
-  const auto last = pragma(raw, kLast);
+  const auto last = sqlite_number(raw, kLast);
   if (!last) return last.error();
   session.first = std::max<std::int64_t>(*first, 1);
   session.last = *last;
@@ -293,6 +234,7 @@ Result<> StateFile::transaction(const std::function<Result<>()>& work) {
   faults::crash_point("state.before-commit");
   if (result) result = sqlite_run(database, "COMMIT");
   faults::crash_point("state.committed");
+  if (result) lock_.note(session_->last);
   if (result) return result;
   session_->first = first;
   session_->last = last;
@@ -335,7 +277,10 @@ Result<> StateFile::shorten(std::size_t most, const IsHeld& is_held) {
     auto drop = Statement::prepare(session_->database.get(), kDropRows);
     if (!drop) return drop.error();
     if (const auto dropped = drop->bind(1, until).run(); !dropped) return dropped;
-    if (until == session_->last) session_->last = until = 0;  // empty: SQLite counts from 1 again
+    if (until == session_->last) {  // empty: SQLite counts from 1 again
+      session_->last = until = 0;
+      lock_.note(0);  // at once: a kill behind the commit must not leave it too large
+    }
     session_->first = until + 1;
     return {};
   });
@@ -374,7 +319,8 @@ Result<> StateFile::begin_anew(std::string_view reason, WallTime now, const OnTr
   // The write-ahead log first: left in place it would be replayed into the new file.
   if (std::rename((path_ + "-wal").c_str(), (aside + "-wal").c_str()) != 0 && errno != ENOENT)
     return file_error(path_ + "-wal", errno);
-  if (std::rename(path_.c_str(), aside.c_str()) != 0) return file_error(path_, errno);
+  if (std::rename(path_.c_str(), aside.c_str()) != 0 && errno != ENOENT) return file_error(path_, errno);
+  lock_.note(0);
   faults::crash_point("state.set-aside");
   ::unlink((path_ + "-shm").c_str());
   on_trouble(

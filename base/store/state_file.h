@@ -3,7 +3,7 @@
 //
 // Changes are added at the end; a start reads from there backwards, so that the first row of a key it meets
 // is the one that counts. What has been overtaken is removed from the beginning (shorten). <file>.lock is
-// held for as long as the object lives. A file that is damaged, or of a later version, is renamed to
+// held for as long as the object lives. A file that is damaged, empty, or of a later version, is renamed to
 // <file>.corrupt-<time> and a new one begun; each record carries a checksum, because SQLite would hand out
 // a flipped bit inside a value. One thread at a time. Whoever made it may be gone by the time a silent disk
 // answers: it keeps nothing of theirs.
@@ -23,11 +23,11 @@
 #include <unordered_map>
 
 #include "base/clock.h"
-#include "base/io/descriptor.h"
 #include "base/result.h"
 #include "base/store/sqlite.h"
 #include "base/store/state_clock.h"
 #include "base/store/state_limits.h"
+#include "base/store/state_lock.h"
 #include "base/store/state_record.h"
 
 namespace sallyport::store {
@@ -74,8 +74,8 @@ class StateFile {
     bool large;
   };
 
-  StateFile(std::string path, StateLimits limits, io::Descriptor lock);
-  static Result<io::Descriptor> lock(const std::string& path);
+  StateFile(std::string path, StateLimits limits, StateLock lock);
+  Result<> begin(const OnTrouble& on_trouble);
   Result<Session> open_session() const;
   static Result<> read_clock(Session& session);
   Result<> connect();
@@ -89,7 +89,7 @@ class StateFile {
 
   std::string path_;
   StateLimits limits_;
-  io::Descriptor lock_;
+  StateLock lock_;
   std::optional<Session> session_;
   std::function<void()> step_;
   mutable std::size_t rows_done_ = 0;

@@ -15,8 +15,9 @@
 // who finds nothing then does not know, and lets pass.
 //
 // A store that cannot be opened or written is a logged degradation, never lost mail: memory goes on,
-// put_durable() reports it. A damaged file is renamed to <file>.corrupt-<time> and a new one begun. A file
-// in use by another process is the one thing that is refused: two gateways would undo each other's memory.
+// put_durable() reports it. A damaged or empty file is renamed to <file>.corrupt-<time> and a new one
+// begun; only one that was never there begins without a word. A file in use by another process is the one
+// thing that is refused: two gateways would undo each other's memory.
 #pragma once
 
 #include <functional>

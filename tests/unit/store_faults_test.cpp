@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/store/state_file.h"
 #include "base/store/state_store.h"
 #include "tests/unit/store_scratch.h"
 
@@ -195,14 +196,85 @@ TEST_CASE("state: truncated, empty, foreign and garbage files (X10)") {
   }
 }
 
-TEST_CASE("state: a file without a page is a new one") {
+TEST_CASE("state: a file without a page is one that lost what it held") {
   const TestClock clock;
-  const ScratchDirectory directory;
-  for (const char* content : {"", "S"}) {
+  for (const auto& [content, why] : {std::pair("", "(it is empty)"), std::pair("S", "(it is cut off)")}) {
+    const ScratchDirectory directory;
+    fill(directory.file("state.db"), clock);
     write_file(directory.file("state.db"), content);
     Troubles troubles;
-    CHECK(survive(directory.file("state.db"), clock, troubles) == 0);
-    CHECK(troubles.told().empty());
+    CHECK(StateFile::open(directory.file("state.db"), clock, {}, troubles.hear()).has_value());
+    CHECK(has_set_aside(directory));
+    CHECK(troubles.told().find(why) != std::string::npos);
+    CHECK(troubles.told().find("a new one is begun") != std::string::npos);
+    Troubles none;
+    CHECK(survive(directory.file("state.db"), clock, none) == 0);
+    CHECK(none.told().empty());
+  }
+}
+
+TEST_CASE("state: a file from which everything was taken out in turn has lost nothing") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  fill(directory.file("state.db"), clock);
+  Troubles none;
+  {
+    const auto file = StateFile::open(directory.file("state.db"), clock, {}, none.hear());
+    REQUIRE(file.has_value());
+    const auto is_held = [](const StateRecord&) { return false; };
+    REQUIRE((*file)->shorten(2 * kRecords, is_held).has_value());
+  }
+  CHECK(StateFile::open(directory.file("state.db"), clock, {}, none.hear()).has_value());
+  CHECK(none.told().empty());
+}
+
+TEST_CASE("state: a file that is gone is told of, unless all of it is gone") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  fill(directory.file("state.db"), clock);
+  std::filesystem::remove(directory.file("state.db"));
+  Troubles troubles;
+  CHECK(survive(directory.file("state.db"), clock, troubles) == 0);
+  CHECK(troubles.told().find("is gone: a new one is begun") != std::string::npos);
+  std::filesystem::remove(directory.file("state.db"));
+  std::filesystem::remove(directory.file("state.db.lock"));
+  Troubles none;
+  CHECK(survive(directory.file("state.db"), clock, none) == 0);
+  CHECK(none.told().empty());
+  CHECK_FALSE(has_set_aside(directory));
+}
+
+TEST_CASE("state: a file without its write-ahead log is told of, and the log without its file set aside") {
+  const TestClock clock;
+  const ScratchDirectory source;
+  fill(source.file("state.db"), clock);
+  const auto copy = [&](const ScratchDirectory& to, const char* end) {
+    write_file(to.file("state.db") + end, read_file(source.file("state.db") + end));
+  };
+  const ScratchDirectory all, without_log, without_file;
+  {
+    Troubles troubles;
+    const auto store = StateStore::open(source.file("state.db"), clock, troubles.hear());
+    REQUIRE(store.has_value());
+    CHECK(run((*store)->put_durable("k", "in the log", "v", clock.time + 1h)).has_value());
+    for (const char* end : {"", "-wal", ".lock"}) copy(all, end);
+    for (const char* end : {"", ".lock"}) copy(without_log, end);
+    for (const char* end : {"-wal", ".lock"}) copy(without_file, end);
+  }
+  Troubles none, lost, gone;
+  CHECK(survive(all.file("state.db"), clock, none) == kRecords);
+  CHECK(none.told().empty());
+  CHECK(survive(without_log.file("state.db"), clock, lost) == kRecords);
+  CHECK(lost.told().find("has lost what was written to it last") != std::string::npos);
+  CHECK_FALSE(has_set_aside(without_log));
+  CHECK(survive(without_file.file("state.db"), clock, gone) == 0);
+  CHECK(gone.told().find("(it is gone, and its write-ahead log is not)") != std::string::npos);
+  CHECK(gone.told().find("a new one is begun") != std::string::npos);
+  CHECK(has_set_aside(without_file));
+  for (const ScratchDirectory* directory : {&without_log, &without_file}) {
+    Troubles no_more;
+    survive(directory->file("state.db"), clock, no_more);
+    CHECK(no_more.told().empty());
   }
 }
 

@@ -1,0 +1,33 @@
+// Guards the state against a second process, for as long as it lives, and remembers what the file beside it
+// must hold: the number of the last row that was committed.
+//
+// That number is written behind the commit and is not synced: it may be too small after a power cut, and
+// never too large. A file with less was emptied, or its write-ahead log was taken away.
+//
+// Errors: refused ("in use by another instance (pid N)"), no_space, io.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/io/descriptor.h"
+#include "base/result.h"
+
+namespace sallyport::store {
+
+class StateLock {
+ public:
+  static Result<StateLock> take(const std::string& path);
+
+  std::int64_t last_row() const { return last_row_; }
+  void note(std::int64_t last_row);
+
+ private:
+  explicit StateLock(io::Descriptor file) : file_(std::move(file)) {}
+  Result<> write() const;
+
+  io::Descriptor file_;
+  std::int64_t last_row_ = 0;
+};
+
+}  // namespace sallyport::store

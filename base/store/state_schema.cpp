@@ -1,0 +1,104 @@
+#include "base/store/state_schema.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+#include "base/faults.h"
+#include "base/io/descriptor.h"
+#include "base/store/file_error.h"
+
+namespace sallyport::store {
+namespace {
+
+constexpr std::int64_t kApplication = 0x53414c50;  // "SALP", in the file's header
+constexpr std::int64_t kVersion = 2;
+constexpr off_t kHeader = 100;
+
+// A log: the newest row of a key counts, one that expires at 0 says that the key was erased. Rows are only
+// added at its end and removed at its beginning, because ten thousand changes a second in their places
+// would be as many pages a second. `large` is 1 for what a start reads in the background.
+constexpr const char* kSchema = R"(
+BEGIN IMMEDIATE;
+CREATE TABLE log (
+  id INTEGER PRIMARY KEY, kind BLOB NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
+  expires INTEGER NOT NULL, large INTEGER NOT NULL, checksum INTEGER NOT NULL);
+CREATE INDEX early ON log (id) WHERE large = 0;
+CREATE TABLE clock (id INTEGER PRIMARY KEY, store INTEGER NOT NULL, wall INTEGER NOT NULL);
+PRAGMA application_id = 0x53414c50;
+PRAGMA user_version = 2;
+COMMIT;
+)";
+
+constexpr const char* kFromVersion1 = R"(
+BEGIN IMMEDIATE;
+CREATE TABLE log (
+  id INTEGER PRIMARY KEY, kind BLOB NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
+  expires INTEGER NOT NULL, large INTEGER NOT NULL, checksum INTEGER NOT NULL);
+INSERT INTO log SELECT id, kind, key, value, expires, 0, checksum FROM record ORDER BY id;
+CREATE INDEX early ON log (id) WHERE large = 0;
+CREATE TABLE clock (id INTEGER PRIMARY KEY, store INTEGER NOT NULL, wall INTEGER NOT NULL);
+DROP TABLE record;
+PRAGMA user_version = 2;
+COMMIT;
+)";
+
+// The name of a new file must survive a power cut as well as its content.
+void sync_directory_of(const std::string& path) {
+  const std::string directory = std::filesystem::path(path).parent_path().string();
+  const io::Descriptor descriptor(
+      ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (descriptor) ::fsync(descriptor.get());
+}
+
+Result<> fill(const std::string& path) {
+  auto database = sqlite_open(path);
+  if (!database) return database.error();
+  return sqlite_run(database->get(), kSchema);
+}
+
+}  // namespace
+
+// SQLite would create it readable by everybody. Closed before SQLite opens it: closing a second descriptor
+// later would drop SQLite's own locks.
+Result<> make_state_file(const std::string& path) {
+  const std::string fresh = path + ".new";
+  ::unlink((fresh + "-journal").c_str());
+  {
+    const io::Descriptor file(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!file) return file_error(path, errno);
+  }
+  if (const auto filled = fill(fresh); !filled) return filled;
+  faults::crash_point("state.created");
+  if (std::rename(fresh.c_str(), path.c_str()) != 0) return file_error(path, errno);
+  sync_directory_of(path);
+  return {};
+}
+
+Result<> check_state_file(const std::string& path) {
+  const io::Descriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  struct stat status{};
+  if (!file || ::fstat(file.get(), &status) != 0) return file_error(path, errno);
+  if (status.st_size == 0) return fail(Errc::invalid, "it is empty");
+  if (status.st_size < kHeader) return fail(Errc::invalid, "it is cut off");
+  return {};
+}
+
+Result<> check_state_version(sqlite3* database) {
+  const auto version = sqlite_number(database, "PRAGMA user_version");
+  if (!version) return version.error();
+  const auto application = sqlite_number(database, "PRAGMA application_id");
+  if (!application) return application.error();
+  if (*application != kApplication) return fail(Errc::invalid, "it is not a state file of Sallyport");
+  if (*version == 1) return sqlite_run(database, kFromVersion1);
+  if (*version != kVersion)
+    return fail(Errc::invalid, fmt::format("its version is {}, not {}", *version, kVersion));
+  return {};
+}
+
+}  // namespace sallyport::store

@@ -1,0 +1,20 @@
+// The tables of the state file: made in a new one, checked and brought up to date in one that is found.
+//
+// A new file is made beside its place and moved there when it is whole: a file that holds nothing is one
+// that lost what it held.
+//
+// Errors: invalid (damaged, foreign, or of a later version), no_space, io.
+#pragma once
+
+#include <string>
+
+#include "base/store/sqlite.h"
+
+namespace sallyport::store {
+
+Result<> make_state_file(const std::string& path);
+// Whether it can be opened for writing, and may be a database.
+Result<> check_state_file(const std::string& path);
+Result<> check_state_version(sqlite3* database);
+
+}  // namespace sallyport::store
