@@ -62,9 +62,10 @@ void Inquiry::stop() {
   for (const auto& resolver : resolvers_) resolver->close();
 }
 
-void Inquiry::message_taken() {
-  const int most = settings_->dns.budget.questions;
-  allowance_->questions = std::min(most, allowance_->questions + dns::Allowance::kForMessage);
+void Inquiry::message_taken() { allowance_->message_taken(); }
+
+bool Inquiry::overdrawn() const {
+  return std::ranges::any_of(resolvers_, [](const ResolverPtr& one) { return one->overdrawn(); });
 }
 
 std::optional<dns::Name> Inquiry::host_name(const std::string& text) {
@@ -105,6 +106,20 @@ void Inquiry::said_helo(const std::string& helo) {
   ask_lists(Listed::helo, *name);
 }
 
+// What was not known of the client for want of questions. How a HELO name is judged depends on the reverse
+// name.
+void Inquiry::ask_again() {
+  const bool anew = resolver(Stage::connect)->overdrawn();
+  if (anew) {
+    forget(Stage::connect);
+    connected();
+  }
+  if (!helo_.empty() && (anew || resolver(Stage::helo)->overdrawn())) {
+    const std::string helo = std::exchange(helo_, {});
+    said_helo(helo);
+  }
+}
+
 void Inquiry::begin_helo(const std::string& helo) {
   expect({Check::helo});
   if (policy::claimed_by(helo, ours_, *settings_->policy) == policy::HeloClaim::our_host)
@@ -122,7 +137,8 @@ void Inquiry::begin_spf(Check check, dns::SpfRequest request) {
 
 void Inquiry::said_mail(const mail::Path& sender) {
   std::string address = sender.address();
-  if (address == sender_) return;
+  if (address == sender_ && !overdrawn()) return;
+  ask_again();
   forget(Stage::mail);
   evidence_.sender_is_ours = settings_->policy->domains.find(sender.domain_ascii) != nullptr;
   const bool named = !sender.is_null() && !sender.is_literal();

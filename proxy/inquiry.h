@@ -67,7 +67,8 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   void message_taken();
   void stop();
   // It asked for more than a session may: what is not known for that reason must not let it pass.
-  bool overdrawn() const { return allowance_->overdrawn; }
+  // The next MAIL looks it up anew, as far as there is an allowance by then.
+  bool overdrawn() const;
 
   // Waits for the facts that the decision needs, for the session's budget of time at most.
   io::Task<policy::ClientDecision> decide(const policy::CheckSettings& checks);
@@ -110,6 +111,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   void settle(mail::Fact fact) { settle(std::make_shared<const mail::Fact>(std::move(fact))); }
   void settle(mail::FactPtr fact);
   void forget(Stage stage);
+  void ask_again();
   void give_up();
 
   void expect_reverse_name();

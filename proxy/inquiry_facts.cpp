@@ -180,7 +180,9 @@ void Inquiry::forget(Stage stage) {
   ++round(stage);
   resolver(stage)->close();
   resolver(stage) = fresh_resolver();
-  evidence_.known.erase_if([&](const Fact& fact) { return stage_of(fact.key) == stage; });
+  evidence_.known.erase_if([&](const Fact& fact) {  // how it waited is not looked up
+    return stage_of(fact.key) == stage && fact.key.check != Check::early_talker;
+  });
   std::erase_if(evidence_.pending, [&](const FactKey& key) { return stage_of(key) == stage; });
   if (stage == Stage::helo) held_helo_.reset();
 }

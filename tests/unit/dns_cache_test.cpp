@@ -114,10 +114,11 @@ io::Task<> within_budget(const io::Executor&) {
   clock.time += seconds(5);
   CHECK(co_await status(few) == Status::found);
   CHECK(distant.last.deadline == clock.time + seconds(10));
+  CHECK(co_await status(few) == Status::found);  // one came back meanwhile
   CHECK(co_await status(few) == Status::exhausted);
-  CHECK(two->questions == 0);
-  CHECK(two->in_flight == 0);
-  CHECK(two->overdrawn);
+  CHECK(two->questions() == 0);
+  CHECK(two->in_flight() == 0);
+  CHECK(few.overdrawn());
 
   const auto many = std::make_shared<Allowance>(Budget().questions);
   BudgetedResolver slow(distant, clock, seconds(15), many);
@@ -125,7 +126,7 @@ io::Task<> within_budget(const io::Executor&) {
   CHECK(co_await status(slow) == Status::found);
   clock.time += seconds(15);
   CHECK(co_await status(slow) == Status::exhausted);
-  CHECK_FALSE(many->overdrawn);                              // of time, not of questions
+  CHECK_FALSE(slow.overdrawn());                             // of time, not of questions
   BudgetedResolver next(distant, clock, seconds(15), many);  // another round has its own time
   CHECK(co_await status(next) == Status::found);
   next.close();
@@ -139,6 +140,57 @@ io::Task<> within_budget(const io::Executor&) {
 }
 
 }  // namespace
+
+TEST_CASE("dns: an allowance comes back by the second and by mail, never beyond what it was") {
+  TestClock clock;
+  Allowance three(3);
+  const auto ask = [&] {
+    const bool taken = three.take(clock.time);
+    if (taken) three.put_back(true);
+    return taken;
+  };
+  clock.time += hours(1);
+  for (const bool expected : {true, true, true, false}) CHECK(ask() == expected);
+  clock.time += std::chrono::milliseconds(999);
+  CHECK_FALSE(ask());
+  clock.time += std::chrono::milliseconds(1);
+  CHECK(ask());
+  CHECK_FALSE(ask());
+  clock.time += std::chrono::milliseconds(1500);
+  CHECK(ask());
+  clock.time += std::chrono::milliseconds(500);
+  CHECK(ask());
+  clock.time += hours(1);
+  for (const bool expected : {true, true, true, false}) CHECK(ask() == expected);
+  three.message_taken();
+  CHECK(three.questions() == 3);
+  Allowance many(100);
+  for (int i = 0; i < Allowance::kMostInFlight; ++i) CHECK(many.take(clock.time));
+  CHECK_FALSE(many.take(clock.time));
+  many.put_back(false);
+  CHECK(many.questions() == 41);
+  CHECK(many.take(clock.time));
+}
+
+TEST_CASE("dns: a question that nobody asked is not counted, and its round alone is overdrawn") {
+  io::testing::on_loop([](const io::Executor&) -> io::Task<> {
+    TestClock clock;
+    struct Full : Resolver {
+      Status said = Status::exhausted;
+      io::Task<AnswerPtr> ask(Question, Asking) override { co_return answer(said, seconds(300)); }
+    } full;
+    const auto two = std::make_shared<Allowance>(2);
+    BudgetedResolver round(full, clock, seconds(15), two);
+    for (int i = 0; i < 3; ++i) CHECK(co_await status(round) == Status::exhausted);
+    CHECK(two->questions() == 2);
+    CHECK(round.overdrawn());
+    full.said = Status::found;
+    BudgetedResolver next(full, clock, seconds(15), two);
+    CHECK(co_await status(next) == Status::found);
+    CHECK_FALSE(next.overdrawn());
+    CHECK(two->questions() == 1);
+  });
+}
 
 TEST_CASE("dns: a session's questions have a budget of number and time (attack D06)") {
   io::testing::on_loop(within_budget);

@@ -44,6 +44,9 @@ class HeldResolver : public dns::Resolver {
 
   io::Task<dns::AnswerPtr> ask(dns::Question question, dns::Asking asking) override {
     asked.push_back(to_string(question));
+    if (full)
+      co_return std::make_shared<dns::Answer>(
+          dns::answer_without_records(dns::Status::exhausted, std::move(question.name)));
     if (to_string(question) == thrown_) throw std::runtime_error("out of something");
     if (const auto held = held_.find(to_string(question)); held != held_.end()) {
       io::Signal released(co_await io::this_executor());
@@ -54,6 +57,7 @@ class HeldResolver : public dns::Resolver {
   }
 
   std::vector<std::string> asked;
+  bool full = false;  // of the questions of others
 
  private:
   dns::ZoneResolver zone_;
@@ -82,6 +86,13 @@ mail::Path path(std::string_view text) {
   return path;
 }
 
+// Goes on by itself, and jumps ahead.
+struct AheadClock : Clock {
+  TimePoint now() const override { return system_clock().now() + ahead; }
+  WallTime wall() const override { return system_clock().wall() + ahead; }
+  Duration ahead{0};
+};
+
 // A loop, a site with the shipped checks and the lists that a test wants, and one inquiry.
 struct Scene {
   explicit Scene(std::vector<policy::ListSettings> lists = {}) {
@@ -98,13 +109,14 @@ struct Scene {
 
   std::shared_ptr<Inquiry> about(const char* client) {
     return std::make_shared<Inquiry>(dns::testing::address(client), dns::testing::address("192.0.2.25"),
-                                     settings, InquiryServices{system_clock(), tasks, resolver, watch},
+                                     settings, InquiryServices{clock, tasks, resolver, watch},
                                      loop.executor());
   }
 
   // Runs `steps` as a session would, on the loop.
   void run(io::Task<> steps) { loop.run(std::move(steps)); }
 
+  AheadClock clock;
   HeldResolver resolver;
   std::shared_ptr<Settings> settings = std::make_shared<Settings>();
   std::shared_ptr<dns::ListWatch> watch;
@@ -134,6 +146,11 @@ io::Task<> say(std::shared_ptr<Inquiry> inquiry, std::string helo, mail::Path se
   inquiry->said_helo(helo);
   inquiry->said_mail(sender);
   co_return;
+}
+
+io::Task<> mail_from(std::shared_ptr<Inquiry> inquiry, mail::Path sender) {
+  inquiry->said_mail(sender);
+  co_await inquiry->settle_all();
 }
 
 io::Task<> whole_session(std::shared_ptr<Inquiry> inquiry, std::string helo, mail::Path sender) {
@@ -210,6 +227,52 @@ TEST_CASE("inquiry: what is forgotten asks no more, and whoever wants too much i
   CHECK(scene.resolver.asked.size() <= 12);
   CHECK(scene.resolver.asked.size() > asked);
   CHECK(inquiry->overdrawn());
+}
+
+TEST_CASE("inquiry: a session that lasts gets back what it could not ask for, and not more") {
+  Scene scene;
+  scene.settings->dns.budget.questions = 40;
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(whole_session(inquiry, "mx.good.test", path("a@good.test")));
+  scene.run(settle_all(inquiry));
+  CHECK_FALSE(inquiry->overdrawn());
+  for (int message = 0; !inquiry->overdrawn(); ++message) {
+    REQUIRE(message < 40);
+    scene.run(mail_from(inquiry, path("a@unheard-of-" + std::to_string(message) + ".test")));
+  }
+  scene.run(mail_from(inquiry, path("a@good.test")));
+  CHECK(inquiry->overdrawn());
+  CHECK(scene.resolver.asked.size() <= 45);  // a few seconds may have passed
+  scene.clock.ahead += std::chrono::seconds(20);
+  scene.run(mail_from(inquiry, path("a@good.test")));  // the same sender
+  CHECK_FALSE(inquiry->overdrawn());
+  CHECK(found(*inquiry, {Check::spf_mailfrom}) == Finding::spf_pass);
+  CHECK(scene.resolver.asked.size() <= 65);
+}
+
+TEST_CASE("inquiry: what could not be asked at connect is asked for a later message") {
+  Scene scene({list("bl.test", Listed::client, 5)});
+  scene.resolver.full = true;
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(connect(inquiry));
+  inquiry->greeted(true, std::chrono::seconds(1));
+  scene.run(say(inquiry, "mx.good.test", path("a@good.test")));
+  scene.run(settle_all(inquiry));
+  CHECK(inquiry->overdrawn());
+  CHECK(inquiry->reverse_name().empty());
+  scene.resolver.full = false;
+  scene.run(mail_from(inquiry, path("a@good.test")));
+  CHECK_FALSE(inquiry->overdrawn());
+  CHECK(inquiry->reverse_name() == "mx.good.test");
+  CHECK(found(*inquiry, kFirstList) == Finding::dnsbl_listed);
+  CHECK(found(*inquiry, {Check::helo}) == Finding::helo_confirmed);
+  CHECK(found(*inquiry, {Check::spf_helo}) == Finding::spf_pass);
+  CHECK(found(*inquiry, {Check::early_talker}) == Finding::early_talked);
+  const auto& known = inquiry->evidence().known;
+  for (const mail::Fact& fact : known) CHECK(std::ranges::count(known, fact.key, &mail::Fact::key) == 1);
+  const auto asked = scene.resolver.asked.size();
+  scene.run(mail_from(inquiry, path("a@good.test")));
+  CHECK(scene.resolver.asked.size() == asked);
 }
 
 TEST_CASE("inquiry: lists of names are asked of a reverse name that is confirmed, and of no other") {
