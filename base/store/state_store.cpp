@@ -51,7 +51,8 @@ class Store final : public StateStore {
     memory_->scan(kind, now(), visitor);
   }
   bool is_complete(std::string_view kind) const override {
-    return journal_ == nullptr || !journal_->loading() || !limits_.is_large(kind);
+    if (!limits_.is_large(kind)) return true;
+    return journal_ ? !journal_->loading() : degraded_.empty();
   }
   std::size_t count(std::string_view kind) const override { return memory_->count(kind); }
   Figures figures() const override {

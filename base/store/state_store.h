@@ -12,7 +12,7 @@
 //
 // A start reads a file in which millions are stored for half a second at most beyond the small kinds; the
 // rest of the large kinds comes behind, the newest first, and until then is_complete() is false of them:
-// who finds nothing then does not know, and lets pass.
+// who finds nothing then does not know, and lets pass. So it is where a file could not be opened.
 //
 // A store that cannot be opened or written is a logged degradation, never lost mail: memory goes on,
 // put_durable() reports it. A damaged or empty file is renamed to <file>.corrupt-<time> and a new one
@@ -68,7 +68,7 @@ class StateStore {
   // Shows the records of a kind, in no order and on no lock: one that is put, renewed or erased meanwhile
   // may be shown or not, all others are, once.
   virtual void scan(std::string_view kind, const Visitor& visitor) const = 0;
-  // False while a large kind is still being read: what is not found may be there.
+  // False while a large kind is still being read, or could not be: what is not found may be there.
   virtual bool is_complete(std::string_view kind) const = 0;
   virtual std::size_t count(std::string_view kind) const = 0;  // as held; may include expired ones
   virtual Figures figures() const = 0;

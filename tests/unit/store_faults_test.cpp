@@ -351,6 +351,8 @@ TEST_CASE("state: without a usable path memory goes on and put_durable says so (
     REQUIRE_FALSE(stored.has_value());
     CHECK(stored.error().code == Errc::io);
     CHECK((*store)->get("k", "a") == "v");
+    CHECK_FALSE((*store)->is_complete("greylist"));
+    CHECK((*store)->is_complete("k"));
   }
 }
 
