@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "base/text.h"
 
@@ -66,6 +67,12 @@ ClientIdentity accountable(ClientIdentity identity) {
   if (identity.kind != Kind::spf_domain) return identity;
   if (auto owner = organisational_domain(identity.name); !owner.empty()) identity.name = std::move(owner);
   return identity;
+}
+
+ClientIdentities identities(const mail::Evidence& evidence) {
+  ClientIdentity client = identify(evidence);
+  ClientIdentity owner = accountable(client);
+  return {std::move(client), std::move(owner), identity_waits_for(evidence).empty()};
 }
 
 std::vector<mail::FactKey> identity_waits_for(const mail::Evidence& evidence) {

@@ -37,6 +37,14 @@ ClientIdentity identify(const IpAddress& client);
 // Whom a count is held against: whoever owns a domain has any number of names below it.
 ClientIdentity accountable(ClientIdentity identity);
 
+// Both, and whether anything that is still being asked could change them.
+struct ClientIdentities {
+  ClientIdentity client;
+  ClientIdentity accountable;
+  bool settled = false;
+};
+ClientIdentities identities(const mail::Evidence& evidence);
+
 // "mail.example.co.uk": "example.co.uk". "" for a public suffix itself, and for what is no name.
 std::string organisational_domain(std::string_view name);
 

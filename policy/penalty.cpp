@@ -92,17 +92,22 @@ std::optional<PenaltyRecord> PenaltyRecord::unpack(std::string_view packed) {
   return record;
 }
 
-PenaltyStanding judge_penalty(const PenaltyRecord& network, const std::optional<PenaltyRecord>& own,
-                              WallTime now, const PenaltySettings& settings) {
-  const bool own_taken = own && own->has_taken(now, settings);
+PenaltyStanding judge_penalty(const HeldAgainst& held, WallTime now, const PenaltySettings& settings) {
+  const bool own_taken = held.own && held.own->has_taken(now, settings);
+  const bool taken = own_taken || held.network.has_taken(now, settings);
+  const double of_network = held.network.surplus();
   // Whoever had mail taken is not liable for its neighbours.
-  const double surplus =
-      own_taken ? own->surplus() : std::max(network.surplus(), own ? own->surplus() : 0.0);
-  const bool taken = own_taken || network.has_taken(now, settings);
-  PenaltyStanding standing{Kind::none, static_cast<int>(std::lround(std::max(surplus, 0.0)))};
-  if (settings.refuse_at > 0 && !taken && standing.penalty >= settings.refuse_at)
+  double surplus = held.own ? held.own->surplus() : of_network;
+  if (!own_taken) surplus = std::max(surplus, of_network);
+  const auto points = [](double amount) { return static_cast<int>(std::lround(std::max(amount, 0.0))); };
+  PenaltyStanding standing{Kind::none, points(surplus)};
+  const auto is_too_bad = [&](int penalty) {
+    return settings.refuse_at > 0 && !taken && penalty >= settings.refuse_at;
+  };
+  const bool is_its_own = !held.shared_name || is_too_bad(points(of_network));
+  if (is_too_bad(standing.penalty) && is_its_own && held.all_read)
     standing.kind = Kind::turned_away;
-  else if (settings.slow_at > 0 && standing.penalty >= settings.slow_at)
+  else if (is_too_bad(standing.penalty) || (settings.slow_at > 0 && standing.penalty >= settings.slow_at))
     standing.kind = Kind::slowed;
   return standing;
 }

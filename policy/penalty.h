@@ -64,8 +64,15 @@ struct PenaltyStanding {
   Kind kind = Kind::none;
   int penalty = 0;  // rounded
 };
-// `own` is of who the client is, where that is more than its network; both as of `now`.
-PenaltyStanding judge_penalty(const PenaltyRecord& network, const std::optional<PenaltyRecord>& own,
-                              WallTime now, const PenaltySettings& settings);
+// What is remembered of a client; both records as of the same time.
+struct HeldAgainst {
+  PenaltyRecord network;
+  std::optional<PenaltyRecord> own{};  // of who it is, where that is more than its network
+  // The name of an access provider or a hoster is that of all its customers: it slows, and its networks are
+  // what is turned away.
+  bool shared_name = false;
+  bool all_read = true;  // else mail may have been taken of which nothing is known yet
+};
+PenaltyStanding judge_penalty(const HeldAgainst& held, WallTime now, const PenaltySettings& settings);
 
 }  // namespace sallyport::policy

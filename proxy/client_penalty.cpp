@@ -14,13 +14,9 @@ constexpr Duration kMostWaiting = std::chrono::minutes(2);  // in a session
 
 }  // namespace
 
-policy::ClientIdentity ClientPenalty::identity() const {
-  return policy::accountable(policy::identify(client_.inquiry->evidence()));
-}
+const policy::ClientIdentity& ClientPenalty::identity() const { return client_.inquiry->who().accountable; }
 
-bool ClientPenalty::is_settled() const {
-  return policy::identity_waits_for(client_.inquiry->evidence()).empty();
-}
+bool ClientPenalty::is_settled() const { return client_.inquiry->who().settled; }
 
 void ClientPenalty::charge(policy::Offence offence, const PenaltySettings& settings) {
   if (!client_.inquiry || settings.mode == Mode::off) return;
@@ -51,7 +47,7 @@ io::Task<PenaltyVerdict> ClientPenalty::judge(const Treatment& treatment) {
   if (is_settled()) book(settings);
   PenaltyStanding standing = look(settings);
   for (; standing.kind == turned_away && !is_settled(); standing = look(settings))
-    co_await client_.inquiry->settle_any(policy::identity_waits_for(client_.inquiry->evidence()));
+    co_await client_.inquiry->learn_who();
   if (standing.kind == none) co_return PenaltyVerdict{};
   PenaltyVerdict verdict{std::nullopt, identity().name, standing.penalty, standing.kind == slowed,
                          settings.mode == Mode::observe};

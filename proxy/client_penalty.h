@@ -40,7 +40,7 @@ class ClientPenalty {
   void book(const policy::PenaltySettings& settings);
 
  private:
-  policy::ClientIdentity identity() const;
+  const policy::ClientIdentity& identity() const;
   bool is_settled() const;
   policy::PenaltyStanding look(const policy::PenaltySettings& settings) const;
 

@@ -73,8 +73,7 @@ io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion
   const policy::GreylistSettings& settings = question.settings.checks.greylist;
   const bool spared = policy::relay_right(question.client, question.settings) != policy::RelayRight::none;
   if (!question.inquiry || spared || !co_await applies(question)) co_return GreylistVerdict{};
-  const GreylistCase one{policy::identify(question.inquiry->evidence()), question.sender,
-                         question.recipient};
+  const GreylistCase one{question.inquiry->who().client, question.sender, question.recipient};
   const GreylistStanding standing = greylist.look(one, settings);
   GreylistVerdict verdict{std::nullopt, word_for(standing), one.identity.name, std::nullopt, false};
   if (!standing.known && !standing.unread) verdict.first_seen = standing.step.record.first;

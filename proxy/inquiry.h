@@ -26,6 +26,7 @@
 #include "dns/list_watch.h"
 #include "dns/spf.h"
 #include "policy/client.h"
+#include "policy/client_identity.h"
 #include "proxy/fact_memory.h"
 #include "proxy/settings.h"
 
@@ -74,6 +75,9 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   io::Task<policy::ClientDecision> decide(const policy::CheckSettings& checks);
   // Until one of those is no longer pending, no longer than that.
   io::Task<> settle_any(std::vector<mail::FactKey> keys);
+  // Who the client is, by what is known by now; found out once for all who ask, until more is known.
+  const policy::ClientIdentities& who();
+  io::Task<> learn_who();  // waits until more is known, while it is not settled
   // Once a session: what the lists have said is forgotten, and they are asked past the cache.
   void ask_lists_anew();
   // Until nothing is pending, or `until`: for what is written about the client.
@@ -143,7 +147,8 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   std::array<ResolverPtr, kStages> resolvers_;  // of the round that each stage is in
   io::Signal arrived_;
   mail::Evidence evidence_;
-  std::array<unsigned, kStages> rounds_{};  // how often its input was said anew
+  std::optional<policy::ClientIdentities> who_;  // of that evidence
+  std::array<unsigned, kStages> rounds_{};       // how often its input was said anew
   std::string helo_;
   std::optional<std::string> sender_;
   std::optional<dns::Name> sender_domain_;

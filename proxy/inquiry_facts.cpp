@@ -49,6 +49,13 @@ io::Task<> Inquiry::settle_all(TimePoint until) {
   }
 }
 
+const policy::ClientIdentities& Inquiry::who() {
+  if (!who_) who_ = policy::identities(evidence_);
+  return *who_;
+}
+
+io::Task<> Inquiry::learn_who() { return settle_any(policy::identity_waits_for(evidence_)); }
+
 bool Inquiry::is_listed() const {
   return std::ranges::any_of(evidence_.known, [&](const Fact& fact) {
     const policy::CheckSettings& usual = settings_->policy->checks;
@@ -95,7 +102,9 @@ bool Inquiry::is_pending(const FactKey& key) const {
 }
 
 void Inquiry::expect(const FactKey& key) {
-  if (!is_pending(key)) evidence_.pending.push_back(key);
+  if (is_pending(key)) return;
+  evidence_.pending.push_back(key);
+  who_.reset();
 }
 
 std::string Inquiry::input_of(const FactKey& key, std::initializer_list<std::string_view> parts) const {
@@ -143,6 +152,7 @@ io::Task<> Inquiry::look_up(std::shared_ptr<Inquiry> self, FactKey key, std::str
 
 void Inquiry::settle(FactPtr fact) {
   const FactKey key = fact->key;
+  who_.reset();
   if (evidence_.find(key)) {  // given up meanwhile: a fact that is known stays as it is
     std::erase(evidence_.pending, key);
     return;
@@ -178,6 +188,7 @@ Finding Inquiry::judged_helo(const Fact& fact) const {
 
 void Inquiry::forget(Stage stage) {
   ++round(stage);
+  who_.reset();
   resolver(stage)->close();
   resolver(stage) = fresh_resolver();
   evidence_.known.erase_if([&](const Fact& fact) {  // how it waited is not looked up

@@ -31,23 +31,15 @@ std::optional<PenaltyRecord> Penalties::record(const std::string& name, WallTime
   return record->as_of(now, settings);
 }
 
-// While the state is still being read, mail may have been taken of which nothing is known yet.
 PenaltyStanding Penalties::look(const IpAddress& client, const ClientIdentity& identity,
                                 const PenaltySettings& settings) const {
   const WallTime now = state_.now();
   const std::vector<std::string> both = names(client, identity);
-  const auto network = record(both.front(), now, settings);
-  const auto own = both.size() > 1 ? record(both.back(), now, settings) : std::nullopt;
-  auto standing = policy::judge_penalty(network.value_or(PenaltyRecord{}), own, now, settings);
-  if (standing.kind != PenaltyStanding::Kind::turned_away) return standing;
-  // The name of an access provider or a hoster is that of all its customers: it slows, and its networks are
-  // what is turned away.
-  const bool by_name_alone =
-      identity.kind == ClientIdentity::Kind::organisation &&
-      policy::judge_penalty(network.value_or(PenaltyRecord{}), std::nullopt, now, settings).kind !=
-          PenaltyStanding::Kind::turned_away;
-  if (by_name_alone || !state_.is_complete(kKind)) standing.kind = PenaltyStanding::Kind::slowed;
-  return standing;
+  policy::HeldAgainst held{.network = record(both.front(), now, settings).value_or(PenaltyRecord{})};
+  if (both.size() > 1) held.own = record(both.back(), now, settings);
+  held.shared_name = identity.kind == ClientIdentity::Kind::organisation;
+  held.all_read = state_.is_complete(kKind);
+  return policy::judge_penalty(held, now, settings);
 }
 
 template <class Step>

@@ -19,7 +19,7 @@ PenaltyRecord with(int penalty, int taken = 0) {
 }
 
 Kind judged(const PenaltyRecord& network, const std::optional<PenaltyRecord>& own = {}) {
-  return judge_penalty(network, own, kNow, kShipped).kind;
+  return judge_penalty({network, own}, kNow, kShipped).kind;
 }
 
 }  // namespace
@@ -30,7 +30,7 @@ TEST_CASE("penalty: slowed, then turned away; whoever did nothing is left alone"
   CHECK(judged(with(20)) == Kind::slowed);
   CHECK(judged(with(59)) == Kind::slowed);
   CHECK(judged(with(60)) == Kind::turned_away);
-  CHECK(judge_penalty(with(22), {}, kNow, kShipped).penalty == 22);
+  CHECK(judge_penalty({with(22)}, kNow, kShipped).penalty == 22);
 }
 
 TEST_CASE("penalty: whoever had mail taken is never turned away") {
@@ -39,9 +39,9 @@ TEST_CASE("penalty: whoever had mail taken is never turned away") {
   CHECK(judged(with(1'000'000, 1)) == Kind::slowed);
   // A day later all of it has faded, and that it had mail taken has not.
   const auto later = with(0, 1).as_of(kNow + 24h, kShipped).after(100);
-  CHECK(judge_penalty(later, {}, kNow + 24h, kShipped).kind == Kind::slowed);
+  CHECK(judge_penalty({later}, kNow + 24h, kShipped).kind == Kind::slowed);
   const auto month = with(0, 1).as_of(kNow + 24h * 37, kShipped).after(100);
-  CHECK(judge_penalty(month, {}, kNow + 24h * 37, kShipped).kind == Kind::turned_away);
+  CHECK(judge_penalty({month}, kNow + 24h * 37, kShipped).kind == Kind::turned_away);
 }
 
 TEST_CASE("penalty: of the network and of who it is") {
@@ -58,15 +58,31 @@ TEST_CASE("penalty: it fades by half in an hour") {
   CHECK(record.as_of(kNow + 1h, kShipped).penalty == doctest::Approx(40));
   CHECK(record.as_of(kNow + 1h, kShipped).taken == doctest::Approx(8));
   CHECK(record.as_of(kNow + 3h, kShipped).penalty == doctest::Approx(10));
-  CHECK(judge_penalty(with(80).as_of(kNow + 3h + 1s, kShipped), {}, kNow, kShipped).kind == Kind::none);
+  CHECK(judge_penalty({with(80).as_of(kNow + 3h + 1s, kShipped)}, kNow, kShipped).kind == Kind::none);
+}
+
+TEST_CASE("penalty: a name that many share slows, and turns nobody away") {
+  const auto kind = [](HeldAgainst held) { return judge_penalty(held, kNow, kShipped).kind; };
+  CHECK(kind({with(0), with(60), true}) == Kind::slowed);
+  CHECK(kind({with(59), with(60), true}) == Kind::slowed);
+  CHECK(kind({with(60), with(60), true}) == Kind::turned_away);
+  CHECK(kind({with(60), with(0), true}) == Kind::turned_away);
+  CHECK(kind({with(60, 1), with(60), true}) == Kind::slowed);
+  CHECK(kind({with(0), with(60), false}) == Kind::turned_away);
+}
+
+TEST_CASE("penalty: nobody is turned away while it is not known whether mail was taken") {
+  HeldAgainst held{with(60)};
+  held.all_read = false;
+  CHECK(judge_penalty(held, kNow, kShipped).kind == Kind::slowed);
 }
 
 TEST_CASE("penalty: zero is never, and so is a clock that jumps") {
   PenaltySettings never = kShipped;
   never.refuse_at = 0;
-  CHECK(judge_penalty(with(1'000), {}, kNow, never).kind == Kind::slowed);
+  CHECK(judge_penalty({with(1'000)}, kNow, never).kind == Kind::slowed);
   never.slow_at = 0;
-  CHECK(judge_penalty(with(1'000), {}, kNow, never).kind == Kind::none);
+  CHECK(judge_penalty({with(1'000)}, kNow, never).kind == Kind::none);
   const auto back = with(1'000, 1).as_of(kNow - 24h * 365, kShipped);
   CHECK(back.penalty == 0);
   CHECK(back.has_taken(kNow - 24h * 365, kShipped));
