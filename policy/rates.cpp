@@ -80,8 +80,10 @@ RateRecord RateRecord::plus(std::uint64_t more, const Rate& rate) const {
   return {std::min(used + static_cast<double>(more), kMostUsed * static_cast<double>(rate.most)), at};
 }
 
-RateRecord RateRecord::minus(std::uint64_t less) const {
-  return {std::max(0.0, used - static_cast<double>(less)), at};
+RateRecord RateRecord::minus(double less) const { return {std::max(0.0, used - less), at}; }
+
+double left_of(double counted, Duration ago, const Rate& rate) {
+  return std::max(0.0, counted - Seconds(std::max(ago, Duration::zero())).count() * leak(rate));
 }
 
 Duration RateRecord::free_in(const Rate& rate) const {

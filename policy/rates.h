@@ -10,6 +10,9 @@
 //
 // Clocks jump. What passes meanwhile is what a clock says that goes on; a record from the future is worth
 // nothing. Nobody waits longer than that little more.
+//
+// What was counted for something that did not come about is given back, but for what has gone by meanwhile:
+// that had room for others already.
 #pragma once
 
 #include <array>
@@ -59,12 +62,15 @@ struct RateRecord {
 
   RateRecord as_of(WallTime now, const Rate& rate) const;
   RateRecord plus(std::uint64_t more, const Rate& rate) const;
-  RateRecord minus(std::uint64_t less) const;
+  RateRecord minus(double less) const;
   Duration free_in(const Rate& rate) const;  // until one more is within the limit; 0: it is
   WallTime worthless_from(const Rate& rate) const;
 
   std::string packed() const;  // 16 octets
   static std::optional<RateRecord> unpack(std::string_view packed);
 };
+
+// What is left of something that was counted so long ago, if everything that has gone by since was of it.
+double left_of(double counted, Duration ago, const Rate& rate);
 
 }  // namespace sallyport::policy

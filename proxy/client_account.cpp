@@ -68,11 +68,8 @@ io::Task<std::string> ClientAccount::who(const policy::Settings& settings) const
     co_return "certificate " +
         (facts.certificate_name.empty() ? facts.certificate_fingerprint : facts.certificate_name);
   if (!client_.inquiry) co_return address_of(facts.address);
-  const mail::Evidence& evidence = client_.inquiry->evidence();
-  for (auto open = policy::identity_waits_for(evidence); !open.empty();
-       open = policy::identity_waits_for(evidence))
-    co_await client_.inquiry->settle_any(std::move(open));
-  co_return policy::accountable(policy::identify(evidence)).name;
+  while (!client_.inquiry->who().settled) co_await client_.inquiry->learn_who();
+  co_return client_.inquiry->who().accountable.name;
 }
 
 std::optional<RateCase> ClientAccount::one(Rated rated, const RateSettings& settings) const {
@@ -88,7 +85,7 @@ AccountVerdict ClientAccount::connected(const Treatment& treatment) {
   const RateSettings& settings = treatment.limits.rate;
   const auto connection = one(Rated::connections, settings);
   if (!connection) return {};
-  const Duration wait = rates_.take(*connection);
+  const Duration wait = rates_.take(*connection).wait;
   AccountVerdict verdict;
   if (wait > Duration::zero()) reach(*connection, wait, settings.mode, verdict);
   return verdict;
@@ -104,10 +101,7 @@ io::Task<AccountVerdict> ClientAccount::before_asking(const Treatment& treatment
   if (accept.role) co_return verdict;
   if (accept.rule.empty()) verdict = co_await judged_by_penalty(treatment);
   if (!counted || verdict.refusal) co_return verdict;
-  for (const Rated rated : {Rated::unknown_recipients, Rated::octets})
-    if (const auto looked_at = one(rated, settings))
-      if (const Duration wait = rates_.look(*looked_at); wait > Duration::zero() && !verdict.refusal)
-        reach(*looked_at, wait, settings.mode, verdict);
+  for (const Rated rated : {Rated::unknown_recipients, Rated::octets}) look(rated, settings, verdict);
   co_return verdict;
 }
 
@@ -121,47 +115,67 @@ io::Task<AccountVerdict> ClientAccount::judged_by_penalty(const Treatment& treat
   co_return verdict;
 }
 
+void ClientAccount::look(Rated rated, const RateSettings& settings, AccountVerdict& verdict) const {
+  const auto looked_at = one(rated, settings);
+  if (!looked_at || verdict.refusal) return;
+  if (const Duration wait = rates_.look(*looked_at); wait > Duration::zero())
+    reach(*looked_at, wait, settings.mode, verdict);
+}
+
+// Questions in flight at the same moment count with their answers: over the limit none of them says more
+// than that.
 std::optional<policy::Refuse> ClientAccount::answered(const relay::RecipientAnswer& answer,
-                                                      const Treatment& treatment) {
+                                                      const Treatment& treatment, bool role,
+                                                      AccountVerdict& verdict) {
   using enum relay::RecipientAnswer::Kind;
+  const RateSettings& settings = treatment.limits.rate;
   if (answer.kind == unknown) {
     penalty_.charge(policy::Offence::unknown_recipient, treatment.limits.penalty);
-    if (const auto guess = one(Rated::unknown_recipients, treatment.limits.rate)) rates_.count(*guess, 1);
+    if (const auto guess = one(Rated::unknown_recipients, settings))
+      if (const Duration wait = rates_.take(*guess).wait; wait > Duration::zero() && !role)
+        reach(*guess, wait, settings.mode, verdict);
+  } else if (answer.kind == exists && !role) {
+    look(Rated::unknown_recipients, settings, verdict);
   }
-  if (!client_.inquiry || answer.kind == defer) return std::nullopt;
-  tally_.count(answer.kind == exists);
-  if (answer.kind == exists || !tally_.is_harvest(treatment.limits.harvest)) return std::nullopt;
-  return policy::refuse(mail::Refusal::harvest);
+  if (client_.inquiry && answer.kind != defer) {
+    tally_.count(answer.kind == exists);
+    if (answer.kind != exists && tally_.is_harvest(treatment.limits.harvest))
+      return policy::refuse(mail::Refusal::harvest);
+  }
+  return std::move(verdict.refusal);
 }
 
 // A recipient that its message's limit refuses has not been taken. Mail to role addresses is on nobody's
 // account; a message to others as well is counted with the first of those.
-void ClientAccount::take(const Treatment& treatment, bool role, Counted& counted, AccountVerdict& verdict) {
+void ClientAccount::take(const Treatment& treatment, bool role, HeldRates& held, AccountVerdict& verdict) {
   if (role) return;
   const RateSettings& settings = treatment.limits.rate;
-  const auto is_within = [&](const RateCase& taken) {
-    const Duration wait = rates_.take(taken);
-    if (wait > Duration::zero()) reach(taken, wait, settings.mode, verdict);
-    return !verdict.refusal;
-  };
-  const auto recipient = one(Rated::recipients, settings);
-  if (recipient && !is_within(*recipient)) return;
   const auto message = one(Rated::messages, settings);
-  if (!message || std::ranges::find(counted, message->rate) != counted.end()) return;
-  if (is_within(*message))
-    counted.push_back(message->rate);
-  else if (recipient)
-    rates_.give_back(*recipient);
+  const bool is_first = message && !held.has(*message);
+  if (is_first) look(Rated::messages, settings, verdict);
+  const auto take_one = [&](const std::optional<RateCase>& taken) {
+    if (!taken || verdict.refusal) return;
+    if (const Duration wait = held.take(*taken); wait > Duration::zero())
+      reach(*taken, wait, settings.mode, verdict);
+  };
+  take_one(one(Rated::recipients, settings));
+  if (is_first) take_one(message);
 }
 
-void ClientAccount::take_content(std::uint64_t octets,
-                                 std::span<const std::shared_ptr<const Treatment>> treatments) {
-  std::vector<RateCase> cases;
-  for (const auto& treatment : treatments)
-    if (auto content = one(Rated::octets, treatment->limits.rate);
-        content && std::ranges::find(cases, *content) == cases.end())
-      cases.push_back(std::move(*content));
-  for (const RateCase& content : cases) rates_.count(content, octets);
+// There was room at RCPT. Of many that come at the same time one may go over the limit, and not all.
+AccountVerdict ClientAccount::take_content(std::uint64_t octets,
+                                           std::span<const std::shared_ptr<const Treatment>> treatments,
+                                           HeldRates& held) {
+  AccountVerdict verdict;
+  for (const auto& treatment : treatments) {
+    const RateSettings& settings = treatment->limits.rate;
+    const auto content = one(Rated::octets, settings);
+    if (!content || verdict.refusal || held.has(*content)) continue;
+    const auto over = settings.mode == Mode::observe ? Rates::Over::counted : Rates::Over::refused;
+    if (const Duration wait = held.take(*content, octets, over); wait > Duration::zero())
+      reach(*content, wait, settings.mode, verdict);
+  }
+  return verdict;
 }
 
 }  // namespace sallyport::proxy

@@ -35,9 +35,6 @@ void record_account(store::Event& event, const AccountVerdict& verdict, bool wit
 
 class ClientAccount {
  public:
-  // The messages that a transaction has been counted for: one for each limit of its recipients.
-  using Counted = std::vector<policy::Rate>;
-
   ClientAccount(Rates& rates, Penalties& penalties, const Clock& clock, const ClientView& client)
       : rates_(rates), client_(client), penalty_(penalties, clock, client) {}
   ClientAccount(const ClientAccount&) = delete;
@@ -48,17 +45,21 @@ class ClientAccount {
   // Of a recipient that would be taken. Nothing is counted yet; waits until it is known who asks.
   io::Task<AccountVerdict> before_asking(const Treatment& treatment, const policy::Accept& accept);
   // The next hop's answer; a refusal sends away whoever guesses names.
-  std::optional<policy::Refuse> answered(const relay::RecipientAnswer& answer, const Treatment& treatment);
+  std::optional<policy::Refuse> answered(const relay::RecipientAnswer& answer, const Treatment& treatment,
+                                         bool role, AccountVerdict& verdict);
   // Everything else said yes: counted, unless it is over a limit.
-  void take(const Treatment& treatment, bool role, Counted& counted, AccountVerdict& verdict);
-  // A whole message, once.
-  void take_content(std::uint64_t octets, std::span<const std::shared_ptr<const Treatment>> treatments);
+  void take(const Treatment& treatment, bool role, HeldRates& held, AccountVerdict& verdict);
+  // A whole message, once, that would be taken.
+  AccountVerdict take_content(std::uint64_t octets,
+                              std::span<const std::shared_ptr<const Treatment>> treatments,
+                              HeldRates& held);
 
  private:
   bool is_counted(const policy::RateSettings& settings) const;
   io::Task<AccountVerdict> judged_by_penalty(const Treatment& treatment);
   io::Task<std::string> who(const policy::Settings& settings) const;
   std::optional<RateCase> one(policy::Rated rated, const policy::RateSettings& settings) const;
+  void look(policy::Rated rated, const policy::RateSettings& settings, AccountVerdict& verdict) const;
 
   Rates& rates_;
   const ClientView& client_;

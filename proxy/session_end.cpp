@@ -127,6 +127,7 @@ void Session::record() {
   if (early_talker_) event.flag("early_talker", true);
   event.text("spared", to_string(spared_));
   record_account(event, rate_);
+  event.text("would_be", rate_.would_be);
   if (unlogged_ > 0) event.number("not_logged", unlogged_);
   event.number("transactions", transactions_).number("messages", messages_).text("end", end_);
   // Of a session with mail, each message's event says it.

@@ -92,7 +92,7 @@ const Table<RateSettings>& rate_table() {
     rates = with_rate(std::move(rates), Rated::connections, Stage::connect,
                       "new connections: of a stranger's network, or a trusted address");
     rates = with_rate(std::move(rates), Rated::messages, Stage::rcpt,
-                      "messages, counted with their first recipient");
+                      "messages that are taken, counted from their first recipient on");
     rates = with_rate(std::move(rates), Rated::recipients, Stage::rcpt, "recipients that are taken");
     rates = with_rate(std::move(rates), Rated::unknown_recipients, Stage::rcpt,
                       "recipients that the next hop does not know");

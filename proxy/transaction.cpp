@@ -33,6 +33,7 @@ Transaction::Transaction(const Settings& settings, Services& services, const Cli
       services_(services),
       client_(client),
       began_(services.clock.now()),
+      held_(services.rates),
       headers_(std::numeric_limits<std::uint64_t>::max(), settings.policy->hostname),
       forged_results_(settings.policy->hostname),
       content_(settings.temp_directory, services.files) {
@@ -58,6 +59,7 @@ Transaction::~Transaction() {
 
 void Transaction::cut_off() {
   if (!dot_sent_) return record({}, "abandoned");
+  held_.keep();
   store::Event event("ambiguous");
   event.text("id", envelope_.id)
       .text("route", route_->name)
@@ -142,9 +144,10 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
     upstream_clients_.finish();
     inquire_upstream();
   }
-  client_.account->take_content(content_.size(), treatments_);
   if (auto refusal = refused_as_a_whole()) co_return refusal->reply;
   if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
+  if (passed_) content_account_ = client_.account->take_content(content_.size(), treatments_, held_);
+  if (content_account_.refusal) co_return content_account_.refusal->reply;
   // For what is written on top; what is not known by then stays unsaid.
   if (Inquiry* asked = inquiry()) {
     const bool all = settings_.record_all;
@@ -163,6 +166,7 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
                                                settings_.policy->role_mailbox, give_up, last_look);
   handing_over_ = false;
   relayed_ = services_.clock.now() - handed;
+  if (delivered() || fate() == "ambiguous") held_.keep();
   if (delivered()) in_flight_.answered();
   if (delivered() && client_.inquiry) remember_client();
   if (delivered()) remember_correspondents();

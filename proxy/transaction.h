@@ -129,7 +129,8 @@ class Transaction {
   relay::Envelope envelope_;
   std::shared_ptr<const relay::Route> route_;
   std::vector<RecipientRecord> records_;
-  ClientAccount::Counted counted_;
+  HeldRates held_;
+  AccountVerdict content_account_;
   std::vector<std::shared_ptr<const Treatment>> treatments_;  // of the recipients, each once
   std::vector<std::shared_ptr<const Treatment>> otherwise_;   // what those might be, were `failed_` known
   mail::Check failed_ = mail::Check::rdns;
@@ -143,7 +144,7 @@ class Transaction {
   std::optional<TimePoint> content_began_;
   std::optional<TimePoint> ended_;  // its content
   Duration relayed_{0};             // handing it to the next hop
-  bool passed_ = false;             // what was found about the client let a recipient pass
+  bool passed_ = false;             // it has a recipient that is no role address
   bool handing_over_ = false;
   bool dot_sent_ = false;
   bool confirmed_ = false;

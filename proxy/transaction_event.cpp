@@ -30,6 +30,7 @@ const char* word_for(relay::Fate fate) {
 std::string_view Transaction::fate() const { return delivery_ ? word_for(delivery_->fate) : "refused"; }
 
 void Transaction::record(const mail::Reply& reply, std::string_view fate) {
+  held_.give_back();
   if (content_began_ && reply.code >= 500)
     client_.account->penalty().charge(policy::Offence::refusal, common_treatment().limits.penalty);
   store::Event event("message");
@@ -47,6 +48,7 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate) {
     event.number("code", reply.code)
         .text("enhanced", reply.enhanced ? reply.enhanced.to_string() : "")
         .text("reply", reply.text);
+  record_account(event, content_account_);
   if (route_) event.text("route", route_->name);
   if (forged_results_.removed() > 0) event.number("forged_results", forged_results_.removed());
   record_evidence_of(event);

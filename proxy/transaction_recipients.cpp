@@ -152,7 +152,8 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   auto answer =
       co_await services_.relay.ask(route, client_.facts.address, envelope_.sender, recipient, deadline);
   record.from_memory = answer.cached;
-  if (const auto refusal = client_.account->answered(answer, *record.treatment))
+  if (const auto refusal =
+          client_.account->answered(answer, *record.treatment, accept.role, record.account))
     co_return refuse(std::move(record), *refusal);
   if (answer.kind != relay::RecipientAnswer::Kind::exists) {
     record.reply = answer.reply;
@@ -168,7 +169,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   if (!envelope_.sender.is_null()) record.greylist = co_await judge_by_greylist(recipient, record);
   if (const auto refusal = std::move(record.greylist.refusal))
     co_return refuse(std::move(record), *refusal);
-  client_.account->take(*record.treatment, accept.role, counted_, record.account);
+  client_.account->take(*record.treatment, accept.role, held_, record.account);
   if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
   record.reply = mail::reply(mail::Answer::recipient_ok);
   const mail::Reply reply = record.reply;

@@ -5,10 +5,12 @@ No limit of a test refills while it runs: they are of a day."""
 
 import sqlite3
 import struct
+import threading
 import time
 
 from harness.client import message
 from harness.dns_server import DnsServer
+from harness.next_hop_script import hold
 from harness.outcome import check, poll
 from harness.setups import users_file, with_tls
 from harness.strangers import merge, stranger, strangers_site
@@ -132,6 +134,8 @@ def test_rates_do_not_count_role_addresses(case):
             client.mail()
             client.rcpt("postmaster@example.test")
             client.rcpt("bert@example.test", wanted)
+            client.data(content := message(f"{wanted}\r\n"))
+            site.expect_delivered(content)
             client.quit()
 
 
@@ -142,6 +146,86 @@ def test_rates_of_bytes(case):
     site.deliver(message(("x" * 70 + "\r\n") * 100), client=logged_in(site, "anna"))
     check("user anna may have 2KB in 1d" in asked(site, "anna", TOO_MUCH).last, "in words")
     asked(site, "boss", "250")
+
+
+def asks(client, wanted, recipient="anna@example.test"):
+    client.mail()
+    return client.rcpt(recipient, wanted)
+
+
+def test_rates_count_what_is_taken(case):
+    """Not what was broken off, begun anew or refused, whoever refused it."""
+    site = users_site(case, messages="1/1d", recipients="1/1d", bytes="10KB/1d")
+    client = logged_in(site, "anna")
+    for _ in range(3):
+        asks(client, "250")
+        client.command("RSET", "250")
+    asks(client, "250")
+    client.data("Subject: a header\r\n no field\r\nno field either\r\n" + "x" * 70 + "\r\n", "550")
+    site.hop.on("DOT", "554 5.7.1 not this", times=1)
+    asks(client, "250")
+    client.data(message("x" * 70 + "\r\n"), "554")
+    asks(client, "250")
+    client.close()
+    site.gateway.await_event("message", lambda event: event["fate"] == "abandoned")
+    site.deliver(message("x" * 70 + "\r\n"), client=logged_in(site, "anna"))
+    asked(site, "anna", TOO_MUCH)
+
+
+def test_rates_hold_for_transactions_that_are_open_at_once(case):
+    """A place is held from RCPT on: ten that wait at DATA together are ten."""
+    site = users_site(case, messages="3/1d")
+    clients = [logged_in(site, "anna") for _ in range(8)]
+    replies = [asks(client, "") for client in clients]
+    check([reply.matches("250") for reply in replies] == [True] * 3 + [False] * 5, f"{replies}")
+    check(all(reply.matches(TOO_MUCH) for reply in replies[3:]), f"{replies}")
+    clients[0].command("RSET", "250")
+    clients[7].rcpt("anna@example.test", "250")
+    clients[6].rcpt("anna@example.test", TOO_MUCH)
+    for client in (clients[1], clients[2], clients[7]):
+        client.data(content := message())
+        site.expect_delivered(content)
+    for client in clients:
+        client.quit()
+    asked(site, "anna", TOO_MUCH)
+
+
+def test_rates_of_bytes_at_once(case):
+    """Of two messages that were asked for at the same time one goes beyond the limit, and not both."""
+    site = users_site(case, bytes="2KB/1d")
+    first, second = logged_in(site, "anna"), logged_in(site, "anna")
+    large = message(("x" * 70 + "\r\n") * 100)
+    for client in (first, second):
+        asks(client, "250")
+    first.data(large)
+    site.expect_delivered(large)
+    second.data(message("small\r\n"), TOO_MUCH + "user anna may have 2KB in 1d")
+    event = site.gateway.await_event("message", lambda event: event["fate"] == "refused")
+    check((event["rate"], event["identity"]) == ("bytes 2KB/1d", "user anna"), f"{event}")
+    second.mail()
+    second.rcpt("postmaster@example.test")
+    second.data(content := message())
+    site.expect_delivered(content)
+    for client in (first, second):
+        client.quit()
+
+
+def test_rates_of_guesses_at_once(case):
+    """However many are asked at the same time, no more are answered than the limit says."""
+    site = site_of_strangers(case, {"rate": {"unknown_recipients": "2/1d"}, "penalty": {"mode": "off"}})
+    answer = threading.Event()
+    site.hop.on("RCPT", hold(answer, "550 5.1.1 no such user here"), match="guess")
+    clients = [stranger(site, GOOD) for _ in range(5)]
+    for number, client in enumerate(clients):
+        client.mail(SENDER)
+        client.line(f"RCPT TO:<guess{number}@example.test>")
+        site.hop.await_command(f"RCPT TO:<guess{number}@example.test>")
+    answer.set()
+    replies = sorted(str(client.read_reply()) for client in clients)
+    check(["550" in reply for reply in replies].count(True) == 2, f"{replies}")
+    check([TOO_MUCH[:9] in reply for reply in replies].count(True) == 3, f"{replies}")
+    for client in clients:
+        client.quit()
 
 
 def test_rates_of_unknown_recipients(case):
@@ -165,6 +249,29 @@ def test_E05_rate_of_connections(case):
     event = site.gateway.await_event("session", lambda event: "rate" in event)
     check((event["rate"], event["identity"]) == ("connections 4/1d", "127.3.0.0/24"), f"{event}")
     site.client(source="127.3.1.1").quit()
+
+
+def test_rates_of_strangers(case):
+    """Of one organisation, whatever its addresses, and of a network where nothing better is known."""
+    limits = {"rate": {"messages": "2/1d", "recipients": "3/1d", "bytes": "1MB/1d"}}
+    site = site_of_strangers(case, limits)
+    for _ in range(2):
+        site.deliver(message(), client=stranger(site, GOOD), sender=SENDER)
+    judged(site, TOO_MUCH + "good.test may have 2 messages in 1d")
+    to = site.gateway.await_events("message", 3)[-1]["to"][0]
+    check((to["rate"], to["identity"]) == ("messages 2/1d", "good.test"), f"{to}")
+    for _ in range(2):
+        site.deliver(message(), client=stranger(site, NEIGHBOUR), sender=SENDER)
+    judged(site, TOO_MUCH + "203.0.113.0/24 may have 2 messages in 1d", address=NEIGHBOUR)
+    judged(site, "250", recipient="postmaster@example.test")
+
+
+def test_rate_of_connections_observed(case):
+    site = case.site({"limits": {"rate": {"connections": "1/1d", "mode": "observe"}}})
+    for _ in range(2):
+        site.client(source="127.3.0.1").quit()
+    event = site.gateway.await_event("session", lambda event: "would_be" in event)
+    check((event["would_be"], event["rate"]) == ("connection-rate", "connections 1/1d"), f"{event}")
 
 
 def test_rates_observed(case):

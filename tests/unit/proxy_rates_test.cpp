@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <list>
+
 #include "proxy/penalties.h"
 #include "proxy/rates.h"
 #include "tests/unit/store_scratch.h"
@@ -31,17 +33,17 @@ const policy::PenaltySettings kShipped;
 
 TEST_CASE("rates: counted for each identity, each thing and each limit") {
   Bench bench;
-  for (int i = 0; i < 5; ++i) CHECK(bench.rates.take(kAnna) == 0s);
-  CHECK(bench.rates.take(kAnna) == 12min);
+  for (int i = 0; i < 5; ++i) CHECK(bench.rates.take(kAnna).wait == 0s);
+  CHECK(bench.rates.take(kAnna).wait == 12min);
   CHECK(bench.rates.look(kAnna) == 12min);
   for (const RateCase& other :
        {RateCase{Rated::messages, {5, 1h}, "user bert"}, RateCase{Rated::recipients, {5, 1h}, "user anna"},
         RateCase{Rated::messages, {6, 1h}, "user anna"}})
     CHECK(bench.rates.look(other) == 0s);
-  bench.rates.give_back(kAnna);
-  CHECK(bench.rates.take(kAnna) == 0s);
+  bench.rates.give_back(kAnna, 1, bench.clock.time);
+  CHECK(bench.rates.take(kAnna).wait == 0s);
   bench.clock.time += 12min;
-  CHECK(bench.rates.take(kAnna) == 0s);
+  CHECK(bench.rates.take(kAnna).wait == 0s);
   bench.clock.time += 61min;
   CHECK(bench.rates.look(kAnna) == 0s);
 }
@@ -51,21 +53,84 @@ TEST_CASE("rates: what is refused is not counted, and what is counted by size is
   for (int i = 0; i < 50; ++i) (void)bench.rates.take(kAnna);
   CHECK(bench.rates.look(kAnna) == 12min);
   const RateCase octets{Rated::octets, {1000, 24h}, "user anna"};
-  bench.rates.count(octets, 999);
+  (void)bench.rates.take(octets, 999, Rates::Over::counted);
   CHECK(bench.rates.look(octets) == 0s);
-  bench.rates.count(octets, 1'000'000);
+  (void)bench.rates.take(octets, 1'000'000, Rates::Over::counted);
   CHECK(bench.rates.look(octets) > 24h);
+}
+
+TEST_CASE(
+    "rates: a hundred transactions at once get no more than the limit, and give back what was not sent") {
+  Bench bench;
+  {
+    std::list<HeldRates> open;
+    int taken = 0;
+    for (int i = 0; i < 100; ++i)
+      if (open.emplace_back(bench.rates).take(kAnna) == 0s) ++taken;
+    CHECK(taken == 5);
+    CHECK(open.front().has(kAnna));
+    CHECK_FALSE(open.back().has(kAnna));
+    open.front().keep();
+    open.front().give_back();
+    CHECK(bench.rates.look(kAnna) == 12min);
+  }
+  for (const bool room : {true, true, true, true, false})
+    CHECK((bench.rates.take(kAnna).wait == 0s) == room);
+}
+
+TEST_CASE("rates: what is held long gives back no more than is left of it") {
+  Bench bench;
+  std::list<HeldRates> open;
+  for (int i = 0; i < 5; ++i) CHECK(open.emplace_back(bench.rates).take(kAnna) == 0s);
+  bench.clock.time += 1h;
+  for (int i = 0; i < 5; ++i) CHECK(bench.rates.take(kAnna).wait == 0s);
+  open.clear();
+  CHECK(bench.rates.take(kAnna).wait == 12min);
+  HeldRates late(bench.rates);
+  bench.clock.time += 12min;
+  CHECK(late.take(kAnna) == 0s);
+  bench.clock.time += 6min;
+  late.give_back();
+  CHECK(bench.rates.look(kAnna) == 0s);
+  (void)bench.rates.take(kAnna);
+  CHECK(bench.rates.look(kAnna) == 12min);
+}
+
+TEST_CASE("rates: of a message that is larger than the limit as much is given back as was counted") {
+  Bench bench;
+  const RateCase octets{Rated::octets, {1000, 24h}, "user anna"};
+  (void)bench.rates.take(octets, 700);
+  {
+    HeldRates huge(bench.rates);
+    CHECK(huge.take(octets, 1'000'000) == 0s);
+    CHECK(huge.take(octets, 1) > 0s);
+  }
+  CHECK(bench.rates.look(octets) == 0s);
+  (void)bench.rates.take(octets, 300);
+  CHECK(bench.rates.look(octets) > 0s);
+}
+
+TEST_CASE("rates: recipients of one message are given back all together") {
+  Bench bench;
+  const RateCase recipients{Rated::recipients, {10, 1h}, "user anna"};
+  {
+    HeldRates held(bench.rates);
+    for (int i = 0; i < 10; ++i) CHECK(held.take(recipients) == 0s);
+    CHECK(held.take(recipients) > 0s);
+  }
+  for (int i = 0; i < 10; ++i) CHECK(bench.rates.take(recipients).wait == 0s);
+  CHECK(bench.rates.take(recipients).wait > 0s);
 }
 
 TEST_CASE("rates: what was counted survives a restart") {
   const store::ScratchDirectory scratch;
   {
     Bench bench(scratch.file("state.db"));
-    for (int i = 0; i < 5; ++i) CHECK(bench.rates.take(kAnna) == 0s);
+    for (int i = 0; i < 5; ++i) CHECK(bench.rates.take(kAnna).wait == 0s);
     bench.penalties.charge(kClient, kNetwork, 60, kShipped);
   }
   Bench bench(scratch.file("state.db"));
-  CHECK(bench.rates.take(kAnna) > 0s);
+  CHECK(bench.rates.take(kAnna).wait > 0s);
   CHECK(bench.penalties.look(kClient, kNetwork, kShipped).kind == Kind::turned_away);
 }
 
