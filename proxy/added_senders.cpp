@@ -18,13 +18,13 @@ config::Node request_for(SenderListKind kind) {
 
 // Nothing where neither a gateway runs nor a state is.
 Result<ControlAnswer> ask(const Settings& settings, const config::Node& request) {
-  auto answer = ask_running(control_path(settings.state_file), request);
-  if (answer || answer.error().code != Errc::not_found) return answer;
   std::error_code trouble;
-  if (std::filesystem::exists(settings.state_file, trouble))
-    return ask_state(settings.state_file, settings.policy, request);
-  if (trouble) return fail(Errc::refused, settings.state_file + ": " + trouble.message());
-  return ControlAnswer{};
+  if (!std::filesystem::exists(settings.state_file, trouble)) {
+    if (trouble) return fail(Errc::refused, settings.state_file + ": " + trouble.message());
+    auto answer = ask_running(control_path(settings.state_file), request);
+    return answer || answer.error().code != Errc::not_found ? answer : ControlAnswer{};
+  }
+  return ask_either(settings.state_file, [&] { return settings.policy; }, request);
 }
 
 Result<> copy(const Settings& settings, SenderListKind kind, SenderBook& book) {

@@ -24,6 +24,9 @@ class Control {
   using Write = std::function<bool(const config::Node& line)>;
   // An error's detail is the answer's last line.
   using Command = std::function<Result<>(const config::Node& request, const Write& write)>;
+  // Waits, for a bounded time, until the disk has what a command has changed. Its error says what is true
+  // instead, and is the command's.
+  using Keep = std::function<Result<>()>;
 
   static constexpr std::size_t kMaxRequest = 64 * 1024;
 

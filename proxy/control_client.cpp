@@ -8,7 +8,9 @@
 
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "base/config/document.h"
@@ -24,6 +26,9 @@ namespace sallyport::proxy {
 namespace {
 
 constexpr auto kPatience = std::chrono::seconds(60);  // it may have to wait for a disk, and for others
+constexpr auto kPatienceForStart = std::chrono::seconds(5);  // it has its state, and no control socket yet
+constexpr auto kBetweenTries = std::chrono::milliseconds(50);
+constexpr auto kFarewell = std::chrono::milliseconds(1'000);  // whoever asked has been told by then
 constexpr std::size_t kMaxLine = 1 << 20;
 
 // True: it was the last one.
@@ -49,10 +54,22 @@ Result<> become_owner(const std::string& file) {
   return fail(Errc::refused, io::describe_errno("cannot become the owner of " + path.string(), errno));
 }
 
-Taken<ControlAnswer> taken(Result<ControlAnswer> answer) {
-  if (answer) return std::move(*answer);
-  return std::unexpected(CommandFault{EX_UNAVAILABLE, answer.error().detail});
-}
+// What the store says from whatever thread while it is opened.
+class Troubles {
+ public:
+  void hear(std::string_view what) {
+    const std::lock_guard lock(mutex_);
+    if (first_.empty()) first_ = what;
+  }
+  std::string first() {
+    const std::lock_guard lock(mutex_);
+    return first_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string first_;
+};
 
 }  // namespace
 
@@ -64,7 +81,10 @@ Result<ControlAnswer> ask_running(const std::string& path, const config::Node& r
   ControlAnswer answer;
   for (;;) {
     auto line = stream->read_line(kMaxLine, deadline);
-    if (!line) return fail(Errc::io, "the gateway's answer broke off: " + line.error().detail);
+    if (!line)
+      return fail(Errc::io,
+                  "the gateway's answer broke off, and whether it did what was asked is not known: " +
+                      line.error().detail);
     config::Diagnostics diagnostics;
     auto node = config::parse(std::move(*line), "answer", diagnostics);
     if (!node) return fail(Errc::io, "the gateway's answer is no JSON");
@@ -75,19 +95,34 @@ Result<ControlAnswer> ask_running(const std::string& path, const config::Node& r
 Result<ControlAnswer> ask_state(const std::string& file, std::shared_ptr<const policy::Settings> policy,
                                 const config::Node& request) {
   if (auto owner = become_owner(file); !owner) return owner.error();
-  std::string trouble;
-  auto state =
-      store::StateStore::open(file, system_clock(), [&](std::string_view what) { trouble = what; });
+  Troubles troubles;
+  const store::StateLimits limits{.farewell = kFarewell, .brief = true};
+  auto state = store::StateStore::open(
+      file, system_clock(), [&](std::string_view what) { troubles.hear(what); }, limits);
   if (!state) return state.error();
-  if (!trouble.empty()) return fail(Errc::io, trouble);
+  if (auto trouble = troubles.first(); !trouble.empty()) return fail(Errc::io, std::move(trouble));
   Control control;
   SenderBook senders(**state, system_clock());
-  add_commands(control, {**state, system_clock(), senders, [policy] { return policy; }});
+  add_commands(control, {**state, system_clock(), senders, [policy] { return policy; }, /*running=*/false});
   ControlAnswer answer;
   control.answer(config::to_json_line(request),
                  [&](const config::Node& line) { return !take(answer, line); });
-  (*state)->flush();
   return answer;
+}
+
+Result<ControlAnswer> ask_either(const std::string& state_file, const FindPolicy& policy,
+                                 const config::Node& request) {
+  const TimePoint until = std::chrono::steady_clock::now() + kPatienceForStart;
+  std::optional<std::shared_ptr<const policy::Settings>> settings;
+  for (;;) {
+    auto answer = ask_running(control_path(state_file), request);
+    if (answer || answer.error().code != Errc::not_found) return answer;
+    if (!settings) settings = policy();
+    answer = ask_state(state_file, *settings, request);
+    if (answer || answer.error().code != Errc::refused) return answer;
+    if (std::chrono::steady_clock::now() > until) return fail(Errc::timeout, answer.error().detail);
+    std::this_thread::sleep_for(kBetweenTries);
+  }
 }
 
 namespace {
@@ -108,15 +143,13 @@ Taken<ControlAnswer> ask_gateway(const std::string& directory, const config::Nod
   if (settings->state_file.empty())
     return std::unexpected(
         CommandFault{EX_CONFIG, "the state is in memory only (state.sqlite): nothing can be asked of it"});
-  auto answer = ask_running(control_path(settings->state_file), request);
+  auto answer = ask_either(settings->state_file, [&] { return with_files(directory); }, request);
   if (answer) return std::move(*answer);
   const Error& error = answer.error();
   if (error.code == Errc::refused)
     return std::unexpected(
         CommandFault{EX_NOPERM, error.detail + "; its owner may ask: sudo -u sallyport ..."});
-  return taken(error.code == Errc::not_found
-                   ? ask_state(settings->state_file, with_files(directory), request)
-                   : std::move(answer));
+  return std::unexpected(CommandFault{EX_UNAVAILABLE, error.detail});
 }
 
 }  // namespace sallyport::proxy

@@ -1,10 +1,12 @@
 // The command line's side of the control socket.
 //
 // The gateway that runs with a configuration is asked; where none does, the state is opened here, under its
-// lock, and the same commands are asked. Root becomes the owner of the state's folder for that, or the
+// lock, and the same commands are asked. Whoever finds the state in use waits: for another command, and for
+// a gateway that has just begun. Root becomes the owner of the state's folder for that, or the
 // gateway could not open its own files later.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,9 +27,14 @@ Taken<ControlAnswer> ask_gateway(const std::string& directory, const config::Nod
 
 // Of a gateway that runs. Errors: not_found (none does), refused (another user's), as io::LocalStream.
 Result<ControlAnswer> ask_running(const std::string& path, const config::Node& request);
-// In this process. `policy` is for the files of lists, and may be null. Errors: refused (a gateway runs,
-// and has no control socket), as StateStore.
+// In this process. `policy` is for the files of lists, and may be null. Errors: refused (another process
+// has the state), as StateStore.
 Result<ControlAnswer> ask_state(const std::string& file, std::shared_ptr<const policy::Settings> policy,
                                 const config::Node& request);
+// The first of them that is there. Errors: refused (another user's), timeout (the state is in use, by what
+// has no control socket).
+using FindPolicy = std::function<std::shared_ptr<const policy::Settings>()>;  // called once at most
+Result<ControlAnswer> ask_either(const std::string& state_file, const FindPolicy& policy,
+                                 const config::Node& request);
 
 }  // namespace sallyport::proxy

@@ -15,6 +15,7 @@ struct ControlServices {
   const Clock& clock;
   SenderBook& senders;
   CurrentPolicy policy;
+  bool running = true;  // a gateway, which has what was changed in memory, and goes on trying to write it
 };
 
 // {"command": "version"}: who answers; and those of sender_commands.h.

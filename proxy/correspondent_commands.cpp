@@ -66,24 +66,25 @@ Node counted(const char* what, std::size_t many) {
 }
 
 // With a user also that anybody of his domain wrote: else the sender would still be spared, for him too.
-Result<> forget(Correspondents& correspondents, const Node& request, const Control::Write& write) {
+Result<> forget(Correspondents& correspondents, const Node& request, const Control::Write& write,
+                const Control::Keep& keep) {
   const auto pair = read_pair(request);
   if (!pair) return pair.error();
   std::size_t many = 0;
   if (pair->user && correspondents.forget(*pair->user, pair->theirs)) ++many;
   if (correspondents.forget(pair->domain, pair->theirs)) ++many;
   write(counted("forgotten", many));
-  return {};
+  return many > 0 ? keep() : Result<>{};
 }
 
 }  // namespace
 
-void add_correspondent_commands(Control& control, SenderBook& book) {
+void add_correspondent_commands(Control& control, SenderBook& book, const Control::Keep& keep) {
   control.add("correspondents-check", [&book](const Node& request, const Control::Write& write) {
     return check(book.correspondents(), request, write);
   });
-  control.add("correspondents-forget", [&book](const Node& request, const Control::Write& write) {
-    return forget(book.correspondents(), request, write);
+  control.add("correspondents-forget", [&book, keep](const Node& request, const Control::Write& write) {
+    return forget(book.correspondents(), request, write, keep);
   });
   control.add("correspondents-count", [&book](const Node&, const Control::Write& write) -> Result<> {
     write(counted("correspondents", book.correspondents().count()));

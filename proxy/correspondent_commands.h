@@ -8,6 +8,6 @@
 namespace sallyport::proxy {
 
 // `book` outlives `control`.
-void add_correspondent_commands(Control& control, SenderBook& book);
+void add_correspondent_commands(Control& control, SenderBook& book, const Control::Keep& keep);
 
 }  // namespace sallyport::proxy

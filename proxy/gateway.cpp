@@ -298,7 +298,7 @@ void Gateway::stop() {
   faults::crash_point("stop.idle");
   cores_.stop();
   faults::crash_point("stop.cores");
-  if (state_) state_->flush();
+  if (state_) (void)state_->flush();
   faults::crash_point("stop.state");
 }
 

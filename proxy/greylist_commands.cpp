@@ -61,6 +61,13 @@ Node described(const GreylistWaiter& one) {
   return line;
 }
 
+// What every command is given.
+struct Desk {
+  GreylistWaiting waiting;
+  const CurrentPolicy& current;
+  const Control::Keep& keep;
+};
+
 // How long who is released is remembered: as the configuration has it for everybody. A rule that has
 // another time for its recipient holds from their next mail on.
 Duration remembered(const CurrentPolicy& current) {
@@ -68,52 +75,52 @@ Duration remembered(const CurrentPolicy& current) {
   return (settings ? settings->checks.greylist : policy::GreylistSettings{}).remember;
 }
 
-Result<> list(GreylistWaiting waiting, const CurrentPolicy&, const Node& request,
-              const Control::Write& write) {
-  for (const GreylistWaiter& one : chosen(waiting, Choice(request)))
+Result<> list(const Desk& desk, const Node& request, const Control::Write& write) {
+  for (const GreylistWaiter& one : chosen(desk.waiting, Choice(request)))
     if (!write(described(one))) break;
   return Result<>{};
 }
 
-Result<> release(GreylistWaiting waiting, const CurrentPolicy& current, const Node& request,
-                 const Control::Write& write) {
+Result<> changed(const Desk& desk, const char* what, std::size_t many, const Control::Write& write) {
+  write(counted(what, many));
+  return many > 0 ? desk.keep() : Result<>{};
+}
+
+Result<> release(Desk desk, const Node& request, const Control::Write& write) {
   std::size_t many = 0;
-  const Duration remember = remembered(current);
-  for (const GreylistWaiter& one : chosen(waiting, Choice(request)))
-    if (waiting.release(one.key, remember)) ++many;
-  write(counted("released", many));
-  return Result<>{};
+  const Duration remember = remembered(desk.current);
+  for (const GreylistWaiter& one : chosen(desk.waiting, Choice(request)))
+    if (desk.waiting.release(one.key, remember)) ++many;
+  return changed(desk, "released", many, write);
 }
 
 // A client alone: also that it is known. All three: also a case that has passed, of which no names are
 // kept.
-Result<> forget(GreylistWaiting waiting, const CurrentPolicy&, const Node& request,
-                const Control::Write& write) {
+Result<> forget(Desk desk, const Node& request, const Control::Write& write) {
   const Choice choice(request);
   if (choice.is_any()) return fail(Errc::invalid, "name a client, a sender or a recipient");
   std::size_t many = 0;
-  for (const GreylistWaiter& one : chosen(waiting, choice))
-    if (waiting.forget(one.key)) ++many;
+  for (const GreylistWaiter& one : chosen(desk.waiting, choice))
+    if (desk.waiting.forget(one.key)) ++many;
   if (!choice.client.empty() && choice.from.empty() && choice.to.empty() &&
-      waiting.forget_client(choice.client))
+      desk.waiting.forget_client(choice.client))
     ++many;
   if (!choice.client.empty() && !choice.from.empty() && !choice.to.empty() &&
-      waiting.forget_case(choice.client, choice.from, choice.to))
+      desk.waiting.forget_case(choice.client, choice.from, choice.to))
     ++many;
-  write(counted("forgotten", many));
-  return Result<>{};
+  return changed(desk, "forgotten", many, write);
 }
 
-Result<> stats(GreylistWaiting waiting, const CurrentPolicy&, const Node&, const Control::Write& write) {
+Result<> stats(const Desk& desk, const Node&, const Control::Write& write) {
   for (const int days : {1, 7, GreylistWaiting::kDays}) {
-    const GreylistDay sum = waiting.sum(days);
+    const GreylistDay sum = desk.waiting.sum(days);
     Node line = counted("days", static_cast<std::size_t>(days));
     line.add("begun", Node::integer(sum.begun)).add("came_back", Node::integer(sum.came_back));
     line.add("minutes", Node::integer(static_cast<std::int64_t>(sum.seconds / 60)));
     write(line);
   }
-  const GreylistDay all = waiting.sum(GreylistWaiting::kDays);
-  const std::size_t here = waiting.count(), seen = all.came_back + here;
+  const GreylistDay all = desk.waiting.sum(GreylistWaiting::kDays);
+  const std::size_t here = desk.waiting.count(), seen = all.came_back + here;
   write(counted("waiting", here));
   write(counted("never_came_back", all.begun > seen ? all.begun - seen : 0));
   return Result<>{};
@@ -121,10 +128,11 @@ Result<> stats(GreylistWaiting waiting, const CurrentPolicy&, const Node&, const
 
 }  // namespace
 
-void add_greylist_commands(Control& control, store::StateStore& state, const CurrentPolicy& current) {
+void add_greylist_commands(Control& control, store::StateStore& state, const CurrentPolicy& current,
+                           const Control::Keep& keep) {
   const auto add = [&](const char* name, auto command) {
-    control.add(name, [&state, current, command](const Node& request, const Control::Write& write) {
-      return command(GreylistWaiting(state), current, request, write);
+    control.add(name, [&state, current, keep, command](const Node& request, const Control::Write& write) {
+      return command(Desk{GreylistWaiting(state), current, keep}, request, write);
     });
   };
   add("greylist-list", list);

@@ -10,6 +10,7 @@
 namespace sallyport::proxy {
 
 // `state` outlives `control`.
-void add_greylist_commands(Control& control, store::StateStore& state, const CurrentPolicy& current);
+void add_greylist_commands(Control& control, store::StateStore& state, const CurrentPolicy& current,
+                           const Control::Keep& keep);
 
 }  // namespace sallyport::proxy

@@ -4,7 +4,6 @@
 
 #include <utility>
 
-#include "base/io/event_loop.h"
 #include "base/text.h"
 
 namespace sallyport::proxy {
@@ -22,11 +21,6 @@ std::string hits_key(SenderListKind kind, const policy::SenderEntry& entry) {
 
 std::int64_t seconds_of(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-}
-
-io::Task<> put_and_wait(store::StateStore& state, std::string kind, std::string key, std::string value,
-                        WallTime expires, Result<>& result) {
-  result = co_await state.put_durable(std::move(kind), std::move(key), std::move(value), expires);
 }
 
 }  // namespace
@@ -95,7 +89,7 @@ void SenderBook::count_hit(SenderListKind kind, const policy::SenderEntry& entry
 }
 
 Result<> SenderBook::add(SenderListKind kind, const policy::SenderEntry& entry) {
-  if (state_.count(to_string(kind)) >= kMaxEntries)
+  if (state_.count(to_string(kind)) >= kMaxEntries && !kept(kind, entry.name()))
     return fail(Errc::limit,
                 fmt::format("there are {} entries already: so many belong into a file (lists.{})",
                             kMaxEntries, to_string(kind)));
@@ -103,20 +97,14 @@ Result<> SenderBook::add(SenderListKind kind, const policy::SenderEntry& entry) 
     const std::scoped_lock lock(mutex_);
     shapes_.at(static_cast<std::size_t>(kind)).add(entry);
   }
-  Result<> written;
-  io::EventLoop loop;
-  loop.run(put_and_wait(state_, to_string(kind), entry.name(), policy::to_line(entry),
-                        entry.expires.value_or(never()), written));
-  if (written) return written;
-  return fail(written.error().code,
-              "it counts, but could not be written to disk: " + written.error().detail);
+  state_.put(to_string(kind), entry.name(), policy::to_line(entry), entry.expires.value_or(never()));
+  return {};
 }
 
 bool SenderBook::remove(SenderListKind kind, const policy::SenderEntry& entry) {
   if (!state_.get(to_string(kind), entry.name())) return false;
   state_.erase(to_string(kind), entry.name());
   state_.erase(kHits, hits_key(kind, entry));
-  state_.flush();
   return true;
 }
 

@@ -3,7 +3,7 @@
 //
 // Entries of commands live in the state, one record each (kinds "allow" and "block"), and count from the
 // moment they are added; hits are counted there, too (kind "list-hits"), written behind. Every function may
-// be called from any thread; add() waits for the disk, all others never do.
+// be called from any thread, and none waits for the disk: a command does that (Control::Keep).
 #pragma once
 
 #include <array>
@@ -46,7 +46,7 @@ class SenderBook {
   void count_hit(SenderListKind kind, const policy::SenderEntry& entry);
   Hits hits(SenderListKind kind, const policy::SenderEntry& entry) const;
 
-  // Counts at once; an error means that it may not outlive the process. Replaces an entry of that name.
+  // Counts at once. Replaces an entry of that name. Errors: limit.
   Result<> add(SenderListKind kind, const policy::SenderEntry& entry);
   bool remove(SenderListKind kind, const policy::SenderEntry& entry);
   void each(SenderListKind kind, const std::function<bool(const policy::SenderEntry&)>& visit) const;

@@ -120,15 +120,17 @@ Result<> list(SenderListKind kind, const config::Node& request, const SenderBook
 
 }  // namespace
 
-void add_sender_commands(Control& control, SenderBook& book, const CurrentPolicy& current) {
+void add_sender_commands(Control& control, SenderBook& book, const CurrentPolicy& current,
+                         const Control::Keep& keep) {
   for (const auto kind : {SenderListKind::allow, SenderListKind::block})
     control.add(to_string(kind),
-                [kind, &book, current](const config::Node& request, const Control::Write& write) {
+                [kind, &book, current, keep](const config::Node& request, const Control::Write& write) {
                   const auto action = text_of(request, "action");
-                  if (action == "add") return add(kind, request, book, current);
-                  if (action == "remove") return remove(kind, request, book);
                   if (action == "list") return list(kind, request, book, current, write);
-                  return Result<>(fail(Errc::invalid, "the action is none of add, remove and list"));
+                  Result<> changed = fail(Errc::invalid, "the action is none of add, remove and list");
+                  if (action == "add") changed = add(kind, request, book, current);
+                  if (action == "remove") changed = remove(kind, request, book);
+                  return changed ? keep() : changed;
                 });
 }
 

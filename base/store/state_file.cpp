@@ -104,7 +104,7 @@ StateFile::StateFile(std::string path, StateLimits limits, StateLock lock)
 
 Result<std::unique_ptr<StateFile>> StateFile::open(std::string path, const Clock& clock, StateLimits limits,
                                                    const OnTrouble& on_trouble) {
-  Result<StateLock> lock = StateLock::take(path + ".lock");
+  Result<StateLock> lock = StateLock::take(path + ".lock", limits.brief);
   if (!lock) return lock.error();
   faults::crash_point("state.locked");
   std::unique_ptr<StateFile> file(new StateFile(std::move(path), std::move(limits), std::move(*lock)));

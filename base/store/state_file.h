@@ -3,10 +3,10 @@
 //
 // Changes are added at the end; a start reads from there backwards, so that the first row of a key it meets
 // is the one that counts. What has been overtaken is removed from the beginning (shorten). <file>.lock is
-// held for as long as the object lives. A file that is damaged, empty, or of a later version, is renamed to
-// <file>.corrupt-<time> and a new one begun; each record carries a checksum, because SQLite would hand out
-// a flipped bit inside a value. One thread at a time. Whoever made it may be gone by the time a silent disk
-// answers: it keeps nothing of theirs.
+// held for as long as the object lives; one that a command holds is waited for, ten seconds at most. A file
+// that is damaged, empty, or of a later version, is renamed to <file>.corrupt-<time> and a new one begun;
+// each record carries a checksum, because SQLite would hand out a flipped bit inside a value. One thread at
+// a time. Whoever made it may be gone by the time a silent disk answers: it keeps nothing of theirs.
 //
 // Errors: refused (another instance holds the lock: "in use by another instance (pid N)"), invalid (the
 // file is damaged: call begin_anew()), no_space, io.

@@ -20,7 +20,6 @@ using Steady = StateJournal::Steady;
 
 constexpr std::chrono::minutes kIdleLook{1};
 constexpr std::chrono::minutes kClockWritten{10};
-constexpr std::chrono::seconds kFlushed{5};
 constexpr std::chrono::seconds kSilent{2};
 constexpr std::chrono::milliseconds kEndLook{100};
 constexpr std::size_t kRowsAtATime = 10'000;  // read, added or removed between two looks at what is due
@@ -47,6 +46,7 @@ class StateJournal::Writer {
         on_trouble_(std::move(on_trouble)),
         gathering_(std::make_shared<Batch>()),
         farewell_(begin.farewell),
+        flush_patience_(begin.flush),
         loading_(begin.load) {
     file_->on_step([this] { busy_since_ = Steady::now().time_since_epoch().count(); });
     if (begin.refill) refill_ = StateMemory::Which::all;
@@ -57,8 +57,10 @@ class StateJournal::Writer {
   }
   void stop();
   Ticket submit(const StateRecord& record);
-  Result<> wait(const Ticket& ticket, Steady::time_point until);
+  Result<> wait(const Ticket& ticket, Steady::time_point until, Steady::duration patience = kPatience);
   Ticket gathering() const;
+  std::chrono::milliseconds flush_patience() const { return flush_patience_; }
+  bool is_behind() const;  // of records that were not taken
   bool loading() const { return loading_; }
   std::size_t pending() const;
   void notice_silence();
@@ -106,8 +108,9 @@ class StateJournal::Writer {
   bool wanted_ = false;  // somebody waits for `gathering_`
   bool stopping_ = false, ended_ = false, abandoned_ = false;
   std::optional<StateMemory::Which> refill_;
+  bool refilling_ = false;
 
-  const std::chrono::milliseconds farewell_;
+  const std::chrono::milliseconds farewell_, flush_patience_;
   std::atomic<bool> loading_;
   std::atomic<bool> failing_{false}, dropping_{false}, silence_told_{false};
   std::atomic<Steady::rep> busy_since_{0};  // 0: not busy
@@ -135,7 +138,8 @@ StateJournal::Ticket StateJournal::Writer::submit(const StateRecord& record) {
   return gathering_;
 }
 
-Result<> StateJournal::Writer::wait(const Ticket& ticket, Steady::time_point until) {
+Result<> StateJournal::Writer::wait(const Ticket& ticket, Steady::time_point until,
+                                    Steady::duration patience) {
   if (ticket == nullptr) return fail(Errc::limit, "too many state records wait for the disk");
   Lock lock(mutex_);
   if (ticket->written) return {};
@@ -143,7 +147,7 @@ Result<> StateJournal::Writer::wait(const Ticket& ticket, Steady::time_point unt
     wanted_ = true;
     work_.notify_one();
   }
-  if (is_silent_for(kPatience)) return fail(Errc::timeout, "the disk of the state does not answer");
+  if (is_silent_for(patience)) return fail(Errc::timeout, "the disk of the state does not answer");
   const int failures = ticket->failures;
   const bool done =
       finished_.wait_until(lock, until, [&] { return ticket->written || ticket->failures != failures; });
@@ -155,6 +159,11 @@ Result<> StateJournal::Writer::wait(const Ticket& ticket, Steady::time_point unt
 StateJournal::Ticket StateJournal::Writer::gathering() const {
   const std::lock_guard lock(mutex_);
   return gathering_;
+}
+
+bool StateJournal::Writer::is_behind() const {
+  const std::lock_guard lock(mutex_);
+  return refill_ || refilling_;
 }
 
 std::size_t StateJournal::Writer::pending() const {
@@ -295,6 +304,7 @@ void StateJournal::Writer::finish(Result<> result) {
 void StateJournal::Writer::do_chore() {
   const auto wanted = [this] {
     const std::lock_guard lock(mutex_);
+    refilling_ = refill_.has_value();
     return std::exchange(refill_, std::nullopt);
   }();
   Result<> result;
@@ -308,6 +318,10 @@ void StateJournal::Writer::do_chore() {
                             [this](const StateRecord& record) { return memory_->holds(record); });
     });
   if (!result && result.error().code == Errc::invalid) result = mend(std::move(result));
+  if (wanted) {
+    const std::lock_guard lock(mutex_);
+    refilling_ = false;
+  }
   report(result);
 }
 
@@ -413,7 +427,12 @@ Result<> StateJournal::wait(const Ticket& ticket, Steady::time_point until) {
 }
 
 // An empty batch still has to wait for the one being written before it.
-Result<> StateJournal::flush() { return writer_->wait(writer_->gathering(), Steady::now() + kFlushed); }
+Result<> StateJournal::flush() {
+  const auto patience = writer_->flush_patience();
+  const auto flushed = writer_->wait(writer_->gathering(), Steady::now() + patience, patience);
+  if (flushed && writer_->is_behind()) return fail(Errc::limit, "the disk of the state does not keep up");
+  return flushed;
+}
 
 bool StateJournal::loading() const { return writer_->loading(); }
 std::size_t StateJournal::pending() const { return writer_->pending(); }

@@ -6,8 +6,8 @@
 // marks it, and it is collected when the disk keeps up again (erasures have as much room again: an erased
 // record must not come back). submit() never blocks and may be called from any thread.
 //
-// Nobody waits longer than kPatience, and nobody at all for a disk that has been silent for that long. At
-// the end a disk that has been silent for `farewell` is left behind, with its thread.
+// But for flush(), nobody waits longer than kPatience, and nobody at all for a disk that has been silent
+// for that long. At the end a disk that has been silent for `farewell` is left behind, with its thread.
 //
 // Trouble is told once when it begins and once when it is over.
 #pragma once
@@ -41,6 +41,7 @@ class StateJournal {
     bool refill = false;
     bool load = false;
     std::chrono::milliseconds farewell{};
+    std::chrono::milliseconds flush{};
   };
   StateJournal(std::unique_ptr<StateFile> file, std::shared_ptr<StateMemory> memory,
                std::shared_ptr<StateClock> clock, OnTrouble on_trouble, Begin begin);
@@ -51,6 +52,8 @@ class StateJournal {
   Ticket submit(const StateRecord& record);  // nullptr: too much is pending
   // Blocks until the batch is on disk. Errors: limit (no ticket), no_space, io, timeout.
   Result<> wait(const Ticket& ticket, Steady::time_point until);
+  // Everything submitted so far, also what was not taken; waits as long as StateLimits::flush says, also
+  // for a disk that is slow. Errors: as above.
   Result<> flush();
   bool loading() const;
   std::size_t pending() const;

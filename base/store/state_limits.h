@@ -22,8 +22,14 @@ struct StateLimits {
   // What a start reads of large kinds before it goes on.
   std::chrono::milliseconds read_at_start{500};
 
+  // How long a flush may wait for the disk.
+  std::chrono::milliseconds flush{5'000};
+
   // A disk that is silent for so long at the end is left to itself.
   std::chrono::milliseconds farewell{20'000};
+
+  // Opened for one command: another process waits for it instead of being refused.
+  bool brief = false;
 
   std::size_t limit(std::string_view kind) const {
     const auto own = of.find(kind);

@@ -17,16 +17,19 @@ namespace sallyport::store {
 
 class StateLock {
  public:
-  static Result<StateLock> take(const std::string& path);
+  // `brief`: for a command, which is done soon. A lock that a command holds is waited for, ten seconds at
+  // most.
+  static Result<StateLock> take(const std::string& path, bool brief);
 
   std::int64_t last_row() const { return last_row_; }
   void note(std::int64_t last_row);
 
  private:
-  explicit StateLock(io::Descriptor file) : file_(std::move(file)) {}
+  StateLock(io::Descriptor file, bool brief) : file_(std::move(file)), brief_(brief) {}
   Result<> write() const;
 
   io::Descriptor file_;
+  bool brief_;
   std::int64_t last_row_ = 0;
 };
 

@@ -58,12 +58,13 @@ class Store final : public StateStore {
   Figures figures() const override {
     return {.records = memory_->size(), .unwritten = journal_ ? journal_->pending() : 0};
   }
-  void flush() override;
+  Result<> flush() override;
 
  private:
   using Begin = StateJournal::Begin;
 
   Result<bool> read(StateFile& file) const;
+  Error memory_only() const { return fail(Errc::io, "state is held in memory only: " + degraded_); }
   StateJournal::Ticket remember(const StateRecord& record);
   StateJournal::Ticket submit(const StateRecord& record) {
     return journal_ ? journal_->submit(record) : nullptr;
@@ -83,7 +84,7 @@ void Store::attach(std::unique_ptr<StateFile> file, const Clock& clock, const On
   clock_ = std::make_shared<StateClock>(clock, file->last_reading());
   memory_->begin_loading();
   const Result<bool> more = read(*file);
-  Begin begin{.refill = false, .load = more && *more, .farewell = limits_.farewell};
+  Begin begin{.refill = false, .load = more && *more, .farewell = limits_.farewell, .flush = limits_.flush};
   if (!begin.load) memory_->end_loading(now());
   if (!more) {
     Result<> usable = more.error();
@@ -124,15 +125,15 @@ StateJournal::Ticket Store::remember(const StateRecord& record) {
 io::Task<Result<>> Store::put_durable(std::string kind, std::string key, std::string value,
                                       WallTime expires) {
   StateJournal::Ticket ticket = remember({std::move(kind), std::move(key), std::move(value), expires});
-  if (!degraded_.empty()) co_return fail(Errc::io, "state is held in memory only: " + degraded_);
+  if (!degraded_.empty()) co_return memory_only();
   if (journal_ == nullptr) co_return Result<void>{};
   const auto until = StateJournal::Steady::now() + StateJournal::kPatience;
   co_return co_await waiters_.run([this, ticket, until] { return journal_->wait(ticket, until); });
 }
 
-void Store::flush() {
-  // A failure is the journal's to report.
-  if (journal_) static_cast<void>(journal_->flush());
+Result<> Store::flush() {
+  if (!degraded_.empty()) return memory_only();
+  return journal_ ? journal_->flush() : Result<>{};
 }
 
 }  // namespace

@@ -72,7 +72,9 @@ class StateStore {
   virtual bool is_complete(std::string_view kind) const = 0;
   virtual std::size_t count(std::string_view kind) const = 0;  // as held; may include expired ones
   virtual Figures figures() const = 0;
-  virtual void flush() = 0;  // blocks until everything put so far is on disk, 5 s at most
+  // Blocks until everything put and erased so far is on disk, for StateLimits::flush at most; never on a
+  // core. Errors: that it may not be (timeout, no_space, io, limit).
+  virtual Result<> flush() = 0;
 };
 
 }  // namespace sallyport::store

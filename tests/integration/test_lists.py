@@ -4,10 +4,13 @@ NSD answers. `good.test` publishes SPF, `plain.test` does not; the lists' client
 
 import json
 import os
+import subprocess
 
 from harness.dns_server import DnsServer, failing
-from harness.outcome import check
+from harness.outcome import check, poll
+from harness.scenes import TRACED
 from harness.strangers import FORGER, GOOD, LISTED, answered_site, merge, stranger, strangers_site
+from test_state_disk import disk_that, silent_disk, stored
 
 MORE = {
     "plain.test": "@ IN MX 10 mx\nmx IN A 198.51.100.7\n",
@@ -209,3 +212,40 @@ def test_lists_try_knows_what_commands_have_added(case):
     command(site, "allow", "add", "good.test")
     check(tried(LISTED, "accepted")["rule"] == "allow good.test", "of the gateway that runs")
     check([entry["hits"] for entry in entries(site, "allow")] == [0], "a trial is no hit")
+
+
+def test_lists_what_the_disk_does_not_have_is_not_said_to_be_done(case):
+    """A silent disk and a full one: the change counts, and whoever asked hears that it may be lost."""
+    site = site_of(case, environment=TRACED)
+    command(site, "block", "add", "before.test")
+
+    def changed(*arguments):
+        told = command(site, *arguments, status=1).stderr
+        check("it counts from now on" in told and "not on disk yet" in told, told)
+        return told
+
+    with silent_disk(site):
+        changed("block", "add", "good.test")
+        ask(site, GOOD, BLOCKED)
+        changed("block", "remove", "before.test")
+        check([entry["pattern"] for entry in entries(site, "block")] == ["good.test"], "not removed")
+    poll(lambda: stored(case, site, "block") == 3, 15, "added, added, and one of them removed")
+    command(site, "block", "remove", "good.test")
+    with disk_that(site, "error=ENOSPC"):
+        check("full" in changed("block", "add", "good.test"), "the reason is not told")
+        ask(site, GOOD, BLOCKED)
+    command(site, "block", "add", "good.test")
+
+
+def test_lists_commands_without_a_gateway_wait_for_each_other(case):
+    site = site_of(case, start=False)
+    names = [f"a{number}.test" for number in range(12)]
+    adding = [
+        subprocess.Popen([case.binary, "block", "add", name, "-c", site.gateway.conf], stderr=subprocess.PIPE)
+        for name in names
+    ]
+    site.gateway.start()  # while they are at it
+    for one in adding:
+        _, said = one.communicate(timeout=60)
+        check(one.returncode == 0, f"{one.returncode} {said}")
+    check(sorted(entry["pattern"] for entry in entries(site, "block")) == sorted(names), "one is lost")

@@ -36,12 +36,17 @@ def stored(case, site, kind):
         return database.execute("SELECT count(*) FROM log WHERE kind = ?", (kind.encode(),)).fetchone()[0]
 
 
-@contextlib.contextmanager
 def silent_disk(site):
     """Every write to the state and its log takes SILENT seconds, from now on."""
+    return disk_that(site, f"delay_enter={SILENT}s")
+
+
+@contextlib.contextmanager
+def disk_that(site, does):
+    """What happens to every write to the state and its log from now on, as strace injects it."""
     state, pid = site.config["state"]["sqlite"], str(site.gateway.pid)
     files = [word for name in (state, state + "-wal") for word in ("-P", name)]
-    inject = f"inject={CALLS}:delay_enter={SILENT}s"
+    inject = f"inject={CALLS}:{does}"
     command = [need_program("strace"), "-f", "-o", "/dev/null", *files, "-e", f"trace={CALLS}", "-e", inject, "-p", pid]
     tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:

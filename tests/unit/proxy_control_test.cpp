@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <future>
 #include <stdexcept>
 #include <thread>
 
@@ -128,4 +129,26 @@ TEST_CASE("where no gateway runs its state is asked, unless one has the state") 
   auto state = store::StateStore::open(file, system_clock(), [](std::string_view) {});
   REQUIRE(state);
   CHECK(ask_state(file, nullptr, request("version")).error().code == Errc::refused);
+}
+
+TEST_CASE("commands wait for each other, and for a gateway that has just begun") {
+  store::ScratchDirectory scratch;
+  const std::string file = scratch.file("state.db");
+  const auto ask_version = [&] { return ask_either(file, [] { return nullptr; }, request("version")); };
+  const auto no_trouble = [](std::string_view) {};
+  const store::StateLimits of_a_command{.brief = true};
+  auto state = store::StateStore::open(file, system_clock(), no_trouble, of_a_command);
+  auto gateway = std::async(std::launch::async,
+                            [&] { return store::StateStore::open(file, system_clock(), no_trouble); });
+  gateway.wait_for(std::chrono::milliseconds(300));  // who does not wait has been refused by now
+  state->reset();
+  state = gateway.get();
+  REQUIRE(state);
+  auto command = std::async(std::launch::async, ask_version);
+  command.wait_for(std::chrono::milliseconds(300));
+  state->reset();
+  CHECK(command.get());
+  std::vector<std::future<Result<ControlAnswer>>> many;
+  for (int i = 0; i < 8; ++i) many.push_back(std::async(std::launch::async, ask_version));
+  for (auto& one : many) CHECK(one.get());
 }

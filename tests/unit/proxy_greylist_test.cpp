@@ -117,12 +117,18 @@ TEST_CASE("greylist: who is released by command is remembered as long as configu
   auto policy = std::make_shared<policy::Settings>();
   policy->checks.greylist = bench.settings;
   Control control;
-  add_greylist_commands(control, *bench.state, [policy] { return policy; });
+  const auto keep = []() -> Result<> { return fail(Errc::io, "not on disk"); };
+  add_greylist_commands(control, *bench.state, [policy] { return policy; }, keep);
   bench.comes();
-  std::string answer;
-  control.answer(R"({"command": "greylist-release"})",
-                 [&](const config::Node& line) { return answer += config::to_json_line(line), true; });
-  CHECK(answer.starts_with(R"({"released":1})"));
+  const auto ask = [&](const char* request) {
+    std::string answer;
+    control.answer(request,
+                   [&](const config::Node& line) { return answer += config::to_json_line(line), true; });
+    return answer;
+  };
+  CHECK(ask(R"({"command": "greylist-release"})") == R"({"released":1}{"error":"not on disk"})");
+  CHECK(ask(R"({"command": "greylist-release"})") == R"({"released":0}{"ok":true})");
+  CHECK(ask(R"({"command": "greylist-forget", "from": "x@y.test"})") == R"({"forgotten":0}{"ok":true})");
   bench.clock.time += 24h * 99;
   CHECK(bench.comes().step.kind == Kind::passes);
 }

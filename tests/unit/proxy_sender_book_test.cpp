@@ -23,6 +23,8 @@ struct Desk {
 
 policy::SenderEntry entry(std::string_view line) { return *policy::parse_sender_entry(line); }
 
+Result<> kept() { return {}; }
+
 // Lines of an answer, the last one apart.
 struct Asked {
   std::vector<std::string> lines;
@@ -82,7 +84,7 @@ TEST_CASE("hits are counted for each entry of each list") {
 TEST_CASE("commands add, list and remove entries") {
   Desk desk;
   Control control;
-  add_sender_commands(control, desk.book, [] { return std::make_shared<policy::Settings>(); });
+  add_sender_commands(control, desk.book, [] { return std::make_shared<policy::Settings>(); }, kept);
   CHECK(ask(control,
             R"({"command": "block", "action": "add", "pattern": "Example.com", "for": "joe@our.example",
                          "owner": "anna", "reason": "spam", "expires": "2199-01-31"})")
@@ -98,10 +100,32 @@ TEST_CASE("commands add, list and remove entries") {
   CHECK(ask(control, remove).end.contains("error"));
 }
 
+TEST_CASE("a change that is not on disk is not said to be done") {
+  Desk desk;
+  Control control;
+  int waited = 0;
+  add_sender_commands(
+      control, desk.book, [] { return nullptr; },
+      [&]() -> Result<> {
+        ++waited;
+        return fail(Errc::no_space, "in memory only");
+      });
+  const char* add = R"({"command": "block", "action": "add", "pattern": "a.test"})";
+  CHECK(ask(control, add).end == R"({"error":"in memory only"})");
+  CHECK(desk.book.find(block, nullptr, {"a.test"}).size() == 1);
+  const char* remove = R"({"command": "block", "action": "remove", "pattern": "a.test"})";
+  CHECK(ask(control, remove).end == R"({"error":"in memory only"})");
+  CHECK(desk.book.find(block, nullptr, {"a.test"}).empty());
+  CHECK(waited == 2);
+  ask(control, R"({"command": "block", "action": "list"})");
+  ask(control, remove);
+  CHECK(waited == 2);
+}
+
 TEST_CASE("a command refuses what it could not read again, and blocks no role address") {
   Desk desk;
   Control control;
-  add_sender_commands(control, desk.book, [] { return std::make_shared<policy::Settings>(); });
+  add_sender_commands(control, desk.book, [] { return std::make_shared<policy::Settings>(); }, kept);
   for (const char* request :
        {R"({"command": "block", "action": "add", "pattern": "a.test", "for": "Postmaster@our.example"})",
         R"({"command": "block", "action": "add", "pattern": "a.test", "reason": "two\nlines"})",

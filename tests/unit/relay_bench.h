@@ -70,7 +70,7 @@ class StateOnDisk final : public store::StateStore {
   bool is_complete(std::string_view kind) const override { return memory_->is_complete(kind); }
   Figures figures() const override { return memory_->figures(); }
   std::size_t count(std::string_view kind) const override { return memory_->count(kind); }
-  void flush() override {}
+  Result<> flush() override { return memory_->flush(); }
 
   bool disk_is_full = false;
 

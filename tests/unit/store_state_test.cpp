@@ -73,7 +73,7 @@ TEST_CASE("state: memory only by choice is no trouble") {
   const auto store = open("", clock, troubles);
   CHECK(run(store->put_durable("k", "a", "v", clock.time + 1h)).has_value());
   CHECK(store->get("k", "a") == "v");
-  store->flush();
+  CHECK(store->flush());
   CHECK(troubles.told.empty());
 }
 
@@ -139,7 +139,7 @@ TEST_CASE("state: survives the process, expired records do not") {
     store->put("k", "gone", "v", clock.time + 1h);
     store->put("k", binary, binary, clock.time + 1h);
     store->put("k", "empty", "", clock.time + 1h);
-    store->flush();
+    (void)store->flush();
     store->put("k", "late", "behind the flush", clock.time + 1h);
     store->erase("k", "gone");
   }
@@ -295,7 +295,7 @@ TEST_CASE("state: a large kind is read behind the start, and what is newer stays
     const auto store = open(directory.file("state.db"), clock, troubles, limits);
     for (int i = 0; i < 11'000; ++i) store->put("large", std::to_string(i), "old", clock.time + 1h);
     store->put("small", "a", "v", clock.time + 1h);
-    store->flush();
+    (void)store->flush();
     store->put("large", "5", "newest", clock.time + 1h);
     store->erase("large", "6");
     store->put("large", "7", "short", clock.time + 1ms);
@@ -326,7 +326,7 @@ TEST_CASE("state: the file does not grow with what is renewed") {
     for (int time = 0; time < times; ++time) {
       for (int i = 0; i < 3000; ++i)
         store->put("k", std::to_string(i), std::to_string(time), clock.time + 1h);
-      store->flush();
+      (void)store->flush();
     }
     store.reset();
     return std::filesystem::file_size(directory.file("state.db"));
