@@ -11,7 +11,7 @@ namespace sallyport::proxy {
 namespace {
 
 constexpr auto kPatienceForRequest = std::chrono::seconds(5);
-constexpr auto kPatienceForReader = std::chrono::seconds(30);
+constexpr auto kPatienceForReader = std::chrono::seconds(5);
 constexpr auto kPause = std::chrono::milliseconds(100);  // out of descriptors
 constexpr std::size_t kBatch = 64 * 1024;
 
@@ -63,25 +63,22 @@ ControlServer::~ControlServer() {
 void ControlServer::serve() {
   bool told = false;
   for (;;) {
-    auto stream = listener_.accept();
-    if (stream) {
-      serve_one(std::move(*stream));
+    auto asked = listener_.next(Control::kMaxRequest, kPatienceForRequest);
+    if (asked) {
+      serve_one(std::move(*asked));
       told = false;
       continue;
     }
-    if (stream.error().code == Errc::stopped) return;
-    if (!std::exchange(told, true)) on_trouble_("control socket: " + stream.error().detail);
+    if (asked.error().code == Errc::stopped) return;
+    if (!std::exchange(told, true)) on_trouble_("control socket: " + asked.error().detail);
     std::this_thread::sleep_for(kPause);
   }
 }
 
-void ControlServer::serve_one(io::LocalStream stream) const try {
-  if (!may_command(stream.peer_user())) return;
-  const auto request =
-      stream.read_line(Control::kMaxRequest, std::chrono::steady_clock::now() + kPatienceForRequest);
-  if (!request) return;
-  Lines lines(stream);
-  control_.answer(*request, [&](const config::Node& line) { return lines.write(line); });
+void ControlServer::serve_one(io::LocalListener::Asked asked) const try {
+  if (!may_command(asked.stream.peer_user())) return;
+  Lines lines(asked.stream);
+  control_.answer(asked.line, [&](const config::Node& line) { return lines.write(line); });
   lines.send();
 } catch (const std::exception& error) {  // no memory: this client hears nothing
   on_trouble_(std::string("control socket: ") + error.what());

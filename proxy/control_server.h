@@ -1,7 +1,8 @@
 // The gateway's side of the control socket: a thread that answers one client at a time.
 //
 // Only root and the gateway's own user are heard: the socket has mode 0600, and whoever connects is asked
-// of the kernel. A client that says nothing for 5 seconds, or does not read for 30, is left. Destroying it
+// of the kernel. A client that has not said its request within 5 seconds is left, earlier where many are as
+// silent, and holds nobody up meanwhile; so is one that does not read for 5 seconds. Destroying it
 // ends the thread, also in the midst of an answer; a command that waits for the disk is waited for.
 #pragma once
 
@@ -30,7 +31,7 @@ class ControlServer {
  private:
   ControlServer(io::LocalListener listener, const Control& control, OnTrouble on_trouble);
   void serve();
-  void serve_one(io::LocalStream stream) const;
+  void serve_one(io::LocalListener::Asked asked) const;
 
   io::LocalListener listener_;
   const Control& control_;

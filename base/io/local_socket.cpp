@@ -11,7 +11,9 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/io/system_error.h"
 
@@ -20,6 +22,8 @@ namespace {
 
 constexpr int kBacklog = 16;
 constexpr std::size_t kChunk = 16 * 1024;
+constexpr auto kPatienceForOthers = std::chrono::seconds(30);
+constexpr auto kBetweenTries = std::chrono::milliseconds(20);
 constexpr uid_t kNobodyKnown = 65534;
 
 Error local_failure(const std::string& path, int number) {
@@ -94,8 +98,12 @@ Result<LocalStream> LocalStream::connect(const std::string& path) {
   if (!address) return address.error();
   Descriptor descriptor = local_socket();
   if (!descriptor) return fail(Errc::io, describe_errno("socket", errno));
-  if (::connect(descriptor.get(), address->get(), LocalAddress::length()) != 0)
-    return local_failure(path, errno);
+  // EAGAIN: others are there, too, and have not been accepted yet.
+  const TimePoint until = std::chrono::steady_clock::now() + kPatienceForOthers;
+  while (::connect(descriptor.get(), address->get(), LocalAddress::length()) != 0) {
+    if (errno != EAGAIN || std::chrono::steady_clock::now() > until) return local_failure(path, errno);
+    std::this_thread::sleep_for(kBetweenTries);
+  }
   return LocalStream(std::move(descriptor));
 }
 
@@ -104,23 +112,32 @@ Result<> LocalStream::wait(short events, TimePoint deadline) const {
 }
 
 Result<std::string> LocalStream::read_line(std::size_t at_most, TimePoint deadline) {
-  std::size_t seen = 0;
   for (;;) {
-    const auto end = unread_.find('\n', seen);
+    auto line = take_line(at_most);
+    if (!line) return line.error();
+    if (*line) return std::move(**line);
+    if (auto ready = wait(POLLIN, deadline); !ready) return ready.error();
+  }
+}
+
+Result<std::optional<std::string>> LocalStream::take_line(std::size_t at_most) {
+  for (;;) {
+    const auto end = unread_.find('\n', searched_);
     if (std::min(end, unread_.size()) > at_most) return fail(Errc::limit, "a line is too long");
     if (end != std::string::npos) {
       std::string line = unread_.substr(0, end);
       unread_.erase(0, end + 1);
+      searched_ = 0;
       return line;
     }
-    seen = unread_.size();
-    if (auto ready = wait(POLLIN, deadline); !ready) return ready.error();
+    searched_ = unread_.size();
     char chunk[kChunk];
     const ssize_t got = ::recv(descriptor_.get(), chunk, sizeof chunk, 0);
     if (got > 0) unread_.append(chunk, static_cast<std::size_t>(got));
     if (got == 0 && unread_.empty()) return fail(Errc::closed);
     if (got == 0) return std::exchange(unread_, {});
-    if (got < 0 && !would_wait(errno)) return stream_error("read", errno);
+    if (got < 0 && would_wait(errno)) return std::nullopt;
+    if (got < 0) return stream_error("read", errno);
   }
 }
 
@@ -171,14 +188,73 @@ Result<LocalListener> LocalListener::bind(std::string path) {
   return LocalListener(std::move(path), std::move(descriptor), std::move(stop));
 }
 
-Result<LocalStream> LocalListener::accept() {
+Result<LocalListener::Asked> LocalListener::next(std::size_t at_most, Duration patience) {
   for (;;) {
-    if (auto ready = wait_for(descriptor_.get(), POLLIN, stop_.get(), TimePoint::max()); !ready)
-      return ready.error();
-    Descriptor accepted(::accept4(descriptor_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (accepted) return LocalStream(std::move(accepted), stop_.get());
-    if (!would_wait(errno) && errno != ECONNABORTED) return stream_error("accept", errno);
+    if (is_stopped()) return fail(Errc::stopped);
+    if (auto ready = take_ready()) return std::move(*ready);
+    if (auto waited = wait(); !waited) return waited.error();
+    if (auto accepted = accept(patience); !accepted) return accepted.error();
+    read(at_most);
+    std::erase_if(waiting_, [now = std::chrono::steady_clock::now()](const Waiting& one) {
+      return !one.line && one.until <= now;
+    });
   }
+}
+
+std::optional<LocalListener::Asked> LocalListener::take_ready() {
+  const auto ready =
+      std::ranges::find_if(waiting_, [](const Waiting& one) { return one.line.has_value(); });
+  if (ready == waiting_.end()) return std::nullopt;
+  Asked asked{std::move(ready->stream), std::move(*ready->line)};
+  waiting_.erase(ready);
+  return asked;
+}
+
+bool LocalListener::is_stopped() const {
+  pollfd stop{stop_.get(), POLLIN, 0};
+  return ::poll(&stop, 1, 0) > 0;
+}
+
+// Who has asked does not give way.
+bool LocalListener::has_room() const {
+  return waiting_.size() < kMostWaiting ||
+         std::ranges::any_of(waiting_, [](const Waiting& one) { return !one.line; });
+}
+
+// Until somebody comes, or says something, or has been silent for too long.
+Result<> LocalListener::wait() const {
+  std::vector<pollfd> waits{{stop_.get(), POLLIN, 0}, {descriptor_.get(), POLLIN, 0}};
+  TimePoint until = TimePoint::max();
+  for (const Waiting& one : waiting_) {
+    waits.push_back({one.stream.descriptor_.get(), POLLIN, 0});
+    until = std::min(until, one.until);
+  }
+  const int ready = ::poll(waits.data(), waits.size(), milliseconds_until(until));
+  if (ready < 0 && errno != EINTR) return fail(Errc::io, describe_errno("poll", errno));
+  return {};
+}
+
+Result<> LocalListener::accept(Duration patience) {
+  while (has_room()) {
+    Descriptor accepted(::accept4(descriptor_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!accepted && errno == ECONNABORTED) continue;
+    if (!accepted && would_wait(errno)) return {};
+    if (!accepted) return stream_error("accept", errno);
+    waiting_.push_back(
+        {LocalStream(std::move(accepted), stop_.get()), std::chrono::steady_clock::now() + patience});
+    if (waiting_.size() <= kMostWaiting) continue;
+    waiting_.erase(std::ranges::find_if(waiting_, [](const Waiting& one) { return !one.line; }));
+  }
+  return {};
+}
+
+void LocalListener::read(std::size_t at_most) {
+  std::erase_if(waiting_, [&](Waiting& one) {
+    if (one.line) return false;
+    auto line = one.stream.take_line(at_most);
+    if (line) one.line = std::move(*line);
+    return !line;
+  });
 }
 
 void LocalListener::stop() { (void)::eventfd_write(stop_.get(), 1); }

@@ -1,7 +1,7 @@
 // A Unix stream socket for short exchanges of lines on the same machine, in plain blocking calls.
 //
 // For threads that may wait, never for a core. Every operation has a deadline; stop() of the listener ends
-// its accept() and whatever its streams wait for, from any thread. The socket file is made with mode 0600,
+// its next() and whatever its streams wait for, from any thread. The socket file is made with mode 0600,
 // in place of one that a killed process left: the caller holds the lock of what the socket belongs to.
 // A path longer than sun_path (107 octets) is reached through its folder's descriptor in /proc/self/fd.
 //
@@ -11,6 +11,8 @@
 
 #include <sys/types.h>
 
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,10 +36,13 @@ class LocalStream {
   friend class LocalListener;
   explicit LocalStream(Descriptor descriptor, int stop = -1);
   Result<> wait(short events, TimePoint deadline) const;
+  // Of what has come by now; nothing: not all of it yet.
+  Result<std::optional<std::string>> take_line(std::size_t at_most);
 
   Descriptor descriptor_;
   int stop_;  // of the listener, which outlives its streams; -1: none
   std::string unread_;
+  std::size_t searched_ = 0;  // of it: there is no line end
 };
 
 class LocalListener {
@@ -47,15 +52,35 @@ class LocalListener {
   LocalListener& operator=(LocalListener&&) = delete;
   ~LocalListener();  // the file goes, too
 
-  Result<LocalStream> accept();
+  struct Asked {
+    LocalStream stream;
+    std::string line;
+  };
+  // The next client that has said a line, and that line. Nobody waits for one that has not: it is left
+  // after `patience`, and earlier where more than kMostWaiting wait, the oldest first.
+  static constexpr std::size_t kMostWaiting = 16;
+  Result<Asked> next(std::size_t at_most, Duration patience);
   void stop();
 
  private:
+  struct Waiting {
+    LocalStream stream;
+    TimePoint until;
+    std::optional<std::string> line{};
+  };
+
   LocalListener(std::string path, Descriptor descriptor, Descriptor stop);
+  std::optional<Asked> take_ready();
+  bool is_stopped() const;
+  bool has_room() const;
+  Result<> wait() const;
+  Result<> accept(Duration patience);
+  void read(std::size_t at_most);
 
   std::string path_;
   Descriptor descriptor_;
   Descriptor stop_;  // an eventfd that stays readable
+  std::deque<Waiting> waiting_;
 };
 
 }  // namespace sallyport::io

@@ -12,6 +12,7 @@ namespace sallyport::io {
 namespace {
 
 TimePoint soon() { return std::chrono::steady_clock::now() + std::chrono::seconds(20); }
+constexpr auto kPatience = std::chrono::seconds(20);
 TimePoint at_once() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
@@ -22,11 +23,12 @@ TEST_CASE("a local socket carries lines, and says who connected") {
   REQUIRE(listener);
   auto client = LocalStream::connect(scratch.file("s"));
   REQUIRE(client);
-  auto server = listener->accept();
-  REQUIRE(server);
-  CHECK(server->peer_user() == ::geteuid());
   REQUIRE(client->write("one\ntwo\nthr", soon()));
-  CHECK(server->read_line(100, soon()).value() == "one");
+  auto asked = listener->next(100, kPatience);
+  REQUIRE(asked);
+  CHECK(asked->line == "one");
+  LocalStream* server = &asked->stream;
+  CHECK(server->peer_user() == ::geteuid());
   CHECK(server->read_line(100, soon()).value() == "two");
   CHECK(server->read_line(100, at_once()).error().code == Errc::timeout);
   REQUIRE(client->write("ee", soon()));
@@ -39,10 +41,54 @@ TEST_CASE("a local socket's line has a limit") {
   store::ScratchDirectory scratch;
   auto listener = LocalListener::bind(scratch.file("s"));
   auto client = LocalStream::connect(scratch.file("s"));
-  auto server = listener->accept();
   REQUIRE(client->write(std::string(10, 'a') + "\n" + std::string(11, 'b') + "\n", soon()));
-  CHECK(server->read_line(10, soon()).value() == std::string(10, 'a'));
-  CHECK(server->read_line(10, soon()).error().code == Errc::limit);
+  auto asked = listener->next(10, kPatience);
+  REQUIRE(asked);
+  CHECK(asked->line == std::string(10, 'a'));
+  CHECK(asked->stream.read_line(10, soon()).error().code == Errc::limit);
+}
+
+TEST_CASE("a local socket hears whoever speaks, however many are silent") {
+  store::ScratchDirectory scratch;
+  auto listener = LocalListener::bind(scratch.file("s"));
+  REQUIRE(listener);
+  const auto connect = [&] { return std::move(*LocalStream::connect(scratch.file("s"))); };
+  const auto is_left = [](LocalStream& client) {
+    return client.read_line(10, at_once()).error().code != Errc::timeout;
+  };
+  std::vector<LocalStream> silent;
+  for (int round = 0; round < 3; ++round) {
+    for (std::size_t i = 0; i < LocalListener::kMostWaiting; ++i) silent.push_back(connect());
+    auto client = connect();
+    REQUIRE(client.write("speaks\n", soon()));
+    const auto asked = listener->next(10, kPatience);
+    REQUIRE(asked);
+    CHECK(asked->line == "speaks");
+  }
+  CHECK(is_left(silent.front()));
+  CHECK_FALSE(is_left(silent.back()));
+  // Who began and did not end its line is as silent, and one that said too much is left.
+  REQUIRE(silent.back().write("sp", soon()));
+  auto loud = connect(), last = connect();
+  REQUIRE(loud.write("01234567890", soon()));
+  REQUIRE(last.write("last\n", soon()));
+  CHECK(listener->next(10, kPatience)->line == "last");
+  CHECK(is_left(loud));
+  REQUIRE(silent.back().write("eaks\n", soon()));
+  CHECK(listener->next(10, kPatience)->line == "speaks");
+}
+
+TEST_CASE("a local socket leaves who is silent for too long, and nobody who waits for his turn") {
+  store::ScratchDirectory scratch;
+  auto listener = LocalListener::bind(scratch.file("s"));
+  auto silent = LocalStream::connect(scratch.file("s"));
+  std::vector<LocalStream> clients;
+  for (const char* line : {"one\n", "two\n", "three\n"}) {
+    clients.push_back(std::move(*LocalStream::connect(scratch.file("s"))));
+    REQUIRE(clients.back().write(line, soon()));
+  }
+  for (const char* line : {"one", "two", "three"}) CHECK(listener->next(10, Duration(0))->line == line);
+  CHECK(silent->read_line(10, soon()).error().code != Errc::timeout);
 }
 
 TEST_CASE("a local socket is its owner's alone, takes a stale file's place, and goes with its listener") {
@@ -82,7 +128,8 @@ TEST_CASE("a local socket may have a path longer than the kernel's addresses") {
   REQUIRE(listener);
   auto client = LocalStream::connect(folder + "/s");
   REQUIRE(client);
-  CHECK(listener->accept());
+  REQUIRE(client->write("far\n", soon()));
+  CHECK(listener->next(10, kPatience));
   CHECK(LocalStream::connect(scratch.file(std::string(150, 'y')) + "/s").error().code == Errc::not_found);
 }
 
@@ -90,10 +137,14 @@ TEST_CASE("stop ends what a local socket waits for") {
   store::ScratchDirectory scratch;
   auto listener = LocalListener::bind(scratch.file("s"));
   auto client = LocalStream::connect(scratch.file("s"));
-  auto server = listener->accept();
+  REQUIRE(client->write("one\ntwo\n", soon()));
+  auto asked = listener->next(10, kPatience);
+  CHECK(asked->stream.read_line(10, soon()));
   std::thread stopper([&] { listener->stop(); });
-  CHECK(server->read_line(10, TimePoint::max()).error().code == Errc::stopped);
-  CHECK(listener->accept().error().code == Errc::stopped);
+  CHECK(asked->stream.read_line(10, TimePoint::max()).error().code == Errc::stopped);
+  auto waiting = LocalStream::connect(scratch.file("s"));
+  REQUIRE(waiting->write("late\n", soon()));
+  CHECK(listener->next(10, kPatience).error().code == Errc::stopped);
   stopper.join();
 }
 

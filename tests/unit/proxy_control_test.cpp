@@ -104,6 +104,15 @@ TEST_CASE("a client that asks too much, or goes, leaves the control socket to th
   CHECK(ask_running(desk.path, request("echo"))->lines.size() == 1);
 }
 
+TEST_CASE("clients that say nothing hold up nobody who does") {
+  Desk desk;
+  std::vector<io::LocalStream> idle;
+  for (int i = 0; i < 40; ++i) idle.push_back(std::move(*io::LocalStream::connect(desk.path)));
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(ask_running(desk.path, request("echo"))->lines.size() == 1);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(60));  // of 200
+}
+
 TEST_CASE("a control socket closes under a client that says nothing") {
   Desk desk;
   auto idle = io::LocalStream::connect(desk.path);
