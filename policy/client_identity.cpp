@@ -52,6 +52,17 @@ std::string organisational_domain(std::string_view name) {
   return domain ? domain : std::string();
 }
 
+// A name that the list does not know (lan, test) is none: it may be anybody's own.
+PublicSuffix public_suffix_of(std::string_view name) {
+  const std::string plain = plain_name(name);
+  const auto is = [&](int type) {
+    return suffixes() &&
+           psl_is_public_suffix2(suffixes(), plain.c_str(), type | PSL_TYPE_NO_STAR_RULE) != 0;
+  };
+  if (is(PSL_TYPE_ICANN)) return PublicSuffix::registry;
+  return is(PSL_TYPE_PRIVATE) ? PublicSuffix::customers : PublicSuffix::none;
+}
+
 ClientIdentity identify(const IpAddress& client) {
   const int prefix = client.is_v4() ? kIpv4Network : kIpv6Network;
   return {Kind::network, Network(client, prefix).to_string()};

@@ -48,4 +48,9 @@ ClientIdentities identities(const mail::Evidence& evidence);
 // "mail.example.co.uk": "example.co.uk". "" for a public suffix itself, and for what is no name.
 std::string organisational_domain(std::string_view name);
 
+// `registry`: com, co.uk; `customers`: blogspot.com, whose owner lets everybody have a name below it and
+// may send mail himself.
+enum class PublicSuffix : std::uint8_t { none, registry, customers };
+PublicSuffix public_suffix_of(std::string_view name);
+
 }  // namespace sallyport::policy

@@ -70,8 +70,13 @@ std::optional<SenderList::Found> SenderList::find(std::string_view name) const {
 }
 
 void SenderList::each(const std::function<bool(const Found&)>& visit) const {
-  for (const auto& [name, line] : lines_)
-    if (!visit(read(line))) return;
+  ListReader reader(text_);
+  for (ListEntry written; reader.next(written);) {
+    auto entry = parse_sender_entry(written.text);
+    const auto counts = entry ? lines_.find(entry->name()) : lines_.end();
+    if (counts == lines_.end() || counts->second.number != written.line) continue;
+    if (!visit({std::move(*entry), written.line})) return;
+  }
 }
 
 std::vector<std::string> sender_patterns(const mail::Path& sender) {

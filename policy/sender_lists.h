@@ -45,7 +45,7 @@ class SenderList {
   };
   // By SenderEntry::name(). Expired entries are found, too.
   std::optional<Found> find(std::string_view name) const;
-  // Until it says false.
+  // In the order of the file, until it says false.
   void each(const std::function<bool(const Found&)>& visit) const;
 
   const SenderListShape& shape() const { return shape_; }

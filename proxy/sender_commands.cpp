@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "proxy/sender_list_lint.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -55,11 +56,13 @@ bool is_for_role(const SenderEntry& entry, const CurrentPolicy& current) {
 }
 
 Result<> add(SenderListKind kind, const config::Node& request, SenderBook& book,
-             const CurrentPolicy& current) {
+             const CurrentPolicy& current, const Control::Write& write) {
   const auto entry = whole_entry(request);
   if (!entry) return entry.error();
   if (kind == SenderListKind::block && is_for_role(*entry, current))
     return fail(Errc::invalid, entry->recipient + " is a role address: mail to it is never blocked");
+  if (const auto warning = breadth_warning(kind, *entry); !warning.empty())
+    write(config::Node::object().add("warning", config::Node::text(warning)));
   return book.add(kind, *entry);
 }
 
@@ -109,7 +112,8 @@ Result<> list(SenderListKind kind, const config::Node& request, const SenderBook
   book.each(kind, [&](const SenderEntry& entry) { return show(entry, "command"); });
   if (text_of(request, "where") == "command") return {};
   const auto settings = current();
-  if (!settings) return {};
+  if (!settings)
+    return fail(Errc::not_found, "the entries of files are not known: `sallyport check` says why");
   const auto& lists = settings->sender_lists;
   for (const auto& file : kind == SenderListKind::allow ? lists.allow_files : lists.block_files)
     file->each([&](const policy::SenderList::Found& found) {
@@ -128,7 +132,7 @@ void add_sender_commands(Control& control, SenderBook& book, const CurrentPolicy
                   const auto action = text_of(request, "action");
                   if (action == "list") return list(kind, request, book, current, write);
                   Result<> changed = fail(Errc::invalid, "the action is none of add, remove and list");
-                  if (action == "add") changed = add(kind, request, book, current);
+                  if (action == "add") changed = add(kind, request, book, current, write);
                   if (action == "remove") changed = remove(kind, request, book);
                   return changed ? keep() : changed;
                 });

@@ -17,6 +17,7 @@ namespace sallyport::proxy {
 namespace {
 
 constexpr int kRefused = 1;
+constexpr std::size_t kMostShown = 2000;
 constexpr std::uint64_t kMostDays = 36'500;
 
 // Who is to be asked about an entry later.
@@ -61,7 +62,17 @@ void print(const config::Node& line) {
   const auto last = number_of(line, "last_hit");
   const auto when = last == 0 ? std::string("-") : fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(last));
   fmt::print("{:>8}  {:16}  {:20}  {}\n", number_of(line, "hits"), when, text_of(line, "where"),
-             text_of(line, "line"));
+             printable(text_of(line, "line"), kMostShown));
+}
+
+void show(const std::vector<config::Node>& lines, bool json) {
+  if (!json && !lines.empty()) fmt::print("{:>8}  {:16}  {:20}  {}\n", "hits", "last", "where", "entry");
+  for (const auto& line : lines) {
+    if (json)
+      fmt::print("{}\n", config::to_json_line(line));
+    else
+      print(line);
+  }
 }
 
 void tell_correspondents(const SenderListOptions& options) {
@@ -78,17 +89,17 @@ void tell_correspondents(const SenderListOptions& options) {
 int run_sender_list(const SenderListOptions& options) {
   const auto answer = ask_gateway(options.directory, request_of(options));
   if (!answer) return answer.error().tell(to_string(options.kind));
-  if (!answer->error.empty()) {
-    fmt::print(stderr, "sallyport {}: {}\n", to_string(options.kind), answer->error);
-    return kRefused;
+  const auto tell = [&](const char* what, const std::string& text) {
+    fmt::print(stderr, "sallyport {}: {}{}\n", to_string(options.kind), what, printable(text, kMostShown));
+  };
+  if (options.action == "list") {
+    show(answer->lines, options.json);
+  } else {
+    for (const auto& line : answer->lines) tell("warning: ", text_of(line, "warning"));
   }
-  if (!options.json && !answer->lines.empty())
-    fmt::print("{:>8}  {:16}  {:20}  {}\n", "hits", "last", "where", "entry");
-  for (const auto& line : answer->lines) {
-    if (options.json)
-      fmt::print("{}\n", config::to_json_line(line));
-    else
-      print(line);
+  if (!answer->error.empty()) {
+    tell("", answer->error);
+    return kRefused;
   }
   if (options.action == "list" && options.kind == SenderListKind::allow && !options.json)
     tell_correspondents(options);

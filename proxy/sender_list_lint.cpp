@@ -10,10 +10,12 @@
 #include "dns/budgeted_resolver.h"
 #include "dns/name.h"
 #include "dns/spf.h"
+#include "policy/sender_breadth.h"
 
 namespace sallyport::proxy {
 namespace {
 
+using policy::Breadth;
 using policy::Mode;
 using policy::SenderEntry;
 using policy::SenderList;
@@ -62,6 +64,34 @@ void tell_idle(const SenderList& list, SenderEntry::Kind kind, const char* what,
     return true;
   });
   idle.tell(list, what, hint, out);
+}
+
+// Null: an entry like others.
+const char* words(SenderListKind kind, Breadth breadth) {
+  const bool allows = kind == SenderListKind::allow;
+  switch (breadth) {
+    case Breadth::many_clients:
+      return allows ? "so wide a network lets a good part of the world through, unchecked"
+                    : "so wide a network refuses a good part of the world";
+    case Breadth::anybodys_name:
+      return allows ? "anybody can have a name there, and is let through unchecked"
+                    : "everybody who has a name there is refused";
+    case Breadth::nobody:
+      return "no domain below it is meant, and that itself is nobody's";
+    case Breadth::ordinary:
+      break;
+  }
+  return nullptr;
+}
+
+void tell_broad(const SenderList& list, SenderListKind kind, std::vector<SenderListFault>& out) {
+  std::map<Breadth, Faulty> broad;
+  list.each([&](const SenderList::Found& found) {
+    if (const auto breadth = policy::breadth_of(found.entry); breadth != Breadth::ordinary)
+      broad[breadth].add(found);
+    return true;
+  });
+  for (const auto& [breadth, entries] : broad) entries.tell(list, words(kind, breadth), {}, out);
 }
 
 // Whose SPF decides about an entry: of the domains below one, that of a name which nobody has made up yet.
@@ -151,6 +181,19 @@ std::vector<SenderListFault> idle_entries(const Settings& settings) {
           "anybody may write that in MAIL FROM. \"observe\" looks SPF up and counts nothing else by it",
           out);
   return out;
+}
+
+std::vector<SenderListFault> broad_entries(const Settings& settings) {
+  std::vector<SenderListFault> out;
+  const policy::SenderLists& lists = settings.policy->sender_lists;
+  for (const auto& list : lists.allow_files) tell_broad(*list, SenderListKind::allow, out);
+  for (const auto& list : lists.block_files) tell_broad(*list, SenderListKind::block, out);
+  return out;
+}
+
+std::string breadth_warning(SenderListKind kind, const SenderEntry& entry) {
+  const auto* what = words(kind, policy::breadth_of(entry));
+  return what ? entry.name() + ": " + what : std::string();
 }
 
 io::Task<std::vector<SenderListFault>> forgeable_entries(std::shared_ptr<const Settings> settings,

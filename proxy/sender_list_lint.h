@@ -10,6 +10,8 @@
 #include "base/config/diagnostic.h"
 #include "base/io/task.h"
 #include "dns/resolver.h"
+#include "policy/sender_entry.h"
+#include "proxy/sender_book.h"
 #include "proxy/settings.h"
 
 namespace sallyport::proxy {
@@ -22,6 +24,11 @@ struct SenderListFault {
 
 // What the configuration alone tells: checks that are off, and entries that depend on them.
 std::vector<SenderListFault> idle_entries(const Settings& settings);
+
+// Entries that mean the whole world, or nobody. They may be meant so.
+std::vector<SenderListFault> broad_entries(const Settings& settings);
+// The same of one entry, "" where there is nothing to say.
+std::string breadth_warning(SenderListKind kind, const policy::SenderEntry& entry);
 
 // What the SPF of the allowed domains tells, of 100 of them in each file, side by side; ends by `deadline`.
 // What cannot be looked up for now is not told of. One core; what is named outlives the task.

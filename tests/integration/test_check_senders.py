@@ -84,3 +84,12 @@ def test_check_senders_of_a_long_list(case):
     found = [message for _, message in warnings(site, file)]
     check(len(found) == 2 and "no SPF is published" in found[0], f"{found}")
     check(found[1].startswith("the SPF of 100 domains was looked at, not that of the other 3"), f"{found}")
+
+
+def test_check_senders_of_the_whole_world(case):
+    site, file = site_of(case, "0.0.0.0/0\n*.com # everybody\ncom\n0.0.0.0/0 for=anna@example.test\n10.0.0.0/8\n")
+    found = warnings(site, file, "--offline")
+    check([line for line, _ in found] == [1, 2, 3], f"{found}")
+    check(found[0][1].startswith("0.0.0.0/0: so wide a network lets a good part of the world through"), f"{found}")
+    check(found[1][1] == "*.com: anybody can have a name there, and is let through unchecked", f"{found}")
+    check(found[2][1].startswith("com: no domain below it is meant"), f"{found}")

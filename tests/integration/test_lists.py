@@ -249,3 +249,25 @@ def test_lists_commands_without_a_gateway_wait_for_each_other(case):
         _, said = one.communicate(timeout=60)
         check(one.returncode == 0, f"{one.returncode} {said}")
     check(sorted(entry["pattern"] for entry in entries(site, "block")) == sorted(names), "one is lost")
+
+
+def test_lists_an_entry_that_means_the_world_is_warned_of(case):
+    site = site_of(case)
+    added = command(site, "block", "add", "::/0")
+    check(added.stderr.startswith("sallyport block: warning: ::/0: so wide a network refuses"), added.stderr)
+    check(not added.stdout, added.stdout)
+    ask(site, GOOD, BLOCKED)
+    command(site, "block", "remove", "::/0")
+
+
+def test_lists_a_configuration_that_cannot_be_read_hides_no_entries(case):
+    file = case.path("block")
+    with open(file, "w") as out:
+        out.write("plain.test\n")
+    site = site_of(case, {"lists": {"block": file}}, start=False)
+    command(site, "block", "add", "good.test")
+    check(len(entries(site, "block")) == 2, "both are shown")
+    with open(file, "a") as out:
+        out.write("no entry\n")
+    result = command(site, "block", "list", status=1)
+    check("good.test" in result.stdout and "entries of files are not known" in result.stderr, f"{result}")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "policy/sender_breadth.h"
 #include "policy/sender_lists.h"
 
 using namespace sallyport;
@@ -115,4 +116,34 @@ TEST_CASE("faults of a sender list are told with their places, all of them") {
   CHECK(faults[0].column == 3);
   CHECK(faults[1].line == 4);
   CHECK(list.size() == 1);
+}
+
+TEST_CASE("a sender list is shown in the order of its file, each entry once") {
+  const auto list = list_of("b.test\na.test owner=x\n192.0.2.1\nb.test owner=y\n");
+  std::string shown;
+  list.each([&](const SenderList::Found& found) {
+    shown += std::to_string(found.line) + to_line(found.entry) + ";";
+    return shown.size() < 40;
+  });
+  CHECK(shown == "2a.test owner=x;3192.0.2.1/32;4b.test owner=y;");
+  int seen = 0;
+  list.each([&](const SenderList::Found&) { return ++seen < 2; });
+  CHECK(seen == 2);
+}
+
+TEST_CASE("entries that mean the world, or nobody, are known for it") {
+  const auto breadth = [](std::string_view line) { return breadth_of(*parse_sender_entry(line)); };
+  for (const char* line :
+       {"0.0.0.0/0", "128.0.0.0/1", "10.0.0.0/7", "::/0", "2000::/3", "2000::/15", "::/0 for=our.example"})
+    CHECK_MESSAGE(breadth(line) == Breadth::many_clients, std::string(line));
+  for (const char* line :
+       {"*.com", "*.co.uk", "*.COM", "rdns:*.net", "*.github.io", "*.com for=our.example"})
+    CHECK_MESSAGE(breadth(line) == Breadth::anybodys_name, std::string(line));
+  for (const char* line : {"com", "co.uk", "rdns:net", "com for=joe@our.example"})
+    CHECK_MESSAGE(breadth(line) == Breadth::nobody, std::string(line));
+  for (const char* line :
+       {"10.0.0.0/8", "2001::/16", "192.0.2.1", "::1", "example.com", "*.example.com", "*.example.co.uk",
+        "rdns:*.example.net", "joe@com", "joe@github.io", "github.io", "*.lan", "lan", "example.test",
+        "0.0.0.0/0 for=joe@our.example", "*.com for=joe@our.example"})
+    CHECK_MESSAGE(breadth(line) == Breadth::ordinary, std::string(line));
 }

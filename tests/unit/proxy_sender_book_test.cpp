@@ -100,6 +100,32 @@ TEST_CASE("commands add, list and remove entries") {
   CHECK(ask(control, remove).end.contains("error"));
 }
 
+TEST_CASE("an entry that means the world is taken, with a warning") {
+  Desk desk;
+  Control control;
+  add_sender_commands(control, desk.book, [] { return nullptr; }, kept);
+  const auto added = ask(control, R"({"command": "allow", "action": "add", "pattern": "*.com"})");
+  REQUIRE(added.lines.size() == 1);
+  CHECK(added.lines.front().starts_with(R"({"warning":"*.com: anybody can have a name there)"));
+  CHECK(added.end == R"({"ok":true})");
+  CHECK(ask(control, R"({"command": "block", "action": "add", "pattern": "::/0"})")
+            .lines.front()
+            .contains("::/0: so wide a network refuses"));
+  CHECK(ask(control, R"({"command": "block", "action": "add", "pattern": "a.test"})").lines.empty());
+}
+
+TEST_CASE("where the files are not known a list says so") {
+  Desk desk;
+  Control control;
+  add_sender_commands(control, desk.book, [] { return nullptr; }, kept);
+  CHECK(desk.book.add(block, entry("a.test")));
+  const auto listed = ask(control, R"({"command": "block", "action": "list"})");
+  CHECK(listed.lines.size() == 1);
+  CHECK(listed.end.contains("the entries of files are not known"));
+  CHECK(ask(control, R"({"command": "block", "action": "list", "where": "command"})").end ==
+        R"({"ok":true})");
+}
+
 TEST_CASE("a change that is not on disk is not said to be done") {
   Desk desk;
   Control control;
