@@ -67,6 +67,7 @@ int run_explain(const ExplainOptions& options) {
   const auto directory = event_directory(options.source);
   if (!directory) return directory.error().tell(kName);
   const store::EventReader reader(*directory);
+  tell_passed_over(kName, reader);
   const auto events = wanted(reader.of_session(*session_number(*id)), *id);
   if (events.empty()) return tell_what_is_kept(*id, *directory, reader);
   fmt::print("{}", options.json ? as_json(events) : explanation(events, *id));

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/text.h"
 #include "proxy/settings.h"
 
 namespace sallyport::proxy {
@@ -34,6 +35,12 @@ Taken<std::string> event_directory(const EventSource& source) {
   if (why == ENOENT) words += "; the gateway makes it when it starts";
   if (why == EACCES) words += "; its owner may read it: sudo -u sallyport ...";
   return std::unexpected(CommandFault{why == EACCES ? EX_NOPERM : EX_NOINPUT, words});
+}
+
+void tell_passed_over(const char* command, const store::EventReader& reader) {
+  for (const std::string& other : reader.passed_over())
+    fmt::print(stderr, "sallyport {}: {} is no file, so nothing was read of it\n", command,
+               printable(other));
 }
 
 }  // namespace sallyport::proxy

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/store/event_reader.h"
 #include "proxy/asker.h"
 
 namespace sallyport::proxy {
@@ -14,5 +15,7 @@ struct EventSource {
 
 // A fault: the configuration does not say where, or there is no such directory, or it cannot be read.
 Taken<std::string> event_directory(const EventSource& source);
+// On stderr: what in the store is no file, and was not read.
+void tell_passed_over(const char* command, const store::EventReader& reader);
 
 }  // namespace sallyport::proxy

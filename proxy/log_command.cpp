@@ -83,7 +83,9 @@ int run_log(LogOptions options) {
   const auto directory = event_directory(options.source);
   if (!directory) return directory.error().tell(kName);
   Output output(options.limit);
-  store::EventReader(*directory).each_since(*since, [&](std::string_view line) {
+  const store::EventReader reader(*directory);
+  tell_passed_over(kName, reader);
+  reader.each_since(*since, [&](std::string_view line) {
     const auto head = store::head_of(line);
     if (!head || !may_be_of_interest(head->type)) return true;
     const auto event = JsonView::parse(line);

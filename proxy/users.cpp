@@ -3,9 +3,10 @@
 #include <crypt.h>
 #include <string.h>
 
-#include <fstream>
 #include <memory>
+#include <sstream>
 
+#include "base/config/document.h"
 #include "base/mail/replies.h"
 #include "base/text.h"
 
@@ -20,9 +21,11 @@ struct Account {
 };
 
 Result<Account> find_account(const std::string& file, const std::string& user) {
-  std::ifstream in(file);
-  if (!in) return fail(Errc::not_found, "cannot read " + file);
+  config::Diagnostics untold;
+  const auto text = config::read_file(file, {}, untold);
+  if (!text) return fail(Errc::not_found, "cannot read " + file);
   Account account;
+  std::istringstream in(*text);
   for (std::string line; std::getline(in, line);) {
     std::size_t colon = line.find(':');
     if (line.starts_with('#') || colon == std::string::npos) continue;

@@ -1,7 +1,5 @@
 // conf.d: which files count, in which order.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 #include <memory>
 
 #include "base/config/document.h"
+#include "base/open_file.h"
 
 namespace sallyport::config {
 namespace {
@@ -56,29 +55,22 @@ struct CloseFile {
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
-// Whoever opens a pipe by mistake waits for its writer. Null, and errno says why.
-File open_file(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) return nullptr;
-  struct stat status{};
-  const bool is_pipe = ::fstat(descriptor, &status) == 0 && S_ISFIFO(status.st_mode);
-  File file(is_pipe ? nullptr : ::fdopen(descriptor, "r"));
+Result<std::string> read_all(const std::string& path, std::size_t limit) {
+  const auto descriptor = open_file(path);
+  if (!descriptor) return descriptor.error();
+  const File file(::fdopen(*descriptor, "r"));
   if (!file) {
-    const int why = is_pipe ? ESPIPE : errno;
-    ::close(descriptor);
-    errno = why;
+    const int why = errno;
+    ::close(*descriptor);
+    return fail(Errc::io, std::strerror(why));
   }
-  return file;
-}
-
-std::optional<std::string> read_all(std::FILE* file, std::size_t limit) {
   std::string text;
   char buffer[16 * 1024];
-  while (const auto got = std::fread(buffer, 1, sizeof buffer, file)) {
+  while (const auto got = std::fread(buffer, 1, sizeof buffer, file.get())) {
     text.append(buffer, got);
     if (text.size() > limit) break;
   }
-  if (std::ferror(file)) return std::nullopt;
+  if (std::ferror(file.get())) return fail(Errc::io, std::strerror(errno));
   return text;
 }
 
@@ -86,18 +78,17 @@ std::optional<std::string> read_all(std::FILE* file, std::size_t limit) {
 
 std::optional<std::string> read_file(const std::string& path, const Position& blame,
                                      Diagnostics& diagnostics, std::size_t limit) {
-  errno = 0;
-  std::optional<std::string> text;
-  if (const File file = open_file(path)) text = read_all(file.get(), limit);
+  auto text = read_all(path, limit);
   if (!text) {
-    diagnostics.error(blame, fmt::format("{} cannot be read: {}", path, std::strerror(errno)));
-  } else if (text->size() > limit) {
-    diagnostics.error(blame, fmt::format("{} is larger than {} MiB", path, limit >> 20));
-    text.reset();
-  } else if (text->starts_with(byte_order_mark)) {
-    text->erase(0, byte_order_mark.size());
+    diagnostics.error(blame, fmt::format("{} cannot be read: {}", path, text.error().detail));
+    return std::nullopt;
   }
-  return text;
+  if (text->size() > limit) {
+    diagnostics.error(blame, fmt::format("{} is larger than {} MiB", path, limit >> 20));
+    return std::nullopt;
+  }
+  if (text->starts_with(byte_order_mark)) text->erase(0, byte_order_mark.size());
+  return std::move(*text);
 }
 
 std::optional<Node> load_directory(const std::string& directory, Diagnostics& diagnostics,

@@ -11,20 +11,29 @@
 #include <span>
 #include <string_view>
 
+#include "base/io/descriptor.h"
 #include "base/io/system_error.h"
+#include "base/open_file.h"
 #include "base/text.h"
 
 namespace sallyport::io {
 namespace {
 
 Result<Bio> open_pem(const std::string& path) {
-  errno = 0;
+  const auto opened = open_file(path);
+  if (!opened)
+    return fail(opened.error().code == Errc::not_found ? Errc::not_found : Errc::invalid,
+                fmt::format("{}: {}", path, opened.error().detail));
   ERR_clear_error();
-  Bio file(BIO_new_file(path.c_str(), "r"));
-  if (file) return file;
-  const int number = errno;
+  Descriptor descriptor(*opened);
+  std::FILE* file = ::fdopen(descriptor.get(), "r");
+  if (!file) return fail(Errc::invalid, describe_errno(path, errno));
+  descriptor.release();
+  Bio pem(BIO_new_fp(file, BIO_CLOSE));
+  if (pem) return pem;
+  std::fclose(file);
   ERR_clear_error();
-  return fail(number == ENOENT ? Errc::not_found : Errc::invalid, describe_errno(path, number));
+  return fail(Errc::invalid, describe_errno(path, ENOMEM));
 }
 
 Error invalid(const std::string& path, std::string_view what) {

@@ -55,10 +55,13 @@ int number(std::string_view digits) {
 }  // namespace
 
 io::Descriptor SegmentFiles::open_log() const {
-  return io::Descriptor(::open(log.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  io::Descriptor file(::open(log.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat status{};
+  const bool is_file = file && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode);
+  return is_file ? std::move(file) : io::Descriptor();
 }
 
-std::vector<SegmentFiles> segments_of(const std::string& directory) {
+std::vector<SegmentFiles> segments_of(const std::string& directory, std::vector<std::string>* others) {
   std::vector<SegmentFiles> all;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
@@ -67,6 +70,11 @@ std::vector<SegmentFiles> segments_of(const std::string& directory) {
     const auto time = time_in(name);
     if (time.empty()) continue;
     SegmentFiles segment = named(directory, time);
+    if (std::error_code unknown;
+        entry->symlink_status(unknown).type() != std::filesystem::file_type::regular) {
+      if (others && !unknown) others->push_back(segment.log);
+      continue;
+    }
     segment.size = size_of(segment.log) + size_of(segment.index);
     segment.written = written_at(segment.log);
     all.push_back(std::move(segment));

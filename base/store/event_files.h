@@ -23,8 +23,10 @@ struct SegmentFiles {
   io::Descriptor open_log() const;  // for reading; invalid: it is gone
 };
 
-// The oldest first. A directory that is missing or cannot be read has none.
-std::vector<SegmentFiles> segments_of(const std::string& directory);
+// The oldest first. A directory that is missing or cannot be read has none. What has the name of a segment
+// and is no file (a pipe would hang who opens it) is passed over, and named in `others`.
+std::vector<SegmentFiles> segments_of(const std::string& directory,
+                                      std::vector<std::string>* others = nullptr);
 // The names of a segment whose first event is of that time.
 SegmentFiles segment_at(const std::string& directory, WallTime first);
 WallTime first_time(const SegmentFiles& segment);  // by its name; the epoch: it has none

@@ -25,7 +25,7 @@ static_assert(sizeof(IndexHead) == sizeof(IndexEntry));
 
 std::string read_whole(const std::string& path) {
   std::string content;
-  const io::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const io::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file) return content;
   const off_t size = ::lseek(file.get(), 0, SEEK_END);
   if (size <= 0) return content;
@@ -111,8 +111,8 @@ SegmentIndex index_of(const SegmentFiles& segment) {
 
 Result<> store_index(const SegmentFiles& segment, const std::vector<IndexEntry>& entries) {
   const std::string fresh = segment.index + ".new";
-  const io::Descriptor file(
-      ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640));
+  ::unlink(fresh.c_str());  // whatever a killed process, or anybody else, has left there
+  const io::Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
   const IndexHead head;
   const std::string_view head_octets(reinterpret_cast<const char*>(&head), sizeof head);
   const bool good = file && write_all(file.get(), head_octets) && write_all(file.get(), as_octets(entries));

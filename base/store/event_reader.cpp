@@ -80,4 +80,10 @@ std::optional<EventReader::Kept> EventReader::kept() const {
   return kept;
 }
 
+std::vector<std::string> EventReader::passed_over() const {
+  std::vector<std::string> others;
+  segments_of(directory_, &others);
+  return others;
+}
+
 }  // namespace sallyport::store

@@ -31,6 +31,9 @@ class EventReader {
   };
   std::optional<Kept> kept() const;  // nullopt: no events at all
 
+  // What is named as a segment of it and is no file, so that nothing was read of it.
+  std::vector<std::string> passed_over() const;
+
  private:
   std::string directory_;
 };

@@ -38,7 +38,7 @@ class EventStore::Impl {
   Impl(EventStoreSettings settings, const Clock& clock)
       : settings_(std::move(settings)), clock_(clock), time_(true) {}
 
-  void begin() { (void)open(); }  // before the writer runs
+  void begin();  // before the writer runs
   void append(std::string_view type, std::string_view body);
   bool flush(Duration at_most);
   std::optional<News> news();
@@ -83,6 +83,15 @@ class EventStore::Impl {
   TimePoint sync_at_{};
   TimePoint expire_at_{};
 };
+
+void EventStore::Impl::begin() {
+  (void)open();
+  std::vector<std::string> others;
+  (void)segments_of(settings_.directory, &others);
+  if (others.empty() || news_) return;
+  news_ = News{false, fmt::format("{} is no file, so no events are read of it", others.front())};
+  has_news_ = true;
+}
 
 // -- what cores do -------------------------------------------------------------------------------------
 

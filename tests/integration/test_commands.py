@@ -46,6 +46,27 @@ def test_process_config_show_and_schema(case):
     check(result.returncode == 0, f"{result.stdout}{result.stderr}")
 
 
+def test_process_a_pipe_in_the_configuration_hangs_nothing(case):
+    """In the place of a list, a part of the configuration, sessions to be tested, or a key."""
+    site = case.site(start=False)
+    for name, config in (
+        ("allow", {"lists": {"allow": "allow"}}),
+        ("bar", {"barring": {"senders": "bar"}}),
+        ("30-more.json", {}),
+        ("30-more.test.json", {}),
+        ("key", {"tls": {"certificate": "key", "key": "key"}}),
+    ):
+        site.gateway.write_config(merged(site.config, config))
+        pipe = os.path.join(site.gateway.conf, name)
+        os.mkfifo(pipe)
+        for command in ("check",) if name.endswith(".test.json") else ("check", "serve"):
+            result = run(case, command, "-c", site.gateway.conf)
+            said = result.stdout + result.stderr
+            told = re.search(rf"{name}(: | cannot be read: )it is a pipe", said)
+            check(result.returncode == 78 and told, f"{name}: {result}")
+        os.remove(pipe)
+
+
 def test_process_secrets_are_not_shown(case):
     site = case.site(
         {"routes": {"groupware": {"tls": "required", "auth": {"user": "u", "password": "hidden-word"}}}},

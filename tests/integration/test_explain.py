@@ -134,6 +134,22 @@ def test_explain_reads_whatever_lies_there(case):
     says(explain(site, id).stdout, f"message {id}\n")
 
 
+def test_explain_a_pipe_among_the_events_hangs_nobody(case):
+    """Neither who reads them nor a start, and whoever reads hears of it."""
+    site = site_of(case)
+    id = refused(site, LISTED)
+    explain(site, id)
+    pipe = os.path.join(events_of(site), "events-20990101000000000.log")
+    os.mkfifo(pipe)
+    for result in (explain(site, id), site.gateway.run("log", "-c", site.gateway.conf)):
+        says(result.stdout, id)
+        says(result.stderr, f"{pipe} is no file, so nothing was read of it")
+    site.gateway.terminate()
+    site.gateway.start()
+    site.gateway.await_event("note", lambda note: f"{pipe} is no file" in note["text"])
+    says(explain(site, refused(site, LISTED)).stdout, "message")
+
+
 def taken(site, address):
     since = site.gateway.mark()
     site.deliver(client=stranger(site, address), sender="anna@good.test")

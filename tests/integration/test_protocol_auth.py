@@ -1,6 +1,7 @@
 """Group P, AUTH (P29)."""
 
 import base64
+import os
 import re
 
 from harness.outcome import check
@@ -125,3 +126,10 @@ def test_P29_removed_account_fails_at_once(case):
     with open(site.config["users"], "w") as file:
         file.write("other:!\n")
     auth_client(site).auth_plain("boss", "right horse", "535 5.7.8")
+
+
+def test_protocol_a_pipe_for_a_users_file_hangs_no_login(case):
+    site = auth_site(case)
+    os.remove(site.config["users"])
+    os.mkfifo(site.config["users"])
+    auth_client(site).auth_plain("boss", "right horse", "454 4.7.0")

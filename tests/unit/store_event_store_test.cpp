@@ -150,6 +150,39 @@ TEST_CASE("garbage in a segment harms neither a reader nor the events beside it"
   }
 }
 
+TEST_CASE("what is no file in a store hangs nobody, and is named") {
+  Scene scene;
+  scene.write({kId});
+  const std::string pipe = scene.directory + "/events-20990101000000000.log";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  std::filesystem::create_directory(scene.directory + "/events-19990101000000000.log");
+  CHECK(scene.found(kId) == 1);
+  CHECK(scene.all() == 1);
+  CHECK(EventReader(scene.directory).kept()->events == 1);
+  CHECK(EventReader(scene.directory).passed_over().size() == 2);
+  CHECK_FALSE(SegmentFiles{.log = pipe, .index = {}}.open_log());
+  EventStore store(scene.settings, scene.clock);
+  CHECK(store.news()->text.contains(" is no file"));
+  store.append("message", ",\"id\":\"" + kId + "\"");
+  REQUIRE(store.flush(kPatience));
+  CHECK(scene.found(kId) == 2);
+}
+
+TEST_CASE("a pipe in the place of an index, or of the next one, hangs nobody") {
+  Scene scene;
+  scene.write({kId});
+  const std::string index = segments_of(scene.directory).back().index;
+  for (const std::string& name : {index, index + ".new"}) {
+    std::filesystem::remove(name);
+    REQUIRE(::mkfifo(name.c_str(), 0600) == 0);
+    CHECK(scene.found(kId) >= 1);
+    scene.write({kId});
+    CHECK(std::filesystem::is_regular_file(index));
+    CHECK_FALSE(std::filesystem::exists(index + ".new"));
+  }
+  CHECK(scene.found(kId) == 3);
+}
+
 TEST_CASE("a line longer than any event is passed over") {
   const Scene scene;
   scene.write({kId});
