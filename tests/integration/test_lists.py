@@ -4,7 +4,9 @@ NSD answers. `good.test` publishes SPF, `plain.test` does not; the lists' client
 
 import json
 import os
+import re
 import subprocess
+import time
 
 from harness.dns_server import DnsServer, failing
 from harness.outcome import check, poll
@@ -271,3 +273,69 @@ def test_lists_a_configuration_that_cannot_be_read_hides_no_entries(case):
         out.write("no entry\n")
     result = command(site, "block", "list", status=1)
     check("good.test" in result.stdout and "entries of files are not known" in result.stderr, f"{result}")
+
+
+def test_lists_mean_upstream_mail_by_its_name_alone(case):
+    site = site_of(case, {"upstream": [FORGER]})
+    command(site, "block", "add", "plain.test")
+    ask(site, FORGER, BLOCKED, sender="anna@plain.test")
+    command(site, "block", "add", FORGER)
+    ask(site, FORGER, BLOCKED)
+    # A stranger would have to pass SPF for that.
+    command(site, "allow", "add", "good.test")
+    check(ask(site, FORGER, "250")["why"] == "allowed", "by its name")
+    mode = {"rules": [{"ip": FORGER, "use": "off"}, {"use": "enforce"}]}
+    site.gateway.reload(merge(site.config, {"lists": {"block_mode": mode}}))
+    ask(site, FORGER, "250", sender="anna@plain.test")
+    ask(site, GOOD, BLOCKED, sender="anna@plain.test")
+
+
+def test_lists_hits_stay_through_a_reload_and_a_restart(case):
+    file = case.path("block")
+    with open(file, "w") as out:
+        out.write("good.test owner=anna expires=2199-01-31 # spam\n")
+    site = site_of(case, {"lists": {"block": file}})
+    ask(site, GOOD, BLOCKED)
+    with open(file, "w") as out:
+        out.write("# moved\ngood.test owner=anna expires=2199-01-31 # spam\n")
+    site.gateway.reload(site.config)
+    ask(site, GOOD, BLOCKED)
+    site.gateway.terminate()
+    (entry,) = entries(site, "block")
+    last = entry.pop("last_hit")
+    check(abs(last - time.time()) < 600, f"{last}")
+    check(
+        entry
+        == {
+            "pattern": "good.test",
+            "owner": "anna",
+            "reason": "spam",
+            "expires": 7229260799,
+            "where": f"{file}:2",
+            "hits": 2,
+            "line": "good.test owner=anna expires=2199-01-31 # spam",
+        },
+        f"{entry}",
+    )
+    site.gateway.start()
+    ask(site, GOOD, BLOCKED)
+    shown = command(site, "block", "list").stdout
+    check(re.search(rf"^ +3  \d{{4}}-\d\d-\d\d \d\d:\d\d  {re.escape(file)}:2 +good.test", shown, re.MULTILINE), shown)
+
+
+def test_lists_an_allowed_network_does_not_talk_early(case):
+    """Where early_talker is enforced it decides before there is a sender; a rule lets a network talk early."""
+    early = {"mode": "enforce"}
+    site = site_of(case, {"checks": {"early_talker": early}})
+    command(site, "allow", "add", GOOD)
+
+    def talk(wanted):
+        client = site.connect("front")
+        client.send(f"PROXY TCP4 {GOOD} 192.0.2.25 40000 25\r\nEHLO mx.good.test\r\n".encode())
+        client.expect(wanted)
+        client.close()
+
+    talk("554")
+    early = {"mode": {"rules": [{"ip": GOOD, "use": "off"}, {"use": "enforce"}]}}
+    site.gateway.reload(merge(site.config, {"checks": {"early_talker": early}}))
+    talk("220")

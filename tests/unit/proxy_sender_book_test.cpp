@@ -71,6 +71,21 @@ TEST_CASE("an entry that has expired means nobody") {
   CHECK(desk.book.find(allow, &file, {"b.test"}).front().where == "f:2");
 }
 
+TEST_CASE("commands add so many entries and no more, but may change one") {
+  const auto state = std::move(*store::StateStore::open("", system_clock(), [](std::string_view) {}));
+  SenderBook book(*state, system_clock());
+  for (std::size_t i = 0; i < SenderBook::kMaxEntries; ++i)
+    state->put("block", "x" + std::to_string(i), "x", system_clock().wall() + std::chrono::hours(1));
+  const auto one_more = book.add(block, entry("a.test"));
+  REQUIRE_FALSE(one_more);
+  CHECK(one_more.error().detail.contains("belong into a file (lists.block)"));
+  CHECK(book.add(allow, entry("a.test")));
+  state->erase("block", "x0");
+  CHECK(book.add(block, entry("a.test")));
+  CHECK(book.add(block, entry("a.test # why")));
+  CHECK(book.find(block, nullptr, {"a.test"}).front().entry.reason == "why");
+}
+
 TEST_CASE("hits are counted for each entry of each list") {
   Desk desk;
   CHECK(desk.book.hits(block, entry("example.com")).count == 0);
