@@ -23,7 +23,7 @@ CodeRange code(std::uint8_t low, std::uint8_t high, int weight) {
 
 ListSettings list(const char* zone, std::vector<CodeRange> codes) {
   ListSettings list;
-  list.zone = list.name = zone;
+  list.name = zone;
   list.codes = std::move(codes);
   return list;
 }

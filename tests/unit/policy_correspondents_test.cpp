@@ -4,20 +4,15 @@
 #include "policy/correspondents.h"
 #include "policy/recipient.h"
 #include "policy/settings.h"
+#include "tests/unit/envelope_support.h"
 
 using namespace sallyport;
 using namespace sallyport::policy;
 using namespace std::chrono_literals;
+using sallyport::testing::kNow;
+using sallyport::testing::path;
 
 namespace {
-
-const WallTime kNow{std::chrono::seconds(1'795'363'200)};
-
-mail::Path path(std::string_view address) {
-  mail::Path parsed;
-  REQUIRE(mail::parse_path(address, {}, parsed) == mail::PathFault::none);
-  return parsed;
-}
 
 struct Site {
   Settings settings;

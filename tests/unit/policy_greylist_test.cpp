@@ -2,23 +2,18 @@
 
 #include "policy/envelope_sender.h"
 #include "policy/greylist.h"
+#include "tests/unit/envelope_support.h"
 
 using namespace sallyport;
 using namespace sallyport::policy;
 using namespace std::chrono_literals;
 using mail::Check;
 using mail::Finding;
+using sallyport::testing::kNow;
+using sallyport::testing::path;
 using Kind = GreylistStep::Kind;
 
 namespace {
-
-const WallTime kNow{std::chrono::seconds(1'795'363'200)};
-
-mail::Path path(std::string_view address) {
-  mail::Path parsed;
-  REQUIRE(mail::parse_path(address, {}, parsed) == mail::PathFault::none);
-  return parsed;
-}
 
 std::string lasting(std::string_view address) { return lasting_sender(path(address)); }
 

@@ -1,15 +1,16 @@
 #include <doctest/doctest.h>
 
 #include "policy/penalty.h"
+#include "tests/unit/envelope_support.h"
 
 using namespace sallyport;
 using namespace sallyport::policy;
 using namespace std::chrono_literals;
+using sallyport::testing::kNow;
 using Kind = PenaltyStanding::Kind;
 
 namespace {
 
-const WallTime kNow(1'795'363'200s);
 const PenaltySettings kShipped;
 
 PenaltyRecord with(int penalty, int taken = 0) {

@@ -1,14 +1,14 @@
 #include <doctest/doctest.h>
 
 #include "policy/rates.h"
+#include "tests/unit/envelope_support.h"
 
 using namespace sallyport;
 using namespace sallyport::policy;
 using namespace std::chrono_literals;
+using sallyport::testing::kNow;
 
 namespace {
-
-const WallTime kNow(1'795'363'200s);
 
 // One thing of one identity, as the gateway counts it.
 struct Bucket {

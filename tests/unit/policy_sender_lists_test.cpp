@@ -5,17 +5,13 @@
 
 #include "policy/sender_breadth.h"
 #include "policy/sender_lists.h"
+#include "tests/unit/envelope_support.h"
 
 using namespace sallyport;
 using namespace sallyport::policy;
+using sallyport::testing::path;
 
 namespace {
-
-mail::Path path(std::string_view text) {
-  mail::Path path;
-  REQUIRE(mail::parse_path(text, {}, path) == mail::PathFault::none);
-  return path;
-}
 
 std::string canonical(std::string_view line) {
   const auto entry = parse_sender_entry(line);

@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
 
 #include "policy/recipient.h"
+#include "tests/unit/envelope_support.h"
 
 using namespace sallyport;
 using namespace sallyport::policy;
+using sallyport::testing::path;
 
 namespace {
 
@@ -14,13 +16,6 @@ WildcardList list(const char* text) {
   auto parsed = WildcardList::parse(text, "lists/test", faults);
   CHECK(faults.empty());
   return parsed;
-}
-
-mail::Path path(const char* written) {
-  mail::Path out;
-  auto fault = mail::parse_path(written, {true, false, true}, out);
-  REQUIRE_MESSAGE(fault == mail::PathFault::none, written);
-  return out;
 }
 
 Settings site() {

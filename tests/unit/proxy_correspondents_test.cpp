@@ -2,20 +2,16 @@
 
 #include "base/config/json_line.h"
 #include "proxy/correspondent_commands.h"
+#include "tests/unit/envelope_support.h"
 #include "tests/unit/store_scratch.h"
 
 using namespace sallyport;
 using namespace sallyport::proxy;
 using namespace std::chrono_literals;
+using sallyport::testing::path;
 using Of = Correspondents::Of;
 
 namespace {
-
-mail::Path path(std::string_view address) {
-  mail::Path parsed;
-  REQUIRE(mail::parse_path(address, {}, parsed) == mail::PathFault::none);
-  return parsed;
-}
 
 struct Desk {
   store::ScratchDirectory scratch;

@@ -8,10 +8,11 @@
 #include "proxy/fact_memory.h"
 #include "proxy/facts.h"
 #include "proxy/inquiry.h"
-#include "tests/unit/dns_support.h"
+#include "tests/unit/proxy_strangers_support.h"
 
 using namespace sallyport;
 using namespace sallyport::proxy;
+using namespace sallyport::proxy::testing;
 using namespace std::chrono_literals;
 using mail::Check;
 using mail::Fact;
@@ -19,16 +20,6 @@ using mail::Finding;
 using mail::Listed;
 
 namespace {
-
-const char* const kZone = R"($ORIGIN good.test.
-@ MX 10 mx
-@ TXT "v=spf1 mx -all"
-mx A 203.0.113.1
-mx TXT "v=spf1 a -all"
-1.113.0.203.in-addr.arpa. PTR mx
-1.113.0.203.bl.test. A 127.0.0.2
-mx.good.test.names.test. A 127.0.0.2
-)";
 
 struct TestClock : Clock {
   TimePoint time{std::chrono::hours(1000)};
@@ -38,7 +29,7 @@ struct TestClock : Clock {
 // A zone whose answers hold for a while, as those of a server do; some questions fail.
 class Answers : public dns::Resolver {
  public:
-  explicit Answers(const Clock& clock) : clock_(clock), zone_(dns::testing::zone(kZone)) {}
+  explicit Answers(const Clock& clock) : clock_(clock), zone_(dns::testing::zone(kGoodZone)) {}
 
   io::Task<dns::AnswerPtr> ask(dns::Question question, dns::Asking) override {
     const std::string text = to_string(question);
@@ -60,26 +51,13 @@ class Answers : public dns::Resolver {
   dns::ZoneResolver zone_;
 };
 
-policy::ListSettings list(const char* zone, Listed of) {
-  policy::ListSettings settings;
-  settings.zone = settings.name = zone;
-  settings.codes = {{.weight = 2}};
-  settings.of = {of};
-  return settings;
-}
-
 std::shared_ptr<Settings> site() {
   auto policy = std::make_shared<policy::Settings>();
   policy->hostname = "mx.example.test";
   policy->checks = policy::shipped_checks();
   policy->checks.lists = {list("bl.test", Listed::client), list("names.test", Listed::reverse_name)};
   auto settings = std::make_shared<Settings>();
-  for (const auto& one : policy->checks.lists) {
-    dns::WatchedList watched{dns::testing::name(one.zone), one.name, {}, 2s};
-    for (const auto family : {dns::Family::ipv4, dns::Family::domain})
-      watched.families.at(static_cast<std::size_t>(family)) = dns::usual_test_points(family);
-    settings->lists.push_back(watched);
-  }
+  for (const auto& one : policy->checks.lists) settings->lists.push_back(watched(one));
   settings->policy = std::move(policy);
   return settings;
 }

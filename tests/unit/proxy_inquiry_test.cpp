@@ -6,34 +6,23 @@
 
 #include "base/io/event_loop.h"
 #include "proxy/inquiry.h"
-#include "tests/unit/dns_support.h"
+#include "tests/unit/proxy_strangers_support.h"
 
 using namespace sallyport;
 using namespace sallyport::proxy;
+using namespace sallyport::proxy::testing;
 using mail::Check;
 using mail::Finding;
 using mail::Listed;
 
 namespace {
 
-const char* const kZone = R"($ORIGIN good.test.
-@ MX 10 mx
-@ TXT "v=spf1 mx -all"
-mx A 203.0.113.1
-mx TXT "v=spf1 a -all"
-1.113.0.203.in-addr.arpa. PTR mx
-2.113.0.203.in-addr.arpa. PTR other.test.
-other.test. A 198.51.100.1
-1.113.0.203.bl.test. A 127.0.0.2
-mx.good.test.names.test. A 127.0.0.2
-)";
-
 // Answers from a zone, but holds back what it is told to until release().
 class HeldResolver : public dns::Resolver {
  public:
-  HeldResolver() : zone_(dns::testing::zone(kZone)) {}
+  HeldResolver() : zone_(dns::testing::zone(kGoodZone)) {}
 
-  void add(const std::string& records) { zone_ = dns::testing::zone(kZone + records); }
+  void add(const std::string& records) { zone_ = dns::testing::zone(kGoodZone + records); }
 
   void hold(const std::string& question) { held_[question]; }
   void release(const std::string& question) {
@@ -64,21 +53,6 @@ class HeldResolver : public dns::Resolver {
   std::map<std::string, std::vector<io::Signal*>> held_;
   std::string thrown_;
 };
-
-policy::ListSettings list(const char* zone, Listed of, int weight) {
-  policy::ListSettings settings;
-  settings.zone = settings.name = zone;
-  settings.codes = {{.weight = weight}};
-  settings.of = {of};
-  return settings;
-}
-
-dns::WatchedList watched(const policy::ListSettings& list) {
-  dns::WatchedList out{dns::testing::name(list.zone), list.name, {}, std::chrono::seconds(2)};
-  for (const auto family : {dns::Family::ipv4, dns::Family::domain})
-    out.families.at(static_cast<std::size_t>(family)) = dns::usual_test_points(family);
-  return out;
-}
 
 mail::Path path(std::string_view text) {
   mail::Path path;

@@ -13,6 +13,7 @@
 #include "base/store/message_buffer.h"
 #include "base/store/state_store.h"
 #include "proxy/relay/relay.h"
+#include "tests/unit/envelope_support.h"
 #include "tests/unit/relay_fake_hop.h"
 
 namespace sallyport::relay::testing {
@@ -26,12 +27,7 @@ class ShiftedClock final : public Clock {
   std::chrono::seconds shift{0};
 };
 
-inline mail::Path path(std::string_view address) {
-  mail::Path path;
-  const mail::PathOptions options{.smtputf8 = true, .allow_bare_name = true};
-  REQUIRE(mail::parse_path(address, options, path) == mail::PathFault::none);
-  return path;
-}
+using sallyport::testing::path;
 
 inline Envelope envelope(std::vector<std::string> to, std::string_view from = "s@example.net") {
   Envelope envelope;
