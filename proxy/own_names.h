@@ -9,23 +9,11 @@
 
 #include "base/clock.h"
 #include "base/io/task.h"
-#include "base/ip_address.h"
-#include "dns/name.h"
 #include "dns/resolver.h"
+#include "proxy/own_records.h"
 #include "proxy/settings.h"
 
 namespace sallyport::proxy {
-
-struct OwnNames {
-  dns::Name hostname;
-  std::vector<dns::Name> domains;
-  std::size_t left_out = 0;       // domains beyond those
-  std::vector<Network> leads_in;  // where mail for us may go first: our addresses, and who stands in front
-  // Our own mail on its way out, if "outbound" takes any: from these, or through hosts of these names.
-  bool sends = false;
-  std::vector<IpAddress> sends_from;  // beside the addresses of the host name
-  std::vector<dns::Name> sends_through;
-};
 
 // The first 50 domains; wildcards have no records of their own.
 OwnNames own_names(const Settings& settings);

@@ -1,5 +1,5 @@
-// What the DNS has of our own names: all of it asked by a deadline, in two rounds, the second for what the
-// first named. Over a dns::Resolver, one core; what is named outlives it.
+// Our own names, and what the DNS has of them: all of it asked by a deadline, in two rounds, the second for
+// what the first named. Over a dns::Resolver, one core; what is named outlives it.
 #pragma once
 
 #include <map>
@@ -10,12 +10,23 @@
 #include "base/io/task.h"
 #include "base/ip_address.h"
 #include "dns/answer.h"
+#include "dns/name.h"
 #include "dns/question.h"
 #include "dns/resolver.h"
 #include "dns/spf.h"
-#include "proxy/own_names.h"
 
 namespace sallyport::proxy {
+
+struct OwnNames {
+  dns::Name hostname;
+  std::vector<dns::Name> domains;
+  std::size_t left_out = 0;       // domains beyond those
+  std::vector<Network> leads_in;  // where mail for us may go first: our addresses, and who stands in front
+  // Our own mail on its way out, if "outbound" takes any: from these, or through hosts of these names.
+  bool sends = false;
+  std::vector<IpAddress> sends_from;  // beside the addresses of the host name
+  std::vector<dns::Name> sends_through;
+};
 
 class OwnRecords {
  public:

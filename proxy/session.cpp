@@ -4,7 +4,7 @@
 #include "base/id.h"
 #include "base/mail/replies.h"
 #include "base/needed_memory.h"
-#include "proxy/session_end.h"
+#include "proxy/end_words.h"
 #include "proxy/session_registry.h"
 #include "proxy/treatment.h"
 #include "proxy/users.h"

@@ -1,52 +1,10 @@
 // How a session ends, and how it is known whether the answer to its last message was heard.
-#include "proxy/session_end.h"
-
 #include "base/faults.h"
 #include "base/mail/replies.h"
 #include "proxy/evidence_event.h"
 #include "proxy/session.h"
 
 namespace sallyport::proxy {
-
-const char* end_word(smtp::Close::Why why) {
-  switch (why) {
-    using enum smtp::Close::Why;
-    case quit:
-      return "quit";
-    case errors:
-      return "too many errors";
-    case junk:
-      return "too many junk commands";
-    case protocol_abuse:
-      return "protocol abuse";
-    case line_too_long:
-      return "line too long";
-    case other_protocol:
-      return "other protocol";
-    case answered:
-      return "refused";
-  }
-  return "closed";
-}
-
-const char* end_word(Errc code) {
-  switch (code) {
-    case Errc::closed:
-      return "client closed";
-    case Errc::reset:
-      return "client reset";
-    case Errc::truncated:
-      return "TLS cut off";
-    case Errc::timeout:
-      return "timeout";
-    case Errc::stopped:
-      return "shutdown";
-    case Errc::tls:
-      return "TLS failure";
-    default:
-      return "connection failure";
-  }
-}
 
 // Exhausted memory, or a bug: the client hears that it may try again, and the log hears why.
 io::Task<> Session::break_off(std::string why) {

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "base/mail/replies.h"
+#include "proxy/end_words.h"
 #include "proxy/session.h"
-#include "proxy/session_end.h"
 
 namespace sallyport::proxy {
 namespace {

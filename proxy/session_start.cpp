@@ -3,9 +3,9 @@
 
 #include "base/mail/replies.h"
 #include "policy/recipient.h"
+#include "proxy/end_words.h"
 #include "proxy/proxy_header.h"
 #include "proxy/session.h"
-#include "proxy/session_end.h"
 
 namespace sallyport::proxy {
 namespace {

@@ -1,5 +1,6 @@
-// How the reply table is written: a refusal, its name in events, the reply as the client reads it ({} stands
-// for the detail), and when it is given or what to do. For base/mail/replies.cpp and the tables alone.
+// How the reply table is written: a refusal, its name in events, the reply as the client reads it ({}
+// stands for the detail), and when it is given or what to do. For base/mail/replies.cpp and the tables
+// alone.
 #pragma once
 
 #include <array>
