@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/text.h"
 #include "proxy/sender_list_lint.h"
@@ -61,7 +63,7 @@ Result<> add(SenderListKind kind, const config::Node& request, SenderBook& book,
   if (!entry) return entry.error();
   if (kind == SenderListKind::block && is_for_role(*entry, current))
     return fail(Errc::invalid, entry->recipient + " is a role address: mail to it is never blocked");
-  if (const auto warning = breadth_warning(kind, *entry); !warning.empty())
+  if (const auto warning = surprise_of(kind, *entry, current().get()); !warning.empty())
     write(config::Node::object().add("warning", config::Node::text(warning)));
   return book.add(kind, *entry);
 }
@@ -99,6 +101,17 @@ config::Node described(SenderListKind kind, const SenderEntry& entry, const std:
   return line;
 }
 
+// A state has no order.
+std::vector<SenderEntry> added(SenderListKind kind, const SenderBook& book) {
+  std::vector<SenderEntry> all;
+  book.each(kind, [&](const SenderEntry& entry) {
+    all.push_back(entry);
+    return true;
+  });
+  std::ranges::sort(all, {}, &SenderEntry::name);
+  return all;
+}
+
 Result<> list(SenderListKind kind, const config::Node& request, const SenderBook& book,
               const CurrentPolicy& current, const Control::Write& write) {
   SenderEntry wanted;
@@ -109,7 +122,8 @@ Result<> list(SenderListKind kind, const config::Node& request, const SenderBook
     if (!recipient.empty() && entry.recipient != wanted.recipient) return true;
     return reading = reading && write(described(kind, entry, where, book));
   };
-  book.each(kind, [&](const SenderEntry& entry) { return show(entry, "command"); });
+  for (const SenderEntry& entry : added(kind, book))
+    if (!show(entry, "command")) return {};
   if (text_of(request, "where") == "command") return {};
   const auto settings = current();
   if (!settings)

@@ -84,14 +84,25 @@ const char* words(SenderListKind kind, Breadth breadth) {
   return nullptr;
 }
 
-void tell_broad(const SenderList& list, SenderListKind kind, std::vector<SenderListFault>& out) {
+constexpr const char* kForeign = "that recipient is not in a domain of ours, so the entry means nobody";
+
+bool is_for_others(const SenderEntry& entry, const policy::Settings& settings) {
+  const auto domain = std::string_view(entry.recipient).substr(entry.recipient.rfind('@') + 1);
+  return !domain.empty() && settings.domains.find(domain) == nullptr;
+}
+
+void tell_surprises(const SenderList& list, SenderListKind kind, const policy::Settings& settings,
+                    std::vector<SenderListFault>& out) {
   std::map<Breadth, Faulty> broad;
+  Faulty foreign;
   list.each([&](const SenderList::Found& found) {
     if (const auto breadth = policy::breadth_of(found.entry); breadth != Breadth::ordinary)
       broad[breadth].add(found);
+    if (is_for_others(found.entry, settings)) foreign.add(found);
     return true;
   });
   for (const auto& [breadth, entries] : broad) entries.tell(list, words(kind, breadth), {}, out);
+  foreign.tell(list, kForeign, {}, out);
 }
 
 // Whose SPF decides about an entry: of the domains below one, that of a name which nobody has made up yet.
@@ -183,16 +194,19 @@ std::vector<SenderListFault> idle_entries(const Settings& settings) {
   return out;
 }
 
-std::vector<SenderListFault> broad_entries(const Settings& settings) {
+std::vector<SenderListFault> surprising_entries(const Settings& settings) {
   std::vector<SenderListFault> out;
   const policy::SenderLists& lists = settings.policy->sender_lists;
-  for (const auto& list : lists.allow_files) tell_broad(*list, SenderListKind::allow, out);
-  for (const auto& list : lists.block_files) tell_broad(*list, SenderListKind::block, out);
+  for (const auto& list : lists.allow_files)
+    tell_surprises(*list, SenderListKind::allow, *settings.policy, out);
+  for (const auto& list : lists.block_files)
+    tell_surprises(*list, SenderListKind::block, *settings.policy, out);
   return out;
 }
 
-std::string breadth_warning(SenderListKind kind, const SenderEntry& entry) {
+std::string surprise_of(SenderListKind kind, const SenderEntry& entry, const policy::Settings* settings) {
   const auto* what = words(kind, policy::breadth_of(entry));
+  if (!what && settings && is_for_others(entry, *settings)) what = kForeign;
   return what ? entry.name() + ": " + what : std::string();
 }
 

@@ -25,10 +25,12 @@ struct SenderListFault {
 // What the configuration alone tells: checks that are off, and entries that depend on them.
 std::vector<SenderListFault> idle_entries(const Settings& settings);
 
-// Entries that mean the whole world, or nobody. They may be meant so.
-std::vector<SenderListFault> broad_entries(const Settings& settings);
-// The same of one entry, "" where there is nothing to say.
-std::string breadth_warning(SenderListKind kind, const policy::SenderEntry& entry);
+// Entries that mean the whole world, or nobody: a public suffix, or a recipient who is none of ours. They
+// may be meant so.
+std::vector<SenderListFault> surprising_entries(const Settings& settings);
+// The same of one entry, "" where there is nothing to say. `settings` may be null.
+std::string surprise_of(SenderListKind kind, const policy::SenderEntry& entry,
+                        const policy::Settings* settings);
 
 // What the SPF of the allowed domains tells, of 100 of them in each file, side by side; ends by `deadline`.
 // What cannot be looked up for now is not told of. One core; what is named outlives the task.

@@ -87,9 +87,10 @@ def test_check_senders_of_a_long_list(case):
 
 
 def test_check_senders_of_the_whole_world(case):
-    site, file = site_of(case, "0.0.0.0/0\n*.com # everybody\ncom\n0.0.0.0/0 for=anna@example.test\n10.0.0.0/8\n")
+    site, file = site_of(case, "0.0.0.0/0\n*.com # everybody\ncom\n0.0.0.0/0 for=anna@example.test\n10.0.0.0/8\na.test for=x@foreign.test\n")
     found = warnings(site, file, "--offline")
-    check([line for line, _ in found] == [1, 2, 3], f"{found}")
+    check([line for line, _ in found] == [1, 2, 3, 6], f"{found}")
+    check("is not in a domain of ours, so the entry means nobody" in found[3][1], f"{found}")
     check(found[0][1].startswith("0.0.0.0/0: so wide a network lets a good part of the world through"), f"{found}")
     check(found[1][1] == "*.com: anybody can have a name there, and is let through unchecked", f"{found}")
     check(found[2][1].startswith("com: no domain below it is meant"), f"{found}")

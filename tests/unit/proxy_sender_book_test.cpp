@@ -129,6 +129,30 @@ TEST_CASE("an entry that means the world is taken, with a warning") {
   CHECK(ask(control, R"({"command": "block", "action": "add", "pattern": "a.test"})").lines.empty());
 }
 
+TEST_CASE("an entry for a recipient who is none of ours is taken, with a warning") {
+  Desk desk;
+  Control control;
+  auto settings = std::make_shared<policy::Settings>();
+  settings->domains.add("our.example", {});
+  add_sender_commands(control, desk.book, [&] { return settings; }, kept);
+  const auto add = [&](const std::string& recipient) {
+    const auto request =
+        R"({"command": "block", "action": "add", "pattern": "a.test", "for": ")" + recipient + "\"}";
+    const auto added = ask(control, request.c_str());
+    CHECK(added.end == R"({"ok":true})");
+    return added.lines.size();
+  };
+  CHECK(add("joe@our.example") == 0);
+  CHECK(add("our.example") == 0);
+  CHECK(add("joe@oru.example") == 1);
+  CHECK(add("joe") == 1);
+  // And what was added is shown in order.
+  std::string shown;
+  for (const auto& line : ask(control, R"({"command": "block", "action": "list"})").lines)
+    shown += line.substr(line.find("\"for\":"), 12);
+  CHECK(shown == R"("for":"joe","for":"joe@o"for":"joe@o"for":"our.e)");
+}
+
 TEST_CASE("where the files are not known a list says so") {
   Desk desk;
   Control control;
