@@ -31,7 +31,7 @@ Result<> copy(const Settings& settings, SenderListKind kind, SenderBook& book) {
   const auto answer = ask(settings, request_for(kind));
   if (!answer) return answer.error();
   if (!answer->error.empty()) return fail(Errc::io, answer->error);
-  for (const config::Node& line : answer->lines) {
+  for (const config::Node& line : answer->lines()) {
     const auto entry = policy::parse_sender_entry(text_of(line, "line"));
     if (!entry) return entry.error();
     if (auto added = book.add(kind, *entry); !added) return added;

@@ -31,15 +31,21 @@ constexpr auto kBetweenTries = std::chrono::milliseconds(50);
 constexpr auto kFarewell = std::chrono::milliseconds(1'000);  // whoever asked has been told by then
 constexpr std::size_t kMaxLine = 1 << 20;
 
-// True: it was the last one.
-bool take(ControlAnswer& answer, config::Node line) {
+// True: it was the last one, which has nothing but how it went.
+bool take_end(ControlAnswer& answer, const config::Node& line) {
   if (line.find("ok")) return true;
-  if (line.find("error")) {
-    answer.error = text_of(line, "error");
-    return true;
-  }
-  answer.lines.push_back(std::move(line));
-  return false;
+  if (!line.find("error")) return false;
+  answer.error = text_of(line, "error");
+  return true;
+}
+
+bool may_be_end(std::string_view line) {
+  return line.starts_with("{\"ok\"") || line.starts_with("{\"error\"");
+}
+
+std::optional<config::Node> parse(std::string line) {
+  config::Diagnostics diagnostics;
+  return config::parse(std::move(line), "answer", diagnostics);
 }
 
 // What root makes of a folder of somebody else's belongs to that user.
@@ -73,22 +79,30 @@ class Troubles {
 
 }  // namespace
 
+config::Node ControlAnswer::read(const std::string& line) {
+  auto node = parse(line);
+  return node ? std::move(*node) : config::Node::object();
+}
+
 Result<ControlAnswer> ask_running(const std::string& path, const config::Node& request) {
   auto stream = io::LocalStream::connect(path);
   if (!stream) return stream.error();
-  const TimePoint deadline = std::chrono::steady_clock::now() + kPatience;
-  if (auto sent = stream->write(config::to_json_line(request) + "\n", deadline); !sent) return sent.error();
+  const auto deadline = [] { return std::chrono::steady_clock::now() + kPatience; };
+  if (auto sent = stream->write(config::to_json_line(request) + "\n", deadline()); !sent)
+    return sent.error();
   ControlAnswer answer;
   for (;;) {
-    auto line = stream->read_line(kMaxLine, deadline);
+    auto line = stream->read_line(kMaxLine, deadline());
     if (!line)
       return fail(Errc::io,
                   "the gateway's answer broke off, and whether it did what was asked is not known: " +
                       line.error().detail);
-    config::Diagnostics diagnostics;
-    auto node = config::parse(std::move(*line), "answer", diagnostics);
-    if (!node) return fail(Errc::io, "the gateway's answer is no JSON");
-    if (take(answer, std::move(*node))) return answer;
+    if (may_be_end(*line)) {
+      const auto end = parse(*line);
+      if (!end) return fail(Errc::io, "the gateway's answer is no JSON");
+      if (take_end(answer, *end)) return answer;
+    }
+    answer.written.push_back(std::move(*line));
   }
 }
 
@@ -105,8 +119,10 @@ Result<ControlAnswer> ask_state(const std::string& file, std::shared_ptr<const p
   SenderBook senders(**state, system_clock());
   add_commands(control, {**state, system_clock(), senders, [policy] { return policy; }, /*running=*/false});
   ControlAnswer answer;
-  control.answer(config::to_json_line(request),
-                 [&](const config::Node& line) { return !take(answer, line); });
+  control.answer(config::to_json_line(request), [&](const config::Node& line) {
+    if (!take_end(answer, line)) answer.written.push_back(config::to_json_line(line));
+    return true;
+  });
   return answer;
 }
 

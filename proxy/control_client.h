@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,14 @@
 namespace sallyport::proxy {
 
 struct ControlAnswer {
-  std::vector<config::Node> lines;  // without the last one
-  std::string error;                // of the command; "" = it went well
+  std::vector<std::string> written;  // JSON, as it came: a list may have a million lines
+  std::string error;                 // of the command; "" = it went well
+
+  // Without the last one.
+  auto lines() const { return written | std::views::transform(read); }
+
+ private:
+  static config::Node read(const std::string& line);
 };
 
 // `directory`: conf.d, for where the state is.

@@ -45,15 +45,16 @@ int run_correspondents(const CorrespondentOptions& options) {
     fmt::print(stderr, "sallyport correspondents: {}\n", printable(answer->error, kMostShown));
     return EX_DATAERR;
   }
-  for (const Node& line : answer->lines) {
+  for (const Node& line : answer->lines()) {
     if (options.json)
       fmt::print("{}\n", config::to_json_line(line));
     else
       print(line);
   }
   if (options.action == "count") return EX_OK;
-  const bool found = std::ranges::any_of(
-      answer->lines, [](const Node& line) { return line.find("who") || number_of(line, "forgotten") > 0; });
+  const bool found = std::ranges::any_of(answer->lines(), [](const Node& line) {
+    return line.find("who") || number_of(line, "forgotten") > 0;
+  });
   if (found) return EX_OK;
   if (!options.json) fmt::print("nobody there has written to {}\n", printable(options.theirs, kMostShown));
   return kNobody;

@@ -44,7 +44,7 @@ int run_greylist(const GreylistOptions& options) {
   request.add("to", Node::text(options.to));
   const auto answer = ask_gateway(options.directory, request);
   if (!answer) return answer.error().tell("greylist");
-  for (const Node& line : answer->lines)
+  for (const Node& line : answer->lines())
     fmt::print("{}\n", options.json ? config::to_json_line(line) : as_text(line));
   if (answer->error.empty()) return EX_OK;
   fmt::print(stderr, "sallyport greylist: {}\n", printable(answer->error, kMostShown));

@@ -8,7 +8,6 @@
 
 #include <cstdlib>
 
-#include "base/config/json_line.h"
 #include "base/text.h"
 #include "proxy/control.h"
 #include "proxy/control_client.h"
@@ -65,23 +64,22 @@ void print(const config::Node& line) {
              printable(text_of(line, "line"), kMostShown));
 }
 
-void show(const std::vector<config::Node>& lines, bool json) {
-  if (!json && !lines.empty()) fmt::print("{:>8}  {:16}  {:20}  {}\n", "hits", "last", "where", "entry");
-  for (const auto& line : lines) {
-    if (json)
-      fmt::print("{}\n", config::to_json_line(line));
-    else
-      print(line);
+void show(const ControlAnswer& answer, bool json) {
+  if (json) {
+    for (const auto& line : answer.written) fmt::print("{}\n", line);
+    return;
   }
+  if (!answer.written.empty()) fmt::print("{:>8}  {:16}  {:20}  {}\n", "hits", "last", "where", "entry");
+  for (const auto& line : answer.lines()) print(line);
 }
 
 void tell_correspondents(const SenderListOptions& options) {
   config::Node request = config::Node::object();
   request.add("command", config::Node::text("correspondents-count"));
   const auto answer = ask_gateway(options.directory, request);
-  if (!answer || answer->lines.empty()) return;
+  if (!answer || answer->written.empty()) return;
   fmt::print("and {} addresses that our users write to (sallyport correspondents)\n",
-             number_of(answer->lines.front(), "correspondents"));
+             number_of(answer->lines().front(), "correspondents"));
 }
 
 }  // namespace
@@ -93,9 +91,9 @@ int run_sender_list(const SenderListOptions& options) {
     fmt::print(stderr, "sallyport {}: {}{}\n", to_string(options.kind), what, printable(text, kMostShown));
   };
   if (options.action == "list") {
-    show(answer->lines, options.json);
+    show(*answer, options.json);
   } else {
-    for (const auto& line : answer->lines) tell("warning: ", text_of(line, "warning"));
+    for (const auto& line : answer->lines()) tell("warning: ", text_of(line, "warning"));
   }
   if (!answer->error.empty()) {
     tell("", answer->error);

@@ -87,8 +87,8 @@ TEST_CASE("a gateway is asked over its control socket, also for long answers") {
   auto answered = ask_running(desk.path, echo);
   REQUIRE(answered);
   CHECK(answered->error == "");
-  CHECK(answered->lines.size() == 5000);
-  CHECK(text_of(answered->lines.back(), "said") == std::string(1000, 'x'));
+  CHECK(answered->written.size() == 5000);
+  CHECK(text_of(answered->lines().back(), "said") == std::string(1000, 'x'));
   CHECK(ask_running(desk.path, request("fail"))->error == "not like \"this\"\n");
 }
 
@@ -101,7 +101,7 @@ TEST_CASE("a client that asks too much, or goes, leaves the control socket to th
   auto gone = io::LocalStream::connect(desk.path);
   REQUIRE(gone->write("{\"command\": \"echo\", \"say\": \"x\", \"times\": 1000000}\n", deadline));
   gone = fail(Errc::closed);
-  CHECK(ask_running(desk.path, request("echo"))->lines.size() == 1);
+  CHECK(ask_running(desk.path, request("echo"))->written.size() == 1);
 }
 
 TEST_CASE("clients that say nothing hold up nobody who does") {
@@ -109,7 +109,7 @@ TEST_CASE("clients that say nothing hold up nobody who does") {
   std::vector<io::LocalStream> idle;
   for (int i = 0; i < 40; ++i) idle.push_back(std::move(*io::LocalStream::connect(desk.path)));
   const auto began = std::chrono::steady_clock::now();
-  CHECK(ask_running(desk.path, request("echo"))->lines.size() == 1);
+  CHECK(ask_running(desk.path, request("echo"))->written.size() == 1);
   CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(60));  // of 200
 }
 
@@ -133,7 +133,7 @@ TEST_CASE("where no gateway runs its state is asked, unless one has the state") 
   CHECK(ask_running(control_path(file), request("version")).error().code == Errc::not_found);
   auto answered = ask_state(file, nullptr, request("version"));
   REQUIRE(answered);
-  CHECK(answered->lines.size() == 1);
+  CHECK(answered->written.size() == 1);
   CHECK(answered->error == "");
   auto state = store::StateStore::open(file, system_clock(), [](std::string_view) {});
   REQUIRE(state);
