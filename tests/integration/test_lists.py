@@ -4,6 +4,7 @@ NSD answers. `good.test` publishes SPF, `plain.test` does not; the lists' client
 
 import json
 import os
+import pwd
 import re
 import subprocess
 import time
@@ -11,6 +12,7 @@ import time
 from harness.dns_server import DnsServer, failing
 from harness.outcome import check, poll
 from harness.scenes import TRACED
+from harness.setups import need_root
 from harness.strangers import FORGER, GOOD, LISTED, answered_site, merge, stranger, strangers_site
 from test_state_disk import disk_that, silent_disk, stored
 
@@ -339,3 +341,38 @@ def test_lists_an_allowed_network_does_not_talk_early(case):
     early = {"mode": {"rules": [{"ip": GOOD, "use": "off"}, {"use": "enforce"}]}}
     site.gateway.reload(merge(site.config, {"checks": {"early_talker": early}}))
     talk("220")
+
+
+def test_lists_whoever_added_an_entry_owns_it(case):
+    site = site_of(case, start=False)
+    plain = {key: value for key, value in os.environ.items() if key != "SUDO_USER"}
+    for sender, environment, more in (
+        ("a.test", plain, []),
+        ("b.test", {**plain, "SUDO_USER": "anna"}, []),
+        ("c.test", {**plain, "SUDO_USER": "anna"}, ["--owner", "bert"]),
+    ):
+        adding = [case.binary, "block", "add", sender, *more, "-c", site.gateway.conf]
+        check(subprocess.run(adding, env=environment, timeout=60).returncode == 0, sender)
+    owners = [entry["owner"] for entry in entries(site, "block")]
+    check(owners == [pwd.getpwuid(os.getuid()).pw_name, "anna", "bert"], f"{owners}")
+
+
+def test_lists_the_control_socket_hears_nobody_else(case):
+    """Not even where its mode lets somebody else connect."""
+    need_root()
+    site = site_of(case)
+    path = site.config["state"]["sqlite"] + ".control"
+    for folder in (path, os.path.dirname(path), case.directory, os.path.dirname(case.directory)):
+        os.chmod(folder, 0o777)
+    ask_version = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+        "s.sendall(b'{\"command\": \"version\"}\\n'); print(s.makefile().read())"
+    )
+
+    def said(**options):
+        asked = subprocess.run(["python3", "-c", ask_version, path], capture_output=True, text=True, timeout=60, **options)
+        check(asked.returncode == 0, f"{asked}")
+        return asked.stdout.strip()
+
+    check('"ok"' in said(), "root is not heard")
+    check(said(user=65534, group=65534) == "", "somebody else is heard")

@@ -83,11 +83,17 @@ TEST_CASE("a local socket leaves who is silent for too long, and nobody who wait
   auto listener = LocalListener::bind(scratch.file("s"));
   auto silent = LocalStream::connect(scratch.file("s"));
   std::vector<LocalStream> clients;
-  for (const char* line : {"one\n", "two\n", "three\n"}) {
+  for (std::size_t i = 0; i < LocalListener::kMostWaiting; ++i) {
     clients.push_back(std::move(*LocalStream::connect(scratch.file("s"))));
-    REQUIRE(clients.back().write(line, soon()));
+    REQUIRE(clients.back().write(std::to_string(i) + "\n", soon()));
   }
-  for (const char* line : {"one", "two", "three"}) CHECK(listener->next(10, Duration(0))->line == line);
+  CHECK(listener->next(10, Duration(0))->line == "0");
+  // As many as may wait have asked by now, or are about to: none of them gives way to another.
+  clients.push_back(std::move(*LocalStream::connect(scratch.file("s"))));
+  auto more = LocalStream::connect(scratch.file("s"));
+  REQUIRE(clients.back().write(std::to_string(LocalListener::kMostWaiting) + "\n", soon()));
+  for (std::size_t i = 1; i <= LocalListener::kMostWaiting; ++i)
+    CHECK(listener->next(10, Duration(0))->line == std::to_string(i));
   CHECK(silent->read_line(10, soon()).error().code != Errc::timeout);
 }
 
