@@ -13,7 +13,6 @@
 #include <filesystem>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "base/io/system_error.h"
 

@@ -11,10 +11,10 @@
 
 #include <sys/types.h>
 
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/io/descriptor.h"
@@ -80,7 +80,7 @@ class LocalListener {
   std::string path_;
   Descriptor descriptor_;
   Descriptor stop_;  // an eventfd that stays readable
-  std::deque<Waiting> waiting_;
+  std::vector<Waiting> waiting_;
 };
 
 }  // namespace sallyport::io
