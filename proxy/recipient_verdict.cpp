@@ -1,5 +1,9 @@
 #include "proxy/recipient_verdict.h"
 
+#include <utility>
+#include <variant>
+#include <vector>
+
 #include "policy/client.h"
 #include "proxy/sender_verdict.h"
 
@@ -47,20 +51,82 @@ class Checks {
   std::optional<policy::CheckSettings> own_;
 };
 
-policy::Refuse refused_by_client(const policy::ClientDecision& decision, const Inquiry& inquiry,
-                                 const policy::CheckSettings& checks,
-                                 const policy::RecipientVerdict& accepted) {
-  auto refusal = policy::refusal(decision, inquiry.evidence(), checks);
-  refusal.observed = std::get<policy::Accept>(accepted).observed;
-  return refusal;
-}
+// Step by step: the right to relay, lists, what was found about the client. Lists and the client count for
+// everybody but the role addresses (promise P4); a certificate that gives the right to relay speaks for
+// itself.
+class RecipientJudgement {
+ public:
+  RecipientJudgement(const RecipientQuestion& question, const Inquiry* inquiry)
+      : asked_(question),
+        inquiry_(inquiry),
+        verdict_(policy::judge_recipient(question.client, &question.sender, question.recipient,
+                                         question.settings)),
+        next_(is_judged_by_client(verdict_, question.client, question.settings) ? Step::lists
+                                                                                : Step::none) {}
 
-// An allow entry might decide, could it be known: nothing is refused for good before that.
-policy::RecipientVerdict softened(policy::Refuse refusal, const SenderVerdict& listed,
-                                  const IpAddress& client, const mail::Path& sender) {
-  if (!listed.uncertain || refusal.reply.code < 500) return refusal;
-  return put_off(listed.failed, refusal, client, sender);
-}
+  // As far as is known, or (`known_decides`) to the end by what is: the facts that the next step waits for.
+  std::vector<mail::FactKey> go_on(bool known_decides) {
+    if (next_ == Step::lists)
+      if (auto missing = ask_lists(known_decides); !missing.empty()) return missing;
+    if (next_ == Step::client) return ask_client(known_decides);
+    return {};
+  }
+
+  policy::RecipientVerdict verdict() && { return std::move(verdict_); }
+
+ private:
+  enum class Step : std::uint8_t { lists, client, none };
+
+  std::vector<mail::FactKey> ask_lists(bool known_decides) {
+    const auto& [client, sender, recipient, settings, book, now] = asked_;
+    SenderLook look = look_at_sender({book, client.address, sender, recipient, settings, now}, inquiry_);
+    if (!known_decides && !look.missing.empty()) return std::move(look.missing);
+    listed_ = std::move(look.verdict);
+    apply(listed_, recipient, verdict_);
+    next_ = listed_.kind == SenderVerdict::Kind::allowed || !inquiry_ ? Step::none : Step::client;
+    if (const auto* blocked = std::get_if<policy::Refuse>(&verdict_)) refuse(*blocked);
+    if (!known_decides && book)
+      for (const auto& [kind, entry] : look.hits) book->count_hit(kind, entry);
+    return {};
+  }
+
+  std::vector<mail::FactKey> ask_client(bool known_decides) {
+    const Checks checks(asked_.settings.checks, listed_.score);
+    const mail::Evidence& evidence = inquiry_->evidence();
+    auto judged = judge(evidence, checks.get(), known_decides);
+    if (auto* need = std::get_if<policy::Need>(&judged)) return std::move(need->facts);
+    next_ = Step::none;
+    const auto& decision = std::get<policy::ClientDecision>(judged);
+    if (decision.action != policy::ClientDecision::Action::accept) {
+      auto refusal = policy::refusal(decision, evidence, checks.get());
+      refusal.observed = std::get<policy::Accept>(verdict_).observed;
+      refuse(refusal);
+    } else if (inquiry_->overdrawn()) {
+      verdict_ = too_many_questions(asked_.client.address);
+    }
+    return {};
+  }
+
+  static std::variant<policy::ClientDecision, policy::Need> judge(const mail::Evidence& evidence,
+                                                                  const policy::CheckSettings& checks,
+                                                                  bool known_decides) {
+    if (known_decides) return policy::judge_known(evidence, checks);
+    return policy::judge_client(evidence, checks);
+  }
+
+  // An allow entry might decide, could it be known: nothing is refused for good before that.
+  void refuse(const policy::Refuse& refusal) {
+    const bool softened = listed_.uncertain && refusal.reply.code >= 500;
+    verdict_ = softened ? put_off(listed_.failed, refusal, asked_.client.address, asked_.sender) : refusal;
+    next_ = Step::none;
+  }
+
+  const RecipientQuestion& asked_;
+  const Inquiry* inquiry_;
+  policy::RecipientVerdict verdict_;
+  SenderVerdict listed_;
+  Step next_;
+};
 
 }  // namespace
 
@@ -83,45 +149,17 @@ policy::Refuse too_many_questions(const IpAddress& client) {
   return policy::refuse(mail::Refusal::client_later, words);
 }
 
-policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, const Inquiry* inquiry,
-                                             const mail::Path& sender, const mail::Path& recipient,
-                                             const policy::Settings& settings, SenderBook* book,
-                                             WallTime now) {
-  auto verdict = policy::judge_recipient(client, &sender, recipient, settings);
-  if (!is_judged_by_client(verdict, client, settings)) return verdict;
-  const auto listed = judge_sender_now({book, client.address, sender, recipient, settings, now}, inquiry);
-  apply(listed, recipient, verdict);
-  if (const auto* blocked = std::get_if<policy::Refuse>(&verdict))
-    return softened(*blocked, listed, client.address, sender);
-  if (listed.kind == SenderVerdict::Kind::allowed || !inquiry) return verdict;
-  const Checks checks(settings.checks, listed.score);
-  const auto decision = policy::judge_known(inquiry->evidence(), checks.get());
-  if (decision.action == policy::ClientDecision::Action::accept) return verdict;
-  return softened(refused_by_client(decision, *inquiry, checks.get(), verdict), listed, client.address,
-                  sender);
+policy::RecipientVerdict judge_recipient_now(const RecipientQuestion& question, const Inquiry* inquiry) {
+  RecipientJudgement judgement(question, inquiry);
+  judgement.go_on(true);
+  return std::move(judgement).verdict();
 }
 
-// Lists, and what was found about the client, count for everybody but the role addresses (promise P4). A
-// certificate that gives the right to relay speaks for itself.
-io::Task<policy::RecipientVerdict> judge_recipient(const policy::ClientFacts& client, Inquiry* inquiry,
-                                                   const mail::Path& sender, const mail::Path& recipient,
-                                                   const policy::Settings& settings, SenderBook* book,
-                                                   WallTime now) {
-  auto verdict = policy::judge_recipient(client, &sender, recipient, settings);
-  if (!is_judged_by_client(verdict, client, settings)) co_return verdict;
-  const auto listed =
-      co_await judge_sender({book, client.address, sender, recipient, settings, now}, inquiry);
-  apply(listed, recipient, verdict);
-  if (const auto* blocked = std::get_if<policy::Refuse>(&verdict))
-    co_return softened(*blocked, listed, client.address, sender);
-  if (listed.kind == SenderVerdict::Kind::allowed || !inquiry) co_return verdict;
-  const Checks checks(settings.checks, listed.score);
-  const auto decision = co_await inquiry->decide(checks.get());
-  const bool accepted = decision.action == policy::ClientDecision::Action::accept;
-  if (accepted && inquiry->overdrawn()) co_return too_many_questions(client.address);
-  if (accepted) co_return verdict;
-  co_return softened(refused_by_client(decision, *inquiry, checks.get(), verdict), listed, client.address,
-                     sender);
+io::Task<policy::RecipientVerdict> judge_recipient(RecipientQuestion question, Inquiry* inquiry) {
+  RecipientJudgement judgement(question, inquiry);
+  for (auto missing = judgement.go_on(false); !missing.empty(); missing = judgement.go_on(false))
+    co_await inquiry->settle_any(std::move(missing));
+  co_return std::move(judgement).verdict();
 }
 
 }  // namespace sallyport::proxy

@@ -17,17 +17,20 @@ policy::Refuse put_off(mail::Check failed, const policy::Refuse& refusal, const 
                        const mail::Path& sender);
 // Its session has asked for more than it may: what is not known for that reason lets nobody pass.
 policy::Refuse too_many_questions(const IpAddress& client);
-// By what is known by now: nothing is waited for.
-policy::RecipientVerdict judge_recipient_now(const policy::ClientFacts& client, const Inquiry* inquiry,
-                                             const mail::Path& sender, const mail::Path& recipient,
-                                             const policy::Settings& settings, SenderBook* book,
-                                             WallTime now);
+// Of whom, and by which values. What is named outlives the judgement.
+struct RecipientQuestion {
+  const policy::ClientFacts& client;
+  const mail::Path& sender;
+  const mail::Path& recipient;
+  const policy::Settings& settings;
+  SenderBook* book;  // null: block and allow lists of files alone
+  WallTime now;
+};
 
-// Waits for the facts that the verdict needs, and for no others. `inquiry`: null: nothing is asked about
-// the client. `book` null: block and allow lists of files alone. What is named outlives the task.
-io::Task<policy::RecipientVerdict> judge_recipient(const policy::ClientFacts& client, Inquiry* inquiry,
-                                                   const mail::Path& sender, const mail::Path& recipient,
-                                                   const policy::Settings& settings, SenderBook* book,
-                                                   WallTime now);
+// `inquiry` null: nothing is asked about the client.
+// Waits for the facts that the verdict needs, and for no others; what lists hit is counted.
+io::Task<policy::RecipientVerdict> judge_recipient(RecipientQuestion question, Inquiry* inquiry);
+// By what is known by now: nothing is waited for, and nothing counted.
+policy::RecipientVerdict judge_recipient_now(const RecipientQuestion& question, const Inquiry* inquiry);
 
 }  // namespace sallyport::proxy

@@ -16,12 +16,12 @@ using enum SenderListKind;
 
 enum class Holds : std::uint8_t { yes, no, not_known_now };
 
-// One look at both lists, by what is known; it is made anew when more is.
+// One look at both lists; it is made anew when more is known.
 class Look {
  public:
   Look(const SenderQuestion& question, const Inquiry* inquiry) : asked_(question), inquiry_(inquiry) {}
 
-  SenderVerdict judge() {
+  SenderLook judge() {
     const policy::SenderLists& lists = asked_.settings.sender_lists;
     if (shape(allow).reverse_names || shape(block).reverse_names) need(mail::Check::rdns);
     if (lists.allow_mode != Mode::off)
@@ -31,15 +31,7 @@ class Look {
       if (const auto blocked = entries(block); !blocked.empty())
         apply(Kind::blocked, block, blocked.front(), lists.block_mode);
     if (verdict_.kind == Kind::neither) look_at_correspondents(lists.correspondents);
-    return verdict_;
-  }
-
-  // What it depends on, and is not known yet.
-  const std::vector<mail::FactKey>& missing() const { return missing_; }
-
-  void count_hits() const {
-    for (const auto& [kind, entry] : hits_)
-      if (asked_.book) asked_.book->count_hit(kind, entry);
+    return std::move(look_);
   }
 
  private:
@@ -111,14 +103,14 @@ class Look {
     const mail::FactKey key{check};
     if (!inquiry_) return;
     const auto& pending = inquiry_->evidence().pending;
-    if (std::ranges::find(pending, key) != pending.end()) missing_.push_back(key);
+    if (std::ranges::find(pending, key) != pending.end()) look_.missing.push_back(key);
   }
 
   void apply(Kind what, SenderListKind kind, const SenderBook::Found& found, Mode mode) {
     // "lists/allow:12"; of a command "allow example.com"
     decide(what, mode,
            found.where.contains(':') ? found.where : fmt::format("{} {}", found.where, found.entry.name()));
-    hits_.emplace_back(kind, found.entry);
+    look_.hits.emplace_back(kind, found.entry);
   }
 
   void decide(Kind what, Mode mode, const std::string& rule) {
@@ -155,27 +147,14 @@ class Look {
 
   const SenderQuestion& asked_;
   const Inquiry* inquiry_;
-  SenderVerdict verdict_;
-  std::vector<mail::FactKey> missing_;
-  std::vector<std::pair<SenderListKind, SenderEntry>> hits_;
+  SenderLook look_;
+  SenderVerdict& verdict_ = look_.verdict;
 };
 
 }  // namespace
 
-SenderVerdict judge_sender_now(const SenderQuestion& question, const Inquiry* inquiry) {
+SenderLook look_at_sender(const SenderQuestion& question, const Inquiry* inquiry) {
   return Look(question, inquiry).judge();
-}
-
-io::Task<SenderVerdict> judge_sender(SenderQuestion question, Inquiry* inquiry) {
-  for (;;) {
-    Look look(question, inquiry);
-    auto verdict = look.judge();
-    if (look.missing().empty()) {
-      look.count_hits();
-      co_return verdict;
-    }
-    co_await inquiry->settle_any(look.missing());
-  }
 }
 
 }  // namespace sallyport::proxy

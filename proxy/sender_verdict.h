@@ -10,8 +10,9 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "base/io/task.h"
 #include "base/mail/address.h"
 #include "policy/settings.h"
 #include "proxy/inquiry.h"
@@ -32,8 +33,7 @@ struct SenderVerdict {
   mail::Check failed = mail::Check::spf_mailfrom;  // ... which is this
 };
 
-// What is named outlives the task. `inquiry` null: nothing is asked about the client, and claims hold.
-// `book` null: the files alone, and hits are not counted.
+// `book` null: the files alone. `inquiry` null: nothing is asked about the client, and claims hold.
 struct SenderQuestion {
   SenderBook* book;
   const IpAddress& client;
@@ -43,9 +43,13 @@ struct SenderQuestion {
   WallTime now;
 };
 
-// Waits for the reverse name, or SPF, where an entry depends on it.
-io::Task<SenderVerdict> judge_sender(SenderQuestion question, Inquiry* inquiry);
-// By what is known by now: for the record, so hits are not counted either.
-SenderVerdict judge_sender_now(const SenderQuestion& question, const Inquiry* inquiry);
+// One look, by what is known. It changes nothing.
+struct SenderLook {
+  SenderVerdict verdict;
+  std::vector<mail::FactKey>
+      missing;  // the reverse name, or SPF: not known yet, and an entry depends on it
+  std::vector<std::pair<SenderListKind, policy::SenderEntry>> hits;  // to be counted, once it is acted on
+};
+SenderLook look_at_sender(const SenderQuestion& question, const Inquiry* inquiry);
 
 }  // namespace sallyport::proxy

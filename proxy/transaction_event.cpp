@@ -86,9 +86,10 @@ void Transaction::record_recipients(store::Event& event) const {
 // What only observes would have decided, where that is something else: by all that is known in the end.
 std::string Transaction::would_be(const RecipientRecord& record) const {
   if (record.observed) {
-    auto name =
-        name_of(judge_recipient_now(client_.facts, client_.inquiry.get(), envelope_.sender, record.path,
-                                    *record.observed->policy, &services_.senders, services_.clock.wall()));
+    const auto name =
+        name_of(judge_recipient_now({client_.facts, envelope_.sender, record.path, *record.observed->policy,
+                                     &services_.senders, services_.clock.wall()},
+                                    client_.inquiry.get()));
     if (name != record.judged) return name;
   }
   if (!record.would_be.empty()) return record.would_be;

@@ -10,7 +10,7 @@
 
 namespace sallyport::proxy {
 
-// As judge_recipient() (recipient_verdict.h). What is named outlives the task.
+// As judge_recipient() (recipient_verdict.h), by the values of `treated`. What is named outlives the task.
 io::Task<policy::RecipientVerdict> judge_treated(const policy::ClientFacts& client, Inquiry* inquiry,
                                                  const mail::Path& sender, const mail::Path& recipient,
                                                  const Treated& treated, SenderBook* book, WallTime now);

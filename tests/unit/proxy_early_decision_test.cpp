@@ -200,8 +200,8 @@ class Judgement {
     const auto treated =
         co_await treatment_of(*settings_, {client, "mx", "mx.good.test", sender, recipient}, inquiry.get());
     const policy::Settings& values = *treated.acting->policy;
-    auto verdict = co_await judge_recipient(client, inquiry.get(), sender, recipient, values, nullptr,
-                                            system_clock().wall());
+    auto verdict = co_await judge_recipient(
+        {client, sender, recipient, values, nullptr, system_clock().wall()}, inquiry.get());
     const auto* accept = std::get_if<policy::Accept>(&verdict);
     if (accept && accept->rule.empty()) {
       auto greylist =
