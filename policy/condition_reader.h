@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/rule_tables.h"
 #include "policy/rules_compiler.h"
 
 namespace sallyport::policy {

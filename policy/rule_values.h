@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "base/ip_address.h"
-#include "policy/rules.h"
+#include "policy/rule_tables.h"
 
 namespace sallyport::policy {
 

@@ -10,15 +10,12 @@
 // Immutable; usable from every thread.
 #pragma once
 
-#include <array>
+#include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "base/config/ruleset.h"
 #include "policy/rule_facts.h"
-#include "policy/rule_keys.h"
 
 namespace sallyport::policy {
 
@@ -28,7 +25,7 @@ using Profile = std::vector<std::uint32_t>;
 struct RuleMatch {
   Profile profile;
   Profile would_be;                    // where rules that only observe count too
-  std::vector<mail::FactKey> missing;  // any of them could change the profile; none: it is final
+  std::vector<mail::FactKey> missing;  // any of them could change one of both; none: they are final
 };
 
 // What the profile might be if what failed to be looked up were known.
@@ -37,47 +34,16 @@ struct OtherProfiles {
   bool more = false;  // too many to be told
 };
 
-// A rule that decided, and is not the last of its ruleset.
+// A rule that decided, and is not the last of its ruleset; in words that were made when it was loaded.
 struct MatchedRule {
-  std::string path;   // "checks.rdns.missing"
-  std::string place;  // "conf.d/20-checks.json:7"
+  std::string path;       // "checks.rdns.missing"
+  std::string place;      // "conf.d/20-checks.json:7"
+  std::string condition;  // as written, {"to": "*@example.com"}; cut where it is long
+  std::string value;      // "reject", likewise
+  bool operator==(const MatchedRule&) const = default;
 };
 
-enum class RuleFact : std::uint8_t { from, to, ip, rdns, helo, auth, listener, direction };
-inline constexpr std::size_t kRuleFacts = 8;
-
-// What MAIL FROM needs beside it to count.
-enum class Proof : std::uint8_t { none, where_published, always };
-
-struct CompiledCondition {
-  RuleFact fact{};
-  std::uint32_t first = 0, count = 0;  // keys, rising: one of them must be met
-};
-
-struct CompiledRule {
-  std::uint32_t ruleset = 0, place = 0;
-  std::uint32_t first = 0, count = 0;  // conditions: all of them must hold
-  Proof proof = Proof::none;
-  bool observed = false;
-};
-
-// What compile_rules() makes, as it lies in memory.
-struct RuleTables {
-  std::vector<config::Stage> stages;  // of the rulesets
-  Profile usual;                      // the last rule everywhere
-  std::vector<std::string> paths;
-  std::vector<std::vector<std::string>> places;  // of each ruleset's rules
-  std::vector<CompiledRule> rules;
-  std::vector<CompiledCondition> conditions;
-  std::vector<RuleKey> keys;
-  std::array<FactKeys, kRuleFacts> facts;
-  std::vector<std::uint32_t> starts;  // of each key's rules in `listed`, and the end
-  std::vector<std::uint32_t> listed;
-  std::vector<std::uint32_t> first_by_name;  // of each ruleset: the first rule that is found by rdns only
-  bool observes = false;
-  bool asks_reverse_name = false;
-  bool asks_sender = false;
-};
+struct RuleTables;
 
 class Rules {
  public:

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <span>
 #include <tuple>
 
+#include "base/config/json_line.h"
 #include "base/config/type.h"
 #include "policy/condition_reader.h"
+#include "policy/rule_tables.h"
 #include "policy/rule_values.h"
 
 namespace sallyport::policy {
@@ -19,6 +22,17 @@ using config::Node;
 // A rule is found by its reverse name only where its other conditions have a value more common than this.
 constexpr std::uint32_t kFewRules = 16;
 
+constexpr std::size_t kMostWords = 200;  // octets of a condition, or a value, as it is shown later
+
+MatchedRule in_words(const std::string& path, const config::Position& position, const Node& rule) {
+  Node condition = rule;
+  auto& members = std::get<config::Object>(condition.value);
+  std::erase_if(members, [](const config::Member& member) { return member.key == "use"; });
+  return {path, fmt::format("{}:{}", position.file, position.line),
+          config::to_short_line(condition, kMostWords),
+          config::to_short_line(*rule.find("use"), kMostWords)};
+}
+
 class Compiler {
  public:
   explicit Compiler(const RuleContext& context)
@@ -28,19 +42,20 @@ class Compiler {
     const auto number = static_cast<std::uint32_t>(tables_->usual.size());
     tables_->stages.push_back(ruleset.stage);
     tables_->usual.push_back(static_cast<std::uint32_t>(ruleset.rules.size() - 1));
-    tables_->paths.push_back(ruleset.path);
-    auto& places = tables_->places.emplace_back();
+    auto& words = tables_->words.emplace_back();
+    const auto& written = *ruleset.written.find("rules")->as<config::Array>();
     seen_.clear();
-    for (const config::Rule& rule : ruleset.rules) {
-      const auto place = static_cast<std::uint32_t>(places.size());
-      places.push_back(fmt::format("{}:{}", rule.position.file, rule.position.line));
-      if (place != tables_->usual.back()) add(ruleset, rule, {.ruleset = number, .place = place});
+    for (std::uint32_t place = 0; place < tables_->usual.back(); ++place) {
+      const config::Rule& rule = ruleset.rules[place];
+      words.push_back(in_words(ruleset.path, rule.position, written[place]));
+      add(ruleset, rule, {.ruleset = number, .place = place});
     }
   }
 
   Rules finish() {
     for (FactKeys& facts : tables_->facts) facts.finish();
     tables_->first_by_name.assign(tables_->usual.size(), std::numeric_limits<std::uint32_t>::max());
+    tables_->first_of_all_by_name = tables_->first_by_name;
     list_rules();
     return Rules(tables_);
   }
@@ -125,14 +140,20 @@ class Compiler {
       const CompiledRule& rule = tables.rules[i];
       const CompiledCondition& condition = rarest(rule, uses);
       for (const RuleKey key : keys_of(condition)) by_key[key].push_back(i);
-      auto& first = tables.first_by_name[rule.ruleset];
-      if (condition.fact == RuleFact::rdns && !rule.observed) first = std::min(first, rule.place);
+      if (condition.fact == RuleFact::rdns) note_found_by_name(rule);
     }
     for (const auto& rules : by_key) {
       tables.starts.push_back(static_cast<std::uint32_t>(tables.listed.size()));
       tables.listed.insert(tables.listed.end(), rules.begin(), rules.end());
     }
     tables.starts.push_back(static_cast<std::uint32_t>(tables.listed.size()));
+  }
+
+  void note_found_by_name(const CompiledRule& rule) {
+    auto& first = tables_->first_by_name[rule.ruleset];
+    auto& first_of_all = tables_->first_of_all_by_name[rule.ruleset];
+    first_of_all = std::min(first_of_all, rule.place);
+    if (!rule.observed) first = std::min(first, rule.place);
   }
 
   const RuleContext& context_;

@@ -2,14 +2,13 @@
 
 #include <cmath>
 #include <cstdint>
-#include <utility>
+#include <limits>
+#include <string_view>
 
 #include "base/text.h"
 
 namespace sallyport::config {
 namespace {
-
-void append(std::string& out, const Node& node);
 
 void append_text(std::string& out, std::string_view text) {
   out += '"';
@@ -19,6 +18,10 @@ void append_text(std::string& out, std::string_view text) {
 
 struct Writer {
   std::string& out;
+  std::string_view space;                                      // behind a comma and a colon
+  std::size_t most = std::numeric_limits<std::size_t>::max();  // nothing is begun behind so many octets
+
+  void append(const Node& node) const { std::visit(*this, node.value); }
 
   void operator()(std::nullptr_t) const { out += "null"; }
   void operator()(bool value) const { out += value ? "true" : "false"; }
@@ -26,33 +29,40 @@ struct Writer {
   void operator()(double value) const { out += std::isfinite(value) ? std::to_string(value) : "null"; }
   void operator()(const std::string& value) const { append_text(out, value); }
   void operator()(const Array& elements) const {
-    char before = '[';
+    out += '[';
     for (const Node& element : elements) {
-      out += std::exchange(before, ',');
-      append(out, element);
+      if (out.size() > most) return;
+      if (&element != &elements.front()) comma();
+      append(element);
     }
-    out += elements.empty() ? "[]" : "]";
+    out += ']';
   }
   void operator()(const Object& members) const {
-    char before = '{';
+    out += '{';
     for (const Member& member : members) {
-      out += std::exchange(before, ',');
+      if (out.size() > most) return;
+      if (&member != &members.front()) comma();
       append_text(out, member.key);
-      out += ':';
-      append(out, member.value);
+      (out += ':') += space;
+      append(member.value);
     }
-    out += members.empty() ? "{}" : "}";
+    out += '}';
   }
+  void comma() const { (out += ',') += space; }
 };
-
-void append(std::string& out, const Node& node) { std::visit(Writer{out}, node.value); }
 
 }  // namespace
 
 std::string to_json_line(const Node& node) {
   std::string line;
-  append(line, node);
+  Writer{line, ""}.append(node);
   return line;
+}
+
+std::string to_short_line(const Node& node, std::size_t most) {
+  std::string line;
+  Writer{line, " ", most}.append(node);
+  return printable(line, most);
 }
 
 }  // namespace sallyport::config

@@ -3,105 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
-#include "base/config/document.h"
-#include "base/config/table.h"
-#include "base/text.h"
-#include "policy/rule_values.h"
-#include "policy/rules_compiler.h"
-#include "policy/wildcard_pattern.h"
+#include "tests/unit/policy_rules_support.h"
 
 using namespace sallyport;
 using namespace sallyport::policy;
+using namespace sallyport::test;
 using config::Stage;
 
 namespace {
-
-struct Values {
-  int connect = 0, helo = 0, mail = 0, rcpt = 0, other = 0;
-  std::string word;
-};
-struct Root : Values {};
-
-const config::Table<Root>& root_table() {
-  using config::integer;
-  static const auto values =
-      config::Table<Values>("Values.")
-          .ruled()
-          .field("connect", &Values::connect, integer<int>(0, 100'000), Stage::connect, "")
-          .field("helo", &Values::helo, integer<int>(0, 100'000), Stage::helo, "")
-          .field("mail", &Values::mail, integer<int>(0, 100'000), Stage::mail, "")
-          .field("rcpt", &Values::rcpt, integer<int>(0, 100'000), Stage::rcpt, "")
-          .field("other", &Values::other, integer<int>(0, 100'000), Stage::rcpt, "")
-          .field("word", &Values::word, config::text(100), Stage::rcpt, "");
-  static const auto root = config::Table<Root>("Root.").include(values);
-  return root;
-}
-
-// A configuration, the files that it may name, and what is told of it.
-struct Loaded {
-  explicit Loaded(std::string text, std::map<std::string, std::string> named = {})
-      : files(std::move(named)) {
-    auto node = config::parse(std::move(text), "conf.d/a.json", diagnostics);
-    REQUIRE(node);
-    Root root;
-    config::RulesetReading reading = rule_words();
-    config::Reader reader(diagnostics, &reading);
-    root_table().read(*node, root, reader);
-    rulesets = reading.rulesets;
-    rules = compile_rules(rulesets, {{"mx", "submission"},
-                                     [this](const std::string& file, const config::Position& blame) {
-                                       return read(file, blame);
-                                     },
-                                     diagnostics});
-    diagnostics.sort();
-  }
-  std::optional<std::string> read(const std::string& file, const config::Position& blame) {
-    if (files.contains(file)) return files.at(file);
-    diagnostics.error(blame, file + " is not there");
-    return std::nullopt;
-  }
-  std::string told() const { return diagnostics.to_string(); }
-
-  std::map<std::string, std::string> files;
-  config::Diagnostics diagnostics;
-  std::vector<config::Ruleset> rulesets;
-  Rules rules;
-};
-
-mail::Path path(std::string_view text) {
-  mail::Path path;
-  REQUIRE(mail::parse_path(text, {.smtputf8 = true, .allow_bare_name = true}, path) ==
-          mail::PathFault::none);
-  return path;
-}
-
-// A client at RCPT.
-struct Asked {
-  std::string from = "a@sender.test", to = "b@ours.test", ip = "192.0.2.1", helo = "h.test";
-  std::string user{}, listener = "mx";
-  Direction direction = Direction::inbound;
-  std::optional<std::string> rdns = "";
-  Vouching vouching = Vouching::none;
-  Stage stage = Stage::rcpt;
-};
-
-RuleMatch look_up(const Rules& rules, const Asked& asked) {
-  const mail::Path from = path(asked.from), to = path(asked.to);
-  RuleFacts facts;
-  facts.stage = asked.stage;
-  facts.client = *IpAddress::parse(asked.ip);
-  facts.listener = asked.listener;
-  facts.helo = asked.helo;
-  facts.user = asked.user;
-  facts.from = &from;
-  facts.to = &to;
-  facts.direction = asked.direction;
-  facts.reverse_name = asked.rdns;
-  facts.vouching = asked.vouching;
-  return rules.match(facts);
-}
 
 // Whether a single rule with that condition holds.
 bool holds(const std::string& conditions, const Asked& asked,
@@ -199,6 +109,8 @@ TEST_CASE("the first rule that holds decides, ruleset by ruleset") {
   REQUIRE(matched.size() == 2);
   CHECK(matched[0].path == "rcpt");
   CHECK(matched[0].place == "conf.d/a.json:2");
+  CHECK(matched[0].condition == R"({"to": "b@ours.test"})");
+  CHECK(matched[0].value == "1");
   CHECK(matched[1].path == "connect");
 }
 
@@ -265,6 +177,53 @@ TEST_CASE("what is not known yet is missed only where it could matter") {
   CHECK(loaded.rules.needs(mail::Check::rdns));
   CHECK(loaded.rules.needs(mail::Check::spf_mailfrom));
   CHECK_FALSE(loaded.rules.needs(mail::Check::helo));
+}
+
+TEST_CASE("a rule that only observes waits for what it needs as one that acts") {
+  const Loaded loaded(R"({"rcpt": {"rules": [
+    {"to": "first@ours.test", "use": 1},
+    {"rdns": "*.pool.test", "to": ["first@ours.test", "second@ours.test"], "mode": "observe", "use": 2},
+    {"from": "sender.test", "to": "third@ours.test", "mode": "observe", "use": 9}, {"use": 5}]},
+   "other": {"rules": [{"to": "fourth@ours.test", "use": 1},
+                       {"rdns": "*.pool.test", "mode": "observe", "use": 2}, {"use": 3}]}})");
+  REQUIRE(!loaded.diagnostics.has_errors());
+  const auto missing = [&](std::string to, Stage stage = Stage::rcpt) {
+    std::string out;
+    for (const auto& key :
+         look_up(loaded.rules,
+                 {.to = std::move(to), .rdns = std::nullopt, .vouching = Vouching::pending, .stage = stage})
+             .missing)
+      out += to_string(key.check);
+    return out;
+  };
+  CHECK(missing("first@ours.test") == "rdns");
+  CHECK(missing("third@ours.test") == "rdnsspf_mailfrom");
+  CHECK(missing("third@ours.test", Stage::mail).empty());
+  CHECK(missing("fourth@ours.test").empty());
+  // What only observes is no other way in which mail could be judged.
+  const mail::Path from = path("a@sender.test"), to = path("third@ours.test");
+  RuleFacts failed;
+  failed.stage = Stage::rcpt;
+  failed.from = &from;
+  failed.to = &to;
+  failed.vouching = Vouching::against;
+  failed.name_failed = failed.spf_failed = true;
+  CHECK(loaded.rules.others(failed).profiles.empty());
+}
+
+TEST_CASE("what is shown of a rule is bounded, and harmless") {
+  std::string many = "\"first@ours.test\"";
+  for (int i = 0; i < 1000; ++i) many += fmt::format(", \"user{}@ours.test\"", i);
+  const Loaded loaded(
+      R"({"word": {"rules": [{"to": [)" + many +
+      R"(], "use": "a \"b\""}, {"from": "<>", "mode": "observe", "use": "x"}, {"use": "y"}]}})");
+  REQUIRE_MESSAGE(loaded.told().empty(), loaded.told());
+  const auto words = loaded.rules.matched(Profile{0}).at(0);
+  CHECK(words.condition.starts_with(R"({"to": ["first@ours.test", "user0@ours.test", )"));
+  CHECK(words.condition.ends_with("..."));
+  CHECK(words.condition.size() <= 203);
+  CHECK(words.value == R"("a \"b\"")");
+  CHECK(loaded.rules.matched(Profile{1}).at(0).condition == R"({"from": "<>", "mode": "observe"})");
 }
 
 TEST_CASE("what the checks found becomes facts of rules") {
@@ -418,160 +377,4 @@ TEST_CASE("rules that do nothing, and rules that believe anybody, are told of") 
   CHECK(told(R"({"from": "a.test", "ip": "10.0.0.1", "use": 9})").empty());
   CHECK(told(R"({"from": "a.test", "use": 2})").empty());
   CHECK(told(R"({"to": "a.test", "use": 9})").empty());
-}
-
-// -- the index against one rule after the other ----------------------------------------------------------
-
-namespace {
-
-struct RandomRule {
-  std::vector<std::pair<RuleFact, std::vector<std::string>>> conditions;
-  Proof proof = Proof::none;
-};
-
-bool meets(RuleFact fact, const std::string& written, const Asked& asked) {
-  const auto matches = [&](const std::string& text) {
-    return !text.empty() &&
-           wildcard_matches(std::get<std::string>(read_rule_value(fact, written)), to_lower(text));
-  };
-  switch (fact) {
-    case RuleFact::from:
-      return written == "<>" ? asked.from.empty() : matches(asked.from);
-    case RuleFact::to:
-      return matches(asked.to);
-    case RuleFact::ip:
-      return Network::parse(written)->contains(*IpAddress::parse(asked.ip));
-    case RuleFact::rdns:
-      return matches(*asked.rdns);
-    case RuleFact::helo:
-      return matches(asked.helo);
-    case RuleFact::auth:
-      return matches(asked.user);
-    case RuleFact::listener:
-      return written == asked.listener;
-    case RuleFact::direction:
-      return (written == "inbound") == (asked.direction == Direction::inbound);
-  }
-  return false;
-}
-
-bool holds_in_turn(const RandomRule& rule, const Asked& asked) {
-  for (const auto& [fact, values] : rule.conditions)
-    if (std::ranges::none_of(values, [&](const auto& value) { return meets(fact, value, asked); }))
-      return false;
-  if (rule.proof == Proof::none || asked.vouching == Vouching::own || asked.vouching == Vouching::spf)
-    return true;
-  return rule.proof == Proof::where_published && asked.vouching == Vouching::none;
-}
-
-class World {
- public:
-  explicit World(unsigned seed) : random_(seed) {}
-
-  std::size_t below(std::size_t count) {
-    return std::uniform_int_distribution<std::size_t>(0, count - 1)(random_);
-  }
-  std::string one_of(std::initializer_list<const char*> words) {
-    return *(words.begin() + below(words.size()));
-  }
-
-  std::string value(RuleFact fact) {
-    switch (fact) {
-      case RuleFact::from:
-        return one_of(
-            {"<>", "a@x.test", "b@x.test", "x.test", "*.x.test", "y.test", "?@x.test", "*", "*a*@*"});
-      case RuleFact::to:
-        return one_of({"a@x.test", "b@x.test", "x.test", "*.x.test", "y.test", "a@*.test", "*"});
-      case RuleFact::ip:
-        return one_of({"10.0.0.0/8", "10.1.0.0/16", "10.1.1.1", "2001:db8::/32", "0.0.0.0/0"});
-      case RuleFact::rdns:
-      case RuleFact::helo:
-        return one_of({"mx.x.test", "*.x.test", "*", "*.test", "mx.y.test"});
-      case RuleFact::auth:
-        return one_of({"anna", "bert", "*n*"});
-      case RuleFact::listener:
-        return one_of({"mx", "submission"});
-      case RuleFact::direction:
-        return one_of({"inbound", "outbound"});
-    }
-    return {};
-  }
-
-  RandomRule rule() {
-    RandomRule rule;
-    for (std::size_t fact = 0; fact < kRuleFacts; ++fact) {
-      if (below(4) != 0) continue;
-      std::vector<std::string> values;
-      for (std::size_t i = 0, count = 1 + below(3); i < count; ++i)
-        values.push_back(value(static_cast<RuleFact>(fact)));
-      rule.conditions.emplace_back(static_cast<RuleFact>(fact), values);
-    }
-    if (rule.conditions.empty())
-      rule.conditions.emplace_back(RuleFact::to, std::vector{value(RuleFact::to)});
-    return rule;
-  }
-
-  Asked asked() {
-    Asked out;
-    out.from = one_of({"", "a@x.test", "b@x.test", "c@sub.x.test", "a@y.test"});
-    out.to = one_of({"a@x.test", "b@x.test", "c@sub.x.test", "a@y.test"});
-    out.ip = one_of({"10.1.1.1", "10.1.2.3", "10.9.9.9", "2001:db8::1", "192.0.2.1"});
-    out.helo = one_of({"mx.x.test", "mx.y.test", "localhost"});
-    out.rdns = one_of({"", "mx.x.test", "mx.y.test"});
-    out.user = one_of({"", "anna", "bert"});
-    out.listener = one_of({"mx", "submission"});
-    out.direction = below(2) == 0 ? Direction::inbound : Direction::outbound;
-    out.vouching = static_cast<Vouching>(1 + below(4));
-    return out;
-  }
-
- private:
-  std::mt19937 random_;
-};
-
-std::string written(const std::vector<RandomRule>& rules) {
-  std::string out;
-  for (const RandomRule& rule : rules) {
-    out += "{";
-    for (const auto& [fact, values] : rule.conditions) {
-      out += fmt::format(R"("{}": [)", to_string(fact));
-      for (const auto& value : values)
-        out += fmt::format(R"({}"{}")", &value == &values.front() ? "" : ", ", value);
-      out += "], ";
-      if (fact == RuleFact::from && rule.proof != Proof::where_published)
-        out += fmt::format(R"("authenticated": {}, )", rule.proof == Proof::always);
-    }
-    out += "\"use\": \"x\"}, ";
-  }
-  return R"({"word": {"rules": [)" + out + R"({"use": "last"}]}})";
-}
-
-}  // namespace
-
-TEST_CASE("property: by index the same rule is found as by trying one after the other") {
-  for (unsigned seed = 0; seed < 60; ++seed) {
-    World world(seed);
-    std::vector<RandomRule> rules(1 + world.below(seed < 30 ? 12 : 120));
-    for (RandomRule& rule : rules) {
-      rule = world.rule();
-      if (rule.conditions.front().first == RuleFact::from) rule.proof = static_cast<Proof>(world.below(3));
-    }
-    const Loaded loaded(written(rules));
-    REQUIRE_MESSAGE(!loaded.diagnostics.has_errors(), loaded.told());
-    for (int i = 0; i < 60; ++i) {
-      const Asked asked = world.asked();
-      const auto first =
-          std::ranges::find_if(rules, [&](const auto& rule) { return holds_in_turn(rule, asked); });
-      const auto expected = static_cast<std::uint32_t>(first - rules.begin());
-      CAPTURE(seed);
-      CAPTURE(i);
-      REQUIRE(look_up(loaded.rules, asked).profile == Profile{expected});
-      // With facts pending: what is found is final, or says what is missing.
-      Asked early = asked;
-      early.rdns.reset();
-      early.vouching = Vouching::pending;
-      const auto match = look_up(loaded.rules, early);
-      if (match.missing.empty()) REQUIRE(match.profile == Profile{expected});
-    }
-  }
 }

@@ -1,0 +1,179 @@
+#include "policy/rule_matching.h"
+
+#include <algorithm>
+#include <span>
+
+#include "base/text.h"
+
+namespace sallyport::policy {
+namespace {
+
+using mail::Check;
+
+constexpr std::size_t kMostProfiles = 16;
+
+void add(OtherProfiles& others, Profile profile) {
+  if (std::ranges::find(others.profiles, profile) != others.profiles.end()) return;
+  if (others.profiles.size() == kMostProfiles)
+    others.more = true;
+  else
+    others.profiles.push_back(std::move(profile));
+}
+
+std::string_view without_dot(std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return name;
+}
+
+bool is_by_name(const RuleTables& tables, const CompiledRule& rule) {
+  const auto conditions = std::span(tables.conditions).subspan(rule.first, rule.count);
+  return std::ranges::find(conditions, RuleFact::rdns, &CompiledCondition::fact) != conditions.end();
+}
+
+}  // namespace
+
+RuleMatching::RuleMatching(const RuleTables& tables, const RuleFacts& facts)
+    : tables_(tables), facts_(facts) {
+  find_keys();
+  result_.profile = tables.usual;
+  if (tables.observes) result_.would_be = tables.usual;
+}
+
+RuleMatch RuleMatching::run() {
+  consider_found();
+  if (!facts_.reverse_name) expect_rules_by_name();
+  for (const auto& [rule, holds] : undecided_)
+    if (rule->place < best_before(*rule)) expect(holds);
+  if (!tables_.observes) result_.would_be = result_.profile;
+  return std::move(result_);
+}
+
+OtherProfiles RuleMatching::others(const Profile& acting) {
+  consider_found();
+  if (!facts_.reverse_name)
+    for (const CompiledRule& rule : tables_.rules)
+      if (is_by_name(tables_, rule)) consider(rule);
+  OtherProfiles others;
+  if (result_.profile != acting) add(others, result_.profile);
+  Profile together = result_.profile;
+  for (const auto& [rule, holds] : undecided_) {
+    if (rule->observed || rule->place >= result_.profile[rule->ruleset]) continue;
+    Profile alone = result_.profile;
+    alone[rule->ruleset] = rule->place;
+    together[rule->ruleset] = std::min(together[rule->ruleset], rule->place);
+    add(others, std::move(alone));
+  }
+  if (together != result_.profile) add(others, std::move(together));
+  return others;
+}
+
+// -- the keys that the facts meet
+// --------------------------------------------------------------------------
+
+void RuleMatching::begin(RuleFact fact) { starts_.at(static_cast<std::size_t>(fact)) = found_.size(); }
+
+void RuleMatching::find_text(RuleFact fact, std::string_view text) {
+  begin(fact);
+  tables_.facts.at(static_cast<std::size_t>(fact)).find(to_lower(text), found_);
+}
+
+void RuleMatching::find_path(RuleFact fact, const mail::Path* path) {
+  begin(fact);
+  if (path) tables_.facts.at(static_cast<std::size_t>(fact)).find(path->key(), found_);
+}
+
+// In the order of RuleFact.
+void RuleMatching::find_keys() {
+  find_path(RuleFact::from, facts_.from);
+  find_path(RuleFact::to, facts_.to);
+  begin(RuleFact::ip);
+  tables_.facts.at(static_cast<std::size_t>(RuleFact::ip)).find(facts_.client, found_);
+  if (facts_.reverse_name)
+    find_text(RuleFact::rdns, without_dot(*facts_.reverse_name));
+  else
+    begin(RuleFact::rdns);
+  find_text(RuleFact::helo, without_dot(facts_.helo));
+  find_text(RuleFact::auth, facts_.user);
+  find_text(RuleFact::listener, facts_.listener);
+  find_text(RuleFact::direction, facts_.direction == Direction::inbound ? "inbound" : "outbound");
+  starts_.back() = found_.size();
+}
+
+// -- one rule
+// ----------------------------------------------------------------------------------------------
+
+void RuleMatching::consider_found() {
+  for (const RuleKey key : found_)
+    for (std::uint32_t at = tables_.starts[key]; at < tables_.starts[key + 1]; ++at)
+      consider(tables_.rules[tables_.listed[at]]);
+}
+
+std::uint32_t RuleMatching::best_before(const CompiledRule& rule) const {
+  return (rule.observed ? result_.would_be : result_.profile)[rule.ruleset];
+}
+
+// A rule that acts counts in both; where one that observes stands before it, for what acts alone.
+void RuleMatching::consider(const CompiledRule& rule) {
+  if (rule.place >= best_before(rule)) return;
+  if (tables_.stages[rule.ruleset] > facts_.stage) return;
+  const Holds holds = look_at(rule);
+  if (holds == Holds::no) return;
+  if (holds != Holds::yes) return undecided_.push_back({&rule, holds});
+  if (!rule.observed) result_.profile[rule.ruleset] = rule.place;
+  if (!tables_.observes) return;
+  std::uint32_t& would_be = result_.would_be[rule.ruleset];
+  would_be = std::min(would_be, rule.place);
+}
+
+RuleMatching::Holds RuleMatching::look_at(const CompiledRule& rule) const {
+  Holds holds = Holds::yes;
+  for (std::uint32_t i = rule.first; i < rule.first + rule.count; ++i) {
+    const CompiledCondition& condition = tables_.conditions[i];
+    if (condition.fact == RuleFact::rdns && !facts_.reverse_name)
+      holds = Holds::by_reverse_name;
+    else if (!is_met(condition))
+      return Holds::no;
+  }
+  if (rule.proof == Proof::none) return holds;
+  switch (facts_.vouching) {
+    case Vouching::pending:
+      return holds == Holds::yes ? Holds::by_sender : holds;
+    case Vouching::own:
+    case Vouching::spf:
+      return holds;
+    case Vouching::none:
+      return rule.proof == Proof::always ? Holds::no : holds;
+    case Vouching::against:
+      return Holds::no;
+  }
+  return Holds::no;
+}
+
+bool RuleMatching::is_met(const CompiledCondition& condition) const {
+  const auto keys = std::span(tables_.keys).subspan(condition.first, condition.count);
+  const auto fact = static_cast<std::size_t>(condition.fact);
+  for (std::size_t i = starts_.at(fact); i < starts_.at(fact + 1); ++i)
+    if (std::ranges::binary_search(keys, found_[i])) return true;
+  return false;
+}
+
+// -- what is not known yet
+// ---------------------------------------------------------------------------------
+
+// Rules that only the reverse name leads to have not been looked at.
+void RuleMatching::expect_rules_by_name() {
+  for (std::size_t ruleset = 0; ruleset < tables_.stages.size(); ++ruleset) {
+    if (tables_.stages[ruleset] > facts_.stage) continue;
+    const bool acts = tables_.first_by_name[ruleset] < result_.profile[ruleset];
+    const bool observes =
+        tables_.observes && tables_.first_of_all_by_name[ruleset] < result_.would_be[ruleset];
+    if (acts || observes) return expect(Holds::by_reverse_name);
+  }
+}
+
+void RuleMatching::expect(Holds what) {
+  const mail::FactKey key{what == Holds::by_sender ? Check::spf_mailfrom : Check::rdns};
+  if (std::ranges::find(result_.missing, key) == result_.missing.end()) result_.missing.push_back(key);
+}
+
+}  // namespace sallyport::policy
