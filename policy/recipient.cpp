@@ -16,11 +16,12 @@ bool is_listed(const std::string& value, const std::vector<std::string>& list) {
 // The line of a barring list that means an address, and what follows from it.
 struct Bar {
   Refusal why;
-  std::string line;  // "file:line"; "" = no line does
+  std::string line{};     // "file:line"; "" = no line does
+  std::string pattern{};  // what it says
 
   bool refuses(const Barring& barring) const { return !line.empty() && barring.mode == Mode::enforce; }
   Refuse refusal(const Barring& barring) const {
-    return {why, mail::reply(why, barring.reply), line, barring.reply_id};
+    return {why, mail::reply(why, barring.reply), line, barring.reply_id, {}, pattern};
   }
   // For a list that only observes.
   std::string observed() const {
@@ -55,10 +56,11 @@ std::string named_host(const mail::Path& path) {
 // Both as written (the patterns against quoted paths mean the quotes) and as it compares: "joe"@our.domain
 // is joe@our.domain.
 Bar bar(Refusal why, const WildcardList& list, const mail::Path* path, const Barring& barring) {
-  if (!path || barring.mode == Mode::off) return {why, {}};
+  if (!path || barring.mode == Mode::off) return {why};
   auto line = list.bars(path->address());
   if (!line) line = list.bars(path->key());
-  return {why, line ? fmt::format("{}:{}", list.file(), *line) : ""};
+  if (!line) return {why};
+  return {why, fmt::format("{}:{}", list.file(), *line), std::string(list.pattern(*line))};
 }
 
 RecipientVerdict observing(RecipientVerdict verdict, const Bar& recipient, const Bar& sender) {
@@ -129,11 +131,12 @@ bool is_role_address(const mail::Path& path, const Settings& settings) {
 }
 
 RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* sender,
-                                 const mail::Path& recipient, const Settings& settings) {
+                                 const mail::Path& recipient, const Settings& settings, Sparing sparing) {
   bool bare = recipient.domain.empty();
   const std::string* route = bare ? nullptr : settings.domains.find(recipient.domain_ascii);
   if (route && is_percent_hack(recipient)) return refuse(Refusal::percent_hack);
-  if (route && is_role_address(recipient, settings)) return Accept{*route, true, false};
+  if (sparing == Sparing::as_configured && route && is_role_address(recipient, settings))
+    return Accept{*route, true, false};
   if (bare && iequals(recipient.local, "postmaster")) return judge_bare(settings);
   const Barring& barring = settings.barring;
   const Bar barred = bar(Refusal::barred_recipient, barring.recipients, &recipient, barring);

@@ -38,6 +38,7 @@ struct Refuse {
   std::string rule;  // file:line of the list entry that decided, or ""
   bool reply_id = true;
   std::string observed = {};  // as of Accept
+  std::string entry = {};     // what that line or entry says
 };
 // As the table of replies has it; `detail` stands for its {}.
 Refuse refuse(Refusal why, std::string_view detail = {});
@@ -51,9 +52,14 @@ struct Accept {
   // The domain of ours from which somebody has written to the sender: it waits for no greylisting.
   std::string correspondent = {};
   std::string observed =
-      {};  // what lists that only observe would have said: "blocked-sender lists/block:3"
+      {};                  // what lists that only observe would have said: "blocked-sender lists/block:3"
+  std::string entry = {};  // what the allow entry says
 };
 using RecipientVerdict = std::variant<Accept, Refuse>;
+
+// Who is taken in spite of what speaks against him: role addresses, and whom a list or his recipient's
+// letters allow. `nobody`: what would become of them otherwise, for the record.
+enum class Sparing : std::uint8_t { as_configured, nobody };
 
 // In this order: percent hack, role addresses of ours, the barring list of recipients, a missing domain,
 // the right to relay, the barring list of senders. `sender` is nullptr where there is none yet. The reason
@@ -61,7 +67,8 @@ using RecipientVerdict = std::variant<Accept, Refuse>;
 // or not (Barring::mode), an address of ours whose local part names another host is never taken: next hops
 // may follow it.
 RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* sender,
-                                 const mail::Path& recipient, const Settings& settings);
+                                 const mail::Path& recipient, const Settings& settings,
+                                 Sparing sparing = Sparing::as_configured);
 
 // The recipients of one session, as their next hops know them. Whoever guesses names is told no more.
 class RecipientTally {

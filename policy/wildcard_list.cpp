@@ -1,6 +1,7 @@
 #include "policy/wildcard_list.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/mail/address.h"
 #include "base/text.h"
@@ -65,6 +66,13 @@ std::optional<int> WildcardList::bars(std::string_view address, Star star) const
   const Place place = index().last_match({patterns(), compared, star});
   if (place == 0 || patterns().clears(place)) return std::nullopt;
   return patterns().line(place);
+}
+
+std::string_view WildcardList::pattern(int line) const {
+  const auto places = std::views::iota(Place{1}, patterns().size() + 1);
+  const auto found =
+      std::ranges::lower_bound(places, line, {}, [&](Place place) { return patterns().line(place); });
+  return found != places.end() && patterns().line(*found) == line ? patterns()[*found] : "";
 }
 
 }  // namespace sallyport::policy

@@ -30,6 +30,9 @@ class WildcardList {
   std::optional<int> bars(std::string_view address) const { return bars(address, star()); }
   std::optional<int> bars(std::string_view address, Star star) const;  // by the other reading
 
+  // What that line says, in comparing form; "" = no such line counts.
+  std::string_view pattern(int line) const;
+
   const std::string& file() const { return lines_->file; }
   Star star() const { return lines_->star; }
   std::size_t size() const { return lines_->patterns.size(); }  // lines that count

@@ -73,6 +73,19 @@ std::string in_words(const std::vector<policy::MatchedRule>& rules) {
   return out;
 }
 
+void record_rules(store::Event& event, const char* key, const std::vector<policy::MatchedRule>& rules) {
+  if (rules.empty()) return;
+  event.begin_list(key);
+  for (const policy::MatchedRule& rule : rules)
+    event.begin_item()
+        .text("value", rule.path)
+        .text("use", rule.value)
+        .text("if", rule.condition)
+        .text("at", rule.place)
+        .end_item();
+  event.end_list();
+}
+
 std::string word_for(const policy::Outcome& outcome) {
   switch (outcome.kind) {
     case policy::Outcome::Kind::ignore:

@@ -27,6 +27,8 @@ std::string word_for(const policy::Outcome& outcome);
 using store::in_words;
 // "checks.spf.fail: conf.d/20-checks.json:7, ..."
 std::string in_words(const std::vector<policy::MatchedRule>& rules);
+// A list of what they say, for whoever does not have the configuration: `value`, `use`, `if`, `at`.
+void record_rules(store::Event& event, const char* key, const std::vector<policy::MatchedRule>& rules);
 const char* word_for(policy::ClientDecision::Action action);  // "accept", "defer", "reject"
 
 }  // namespace sallyport::proxy

@@ -12,9 +12,10 @@ namespace {
 
 // Whether what was found about the client counts for a recipient that would be accepted.
 bool is_judged_by_client(const policy::RecipientVerdict& verdict, const policy::ClientFacts& client,
-                         const policy::Settings& settings) {
+                         const policy::Settings& settings, policy::Sparing sparing) {
   const auto* accept = std::get_if<policy::Accept>(&verdict);
-  return accept && !accept->role && policy::relay_right(client, settings) == policy::RelayRight::none;
+  const bool spared = accept && accept->role && sparing == policy::Sparing::as_configured;
+  return accept && !spared && policy::relay_right(client, settings) == policy::RelayRight::none;
 }
 
 // What comes first of what only observes.
@@ -26,13 +27,18 @@ std::string observed_by(const policy::RecipientVerdict& barring, const SenderVer
 // Allowed: nothing more is looked at. Blocked: refused.
 void apply(const SenderVerdict& listed, const mail::Path& recipient, policy::RecipientVerdict& verdict) {
   if (listed.kind == SenderVerdict::Kind::blocked) {
-    verdict = policy::Refuse{mail::Refusal::blocked_sender, mail::reply(mail::Refusal::blocked_sender),
-                             listed.rule, true, observed_by(verdict, listed)};
+    verdict = policy::Refuse{mail::Refusal::blocked_sender,
+                             mail::reply(mail::Refusal::blocked_sender),
+                             listed.rule,
+                             true,
+                             observed_by(verdict, listed),
+                             listed.entry};
     return;
   }
   auto& accept = std::get<policy::Accept>(verdict);
   accept.observed = observed_by(verdict, listed);
   accept.rule = listed.rule;
+  accept.entry = listed.entry;
   if (listed.known_in_domain) accept.correspondent = recipient.domain_ascii;
 }
 
@@ -60,9 +66,10 @@ class RecipientJudgement {
       : asked_(question),
         inquiry_(inquiry),
         verdict_(policy::judge_recipient(question.client, &question.sender, question.recipient,
-                                         question.settings)),
-        next_(is_judged_by_client(verdict_, question.client, question.settings) ? Step::lists
-                                                                                : Step::none) {}
+                                         question.settings, question.sparing)),
+        next_(is_judged_by_client(verdict_, question.client, question.settings, question.sparing)
+                  ? Step::lists
+                  : Step::none) {}
 
   // As far as is known, or (`known_decides`) to the end by what is: the facts that the next step waits for.
   std::vector<mail::FactKey> go_on(bool known_decides) {
@@ -78,14 +85,15 @@ class RecipientJudgement {
   enum class Step : std::uint8_t { lists, client, none };
 
   std::vector<mail::FactKey> ask_lists(bool known_decides) {
-    const auto& [client, sender, recipient, settings, book, now] = asked_;
-    SenderLook look = look_at_sender({book, client.address, sender, recipient, settings, now}, inquiry_);
+    const auto& [client, sender, recipient, settings, book, now, hits, sparing] = asked_;
+    SenderLook look =
+        look_at_sender({book, client.address, sender, recipient, settings, now, sparing}, inquiry_);
     if (!known_decides && !look.missing.empty()) return std::move(look.missing);
     listed_ = std::move(look.verdict);
     apply(listed_, recipient, verdict_);
     next_ = listed_.kind == SenderVerdict::Kind::allowed || !inquiry_ ? Step::none : Step::client;
     if (const auto* blocked = std::get_if<policy::Refuse>(&verdict_)) refuse(*blocked);
-    if (!known_decides && book)
+    if (!known_decides && book && hits == Hits::are_counted)
       for (const auto& [kind, entry] : look.hits) book->count_hit(kind, entry);
     return {};
   }
@@ -139,8 +147,12 @@ policy::Refuse put_off(mail::Check failed, const policy::Refuse& refusal, const 
                        const mail::Path& sender) {
   const std::string words = failed == mail::Check::rdns ? "the reverse name of " + client.address_literal()
                                                         : "SPF of " + sender.domain_ascii;
-  return {mail::Refusal::dns_trouble, mail::reply(mail::Refusal::dns_trouble, words), refusal.rule, true,
-          refusal.observed};
+  return {mail::Refusal::dns_trouble,
+          mail::reply(mail::Refusal::dns_trouble, words),
+          refusal.rule,
+          true,
+          refusal.observed,
+          refusal.entry};
 }
 
 policy::Refuse too_many_questions(const IpAddress& client) {

@@ -17,6 +17,8 @@ policy::Refuse put_off(mail::Check failed, const policy::Refuse& refusal, const 
                        const mail::Path& sender);
 // Its session has asked for more than it may: what is not known for that reason lets nobody pass.
 policy::Refuse too_many_questions(const IpAddress& client);
+enum class Hits : std::uint8_t { are_counted, are_not_counted };
+
 // Of whom, and by which values. What is named outlives the judgement.
 struct RecipientQuestion {
   const policy::ClientFacts& client;
@@ -25,10 +27,12 @@ struct RecipientQuestion {
   const policy::Settings& settings;
   SenderBook* book;  // null: block and allow lists of files alone
   WallTime now;
+  Hits hits = Hits::are_counted;  // of the entries of lists
+  policy::Sparing sparing = policy::Sparing::as_configured;
 };
 
 // `inquiry` null: nothing is asked about the client.
-// Waits for the facts that the verdict needs, and for no others; what lists hit is counted.
+// Waits for the facts that the verdict needs, and for no others.
 io::Task<policy::RecipientVerdict> judge_recipient(RecipientQuestion question, Inquiry* inquiry);
 // By what is known by now: nothing is waited for, and nothing counted.
 policy::RecipientVerdict judge_recipient_now(const RecipientQuestion& question, const Inquiry* inquiry);

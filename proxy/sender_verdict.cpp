@@ -24,13 +24,14 @@ class Look {
   SenderLook judge() {
     const policy::SenderLists& lists = asked_.settings.sender_lists;
     if (shape(allow).reverse_names || shape(block).reverse_names) need(mail::Check::rdns);
-    if (lists.allow_mode != Mode::off)
+    const bool spares = asked_.sparing == policy::Sparing::as_configured;
+    if (spares && lists.allow_mode != Mode::off)
       if (const auto found = first_that_holds()) apply(Kind::allowed, allow, *found, lists.allow_mode);
     if (lists.allow_mode != Mode::enforce) verdict_.uncertain = false;
     if (verdict_.kind == Kind::neither && lists.block_mode != Mode::off)
       if (const auto blocked = entries(block); !blocked.empty())
         apply(Kind::blocked, block, blocked.front(), lists.block_mode);
-    if (verdict_.kind == Kind::neither) look_at_correspondents(lists.correspondents);
+    if (spares && verdict_.kind == Kind::neither) look_at_correspondents(lists.correspondents);
     return std::move(look_);
   }
 
@@ -109,14 +110,16 @@ class Look {
   void apply(Kind what, SenderListKind kind, const SenderBook::Found& found, Mode mode) {
     // "lists/allow:12"; of a command "allow example.com"
     decide(what, mode,
-           found.where.contains(':') ? found.where : fmt::format("{} {}", found.where, found.entry.name()));
+           found.where.contains(':') ? found.where : fmt::format("{} {}", found.where, found.entry.name()),
+           to_line(found.entry));
     look_.hits.emplace_back(kind, found.entry);
   }
 
-  void decide(Kind what, Mode mode, const std::string& rule) {
+  void decide(Kind what, Mode mode, const std::string& rule, std::string entry = {}) {
     if (mode == Mode::enforce) {
       verdict_.kind = what;
       verdict_.rule = rule;
+      verdict_.entry = std::move(entry);
     } else if (verdict_.observed.empty()) {
       verdict_.observed = (what == Kind::blocked ? "blocked-sender " : "allowed ") + rule;
     }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/mail/address.h"
+#include "policy/recipient.h"
 #include "policy/settings.h"
 #include "proxy/inquiry.h"
 #include "proxy/sender_book.h"
@@ -24,6 +25,7 @@ struct SenderVerdict {
   enum class Kind : std::uint8_t { neither, allowed, blocked };
   Kind kind = Kind::neither;
   std::string rule;      // the entry that decided: "lists/allow:12", "allow example.com", "correspondent"
+  std::string entry;     // what it says, as it is written
   std::string observed;  // by what only observes: "blocked-sender lists/block:3"
   // Somebody else in the recipient's domain has written to the sender: it waits for no greylisting, and
   // has these points.
@@ -41,6 +43,7 @@ struct SenderQuestion {
   const mail::Path& recipient;
   const policy::Settings& settings;
   WallTime now;
+  policy::Sparing sparing = policy::Sparing::as_configured;
 };
 
 // One look, by what is known. It changes nothing.

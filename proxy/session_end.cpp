@@ -86,6 +86,7 @@ void Session::record() {
   event.text("spared", to_string(spared_));
   record_account(event, rate_);
   event.text("would_be", rate_.would_be);
+  record_rules(event, "rule_texts", treatment_->matched);
   if (unlogged_ > 0) event.number("not_logged", unlogged_);
   event.number("transactions", transactions_).number("messages", messages_).text("end", end_);
   // Of a session with mail, each message's event says it.

@@ -69,11 +69,13 @@ class Transaction {
     mail::Path path;
     mail::Reply reply{};
     std::string rule{};
+    std::string entry{};  // what the line says that is `rule`
     std::string why{};
     std::shared_ptr<const Treatment> treatment;
-    std::string judged{};                         // "accept", or the reason's name
-    std::shared_ptr<const Treatment> observed{};  // with the rules that only observe, where they differ
-    std::string would_be{};                       // by what only observes of lists and correspondents
+    std::string judged{};    // "accept", or the reason's name
+    std::string would_be{};  // by what only observes of rules, lists and correspondents
+    std::vector<policy::MatchedRule> observing{};  // rules that would have counted
+    bool role = false;
     bool allowed = false;          // by a list of senders, or as the recipient's correspondent
     std::string correspondent{};   // as of policy::Accept
     bool refused_at_data = false;  // a bounce: it was taken at RCPT
@@ -85,6 +87,7 @@ class Transaction {
   };
 
   io::Task<mail::Reply> judge(smtp::Rcpt command);
+  io::Task<> judge_observed(const Treatment& would_be, RecipientRecord& record);
   std::string would_be(const RecipientRecord& record) const;
   mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
   std::optional<policy::Refuse> limits_refuse(const Limits& limits) const;
@@ -119,6 +122,8 @@ class Transaction {
   void settle();
   void tell_unconfirmed(bool remembered);
   void record_recipients(store::Event& event) const;
+  std::vector<policy::MatchedRule> rules_of_recipients() const;
+  void record_otherwise(store::Event& event, const RecipientRecord& record) const;
   void record_evidence_of(store::Event& event) const;
   void record_times(store::Event& event) const;
 

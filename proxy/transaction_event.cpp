@@ -7,6 +7,7 @@ namespace sallyport::proxy {
 namespace {
 
 constexpr std::size_t kMostRecorded = 200;  // recipients in one event
+constexpr std::size_t kMostRules = 200;     // of all of them
 
 const char* word_for(relay::Fate fate) {
   switch (fate) {
@@ -43,6 +44,7 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate) {
       .text("spared", to_string(client_.spared));
   event.text("from", envelope_.sender.is_null() ? "<>" : envelope_.sender.address());
   record_recipients(event);
+  record_rules(event, "rule_texts", rules_of_recipients());
   event.number("size", static_cast<std::int64_t>(content_.size())).text("fate", fate);
   if (reply.code != 0)
     event.number("code", reply.code)
@@ -66,9 +68,11 @@ void Transaction::record_recipients(store::Event& event) const {
     if (!record.reply.positive())
       event.text("enhanced", record.reply.enhanced ? record.reply.enhanced.to_string() : "")
           .text("reply", record.reply.text);
-    event.text("why", record.why).text("rule", record.rule);
+    event.text("why", record.why).text("rule", record.rule).text("entry", record.entry);
     event.text("would_be", would_be(record)).text("correspondent", record.correspondent);
     event.text("rules", in_words(record.treatment->matched));
+    event.text("observed_rules", in_words(record.observing));
+    record_otherwise(event, record);
     if (differ && client_.inquiry && !policy::is_role_address(record.path, *record.treatment->policy))
       record_score(event, client_.inquiry->evidence(), record.treatment->policy->checks);
     record_greylist(event, record.greylist);
@@ -83,15 +87,32 @@ void Transaction::record_recipients(store::Event& event) const {
     event.number("recipients", static_cast<std::int64_t>(records_.size()));
 }
 
-// What only observes would have decided, where that is something else: by all that is known in the end.
+// What they say, each once: many recipients have the same.
+std::vector<policy::MatchedRule> Transaction::rules_of_recipients() const {
+  std::vector<policy::MatchedRule> rules;
+  for (const RecipientRecord& record : std::span(records_).first(std::min(records_.size(), kMostRecorded)))
+    for (const auto* of_one : {&record.treatment->matched, &record.observing})
+      for (const policy::MatchedRule& rule : *of_one)
+        if (rules.size() < kMostRules && std::ranges::find(rules, rule) == rules.end())
+          rules.push_back(rule);
+  return rules;
+}
+
+// Who was taken because somebody decided so: what would have become of him, by what is known.
+void Transaction::record_otherwise(store::Event& event, const RecipientRecord& record) const {
+  if (!record.reply.positive() || !(record.role || record.allowed || !record.correspondent.empty())) return;
+  const auto judged = judge_recipient_now(
+      {client_.facts, envelope_.sender, record.path, *record.treatment->policy, &services_.senders,
+       services_.clock.wall(), Hits::are_not_counted, policy::Sparing::nobody},
+      client_.inquiry.get());
+  const auto* refusal = std::get_if<policy::Refuse>(&judged);
+  if (!refusal) return;
+  event.text("otherwise", name_of(judged)).number("otherwise_code", refusal->reply.code);
+  event.text("otherwise_reply", refusal->reply.text);
+}
+
+// What only observes would have decided, where that is something else.
 std::string Transaction::would_be(const RecipientRecord& record) const {
-  if (record.observed) {
-    const auto name =
-        name_of(judge_recipient_now({client_.facts, envelope_.sender, record.path, *record.observed->policy,
-                                     &services_.senders, services_.clock.wall()},
-                                    client_.inquiry.get()));
-    if (name != record.judged) return name;
-  }
   if (!record.would_be.empty()) return record.would_be;
   if (!record.account.would_be.empty()) return record.account.would_be;
   return record.greylist.observed ? "greylisted" : "";

@@ -34,19 +34,18 @@ io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
 
 io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
   const TimePoint began = services_.clock.now();
+  Inquiry* const inquiry = client_.inquiry.get();
   const Treated treated = co_await treatment_of(
       settings_, {client_.facts, client_.listener, client_.helo, envelope_.sender, command.recipient},
-      client_.inquiry.get());
+      inquiry);
   may_be_treated(treated);
-  auto verdict =
-      co_await judge_treated(client_.facts, client_.inquiry.get(), envelope_.sender, command.recipient,
-                             treated, &services_.senders, services_.clock.wall());
-  if (client_.inquiry && client_.inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
-  RecipientRecord record{.path = command.recipient,
-                         .treatment = treated.acting,
-                         .judged = name_of(verdict),
-                         .waited = services_.clock.now() - began};
-  if (treated.would_be != treated.acting) record.observed = treated.would_be;
+  auto verdict = co_await judge_treated(client_.facts, inquiry, envelope_.sender, command.recipient,
+                                        treated, &services_.senders, services_.clock.wall());
+  RecipientRecord record{
+      .path = command.recipient, .treatment = treated.acting, .judged = name_of(verdict)};
+  if (treated.would_be != treated.acting) co_await judge_observed(*treated.would_be, record);
+  record.waited = services_.clock.now() - began;
+  if (inquiry && inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
   if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refusal);
   auto accept = std::get<policy::Accept>(verdict);
   std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);
@@ -61,9 +60,21 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
   co_return co_await ask(std::move(command), accept, std::move(route), std::move(record));
 }
 
+// With the rules that only observe: what they need is waited for, as if they acted. An honest word about
+// them is what they are there for.
+io::Task<> Transaction::judge_observed(const Treatment& would_be, RecipientRecord& record) {
+  const auto verdict =
+      co_await judge_recipient({client_.facts, envelope_.sender, record.path, *would_be.policy,
+                                &services_.senders, services_.clock.wall(), Hits::are_not_counted},
+                               client_.inquiry.get());
+  if (auto name = name_of(verdict); name != record.judged) record.would_be = std::move(name);
+  std::ranges::copy_if(would_be.matched, std::back_inserter(record.observing), [&](const auto& rule) {
+    return std::ranges::find(record.treatment->matched, rule) == record.treatment->matched.end();
+  });
+}
+
 std::optional<policy::Refuse> Transaction::limits_refuse(const Limits& limits) const {
-  if (envelope_.parameters.size.value_or(0) > limits.message_size)
-    return policy::refuse(mail::Refusal::too_large_for_route, fmt::format("{}", limits.message_size));
+  if (auto refusal = refuses_size(limits, envelope_.parameters.size.value_or(0))) return refusal;
   std::size_t most = limits.recipients;
   for (const auto& other : treatments_) most = std::min(most, other->limits.recipients);
   if (envelope_.recipients.size() >= most) return policy::refuse(mail::Refusal::too_many_recipients);
@@ -161,10 +172,12 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
     records_.push_back(std::move(record));
     co_return answer.reply;
   }
+  record.role = accept.role;
   record.allowed = !accept.rule.empty();
-  if (record.allowed) record.why = "allowed";
+  record.why = accept.role ? "role" : record.allowed ? "allowed" : "";
   record.rule = accept.rule;
-  record.would_be = accept.observed;
+  record.entry = accept.entry;
+  if (record.would_be.empty()) record.would_be = accept.observed;
   record.correspondent = accept.correspondent;
   if (!envelope_.sender.is_null()) record.greylist = co_await judge_by_greylist(recipient, record);
   if (const auto refusal = std::move(record.greylist.refusal))
@@ -210,7 +223,8 @@ io::Task<std::optional<mail::Reply>> Transaction::begin_content() {
     record->refused_at_data = refusal.has_value();
     record->reply = refusal ? refusal->reply : mail::reply(mail::Answer::recipient_ok);
     if (refusal) reply = record->reply;
-    if (refusal || record->why != "allowed") record->why = refusal ? mail::text_of(refusal->why).name : "";
+    if (refusal || (!record->role && !record->allowed))
+      record->why = refusal ? mail::text_of(refusal->why).name : "";
     record->greylist = std::move(greylist);
   }
   co_return reply;
@@ -220,6 +234,7 @@ mail::Reply Transaction::refuse(RecipientRecord record, const policy::Refuse& re
   record.reply = refusal.reply;
   record.reply.with_id = refusal.reply_id;
   record.rule = refusal.rule;
+  record.entry = refusal.entry;
   if (record.would_be.empty()) record.would_be = refusal.observed;
   record.why = mail::text_of(refusal.why).name;
   if (const auto offence = policy::offence_of(refusal.why))

@@ -1,5 +1,7 @@
 #include "proxy/treatment.h"
 
+#include <fmt/format.h>
+
 namespace sallyport::proxy {
 namespace {
 
@@ -29,6 +31,11 @@ policy::RuleFacts rule_facts(const Settings& settings, const RecipientFacts& fac
 }
 
 }  // namespace
+
+std::optional<policy::Refuse> refuses_size(const Limits& limits, std::uint64_t octets) {
+  if (octets <= limits.message_size) return std::nullopt;
+  return policy::refuse(mail::Refusal::too_large_for_route, fmt::format("{}", limits.message_size));
+}
 
 std::shared_ptr<const Treatment> treatment_at_connect(const Settings& settings, const IpAddress& client,
                                                       std::string_view listener) {

@@ -1,7 +1,9 @@
 // Which treatment a recipient, or a new connection, gets by the rulesets.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +31,9 @@ struct RecipientFacts {
   const mail::Path& sender;
   const mail::Path& recipient;
 };
+
+// A message that was declared to be so large; nullopt: it may be.
+std::optional<policy::Refuse> refuses_size(const Limits& limits, std::uint64_t octets);
 
 std::shared_ptr<const Treatment> treatment_at_connect(const Settings& settings, const IpAddress& client,
                                                       std::string_view listener);

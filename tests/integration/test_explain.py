@@ -224,6 +224,53 @@ def test_explain_each_recipient_by_its_own_values(case):
     check("score" not in event["to"][0], f"where all are judged by the same: {event['to']}")
 
 
+def test_explain_rules_and_lines_in_words(case):
+    """What stood there when it was judged, whatever the configuration says by now."""
+    bar = case.path("barred")
+    with open(bar, "w") as file:
+        file.write("*@netcom.test\n*@good.test\n")
+    reject = {"rules": [{"to": "anna@example.test", "use": 9}, {"use": 5}]}
+    senders = {"rules": [{"to": "bert@example.test", "use": bar}, {"use": ""}]}
+    site = site_of(case, thresholds={"reject": reject}, barring={"senders": senders})
+    since = site.gateway.mark()
+    client = stranger(site, LISTED)
+    client.mail("anna@good.test")
+    client.rcpt("anna@example.test", "250")
+    client.rcpt("bert@example.test", "550")
+    client.quit()
+    id = site.gateway.await_event("message", since=since)["id"]
+    explain(site, id)
+    site.gateway.reload(merge(site.gateway.config, {"thresholds": {"reject": 5}, "barring": {"senders": ""}}))
+    says(
+        explain(site, id).stdout,
+        'thresholds.reject is 9 here: rule {"to": "anna@example.test"} (',
+        "10-site.json:",
+        f'barring.senders is "{bar}" here: rule {{"to": "bert@example.test"}} (',
+        f"barred: *@good.test ({bar}:2)",
+    )
+
+
+def test_explain_who_is_taken_all_the_same(case):
+    """A role address, and an allowed sender: what would have become of them."""
+    site = site_of(case, events={"record": "all"})
+    since = site.gateway.mark()
+    client = stranger(site, LISTED)
+    client.mail("anna@good.test")
+    client.rcpt("postmaster@example.test", "250")
+    client.quit()
+    event = site.gateway.await_event("message", since=since)
+    check(event["to"][0]["why"] == "role" and event["to"][0]["otherwise"] == "client", f"{event}")
+    else_refused = "else it would have been refused (client): 550 Mail from [203.0.113.66] refused: listed by bl.test"
+    says(explain(site, event["id"]).stdout, "a role address: its mail is taken", else_refused)
+    added = site.gateway.run("allow", "add", "good.test", "--reason", "our bank", "-c", site.gateway.conf)
+    check(added.returncode == 0, f"{added}")
+    event = taken(site, LISTED)
+    text = explain(site, event["id"]).stdout
+    says(text, "allowed: good.test; reason: our bank", "(allow good.test)", else_refused)
+    event = taken(site, GOOD)
+    check("otherwise" not in event["to"][0], f"nothing spoke against it: {event}")
+
+
 EXAMPLE = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "explain.md")
 VARYING = (
     (r"^message [0-9a-z]{11}", "message ID"),

@@ -3,7 +3,7 @@
 NSD answers for all zones. The clients come through a front end that names their public addresses."""
 
 from harness.client import message
-from harness.dns_server import DnsServer, failing
+from harness.dns_server import DnsServer, failing, late
 from harness.outcome import check
 from harness.strangers import FORGER, GOOD, LISTED, answered_site, merge, stranger, strangers_site
 
@@ -107,6 +107,33 @@ def test_rules_that_only_observe(case):
     site.expect_delivered(message("watched\r\n"))
     bert = recipient(site.gateway.await_event("message", since=since), "bert@example.test")
     check(bert["would_be"] == "client" and "rules" not in bert, bert)
+
+
+def test_rules_that_only_observe_wait_for_what_they_need(case):
+    """All commands come at once, and the reverse name comes late: nothing that acts needs it."""
+    records = {
+        "1.113.0.203.in-addr.arpa": {"PTR": ["mx.good.test"]},
+        "mx.good.test": {"A": ["203.0.113.1"]},
+        "2.0.0.127.bl.test": {"A": ["127.0.0.2"]},
+        "1.113.0.203.bl.test": {"A": ["127.0.0.4"]},
+    }
+    server = case.peer(DnsServer(records))
+    server.on("1.113.0.203.in-addr.arpa", late(0.2))
+    config = {
+        "checks": merge(
+            {"rdns": {"mode": "off"}, "dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.4": 5}}}}}, dict(CHECKS)
+        ),
+        "thresholds": {"reject": rules(({"rdns": "*.good.test", "mode": "observe"}, 1), 50)},
+    }
+    site = strangers_site(case, [server.port], config)
+    since = site.gateway.mark()
+    client = stranger(site, GOOD)
+    client.send(b"MAIL FROM:<anna@good.test>\r\nRCPT TO:<bert@example.test>\r\nQUIT\r\n")
+    client.read_to_end()
+    event = site.gateway.await_event("message", since=since)
+    bert = recipient(event, "bert@example.test")
+    check(bert["code"] == 250 and bert.get("would_be") == "client", event)
+    check(bert["observed_rules"].startswith("thresholds.reject: ") and "rules" not in bert, bert)
 
 
 def test_rules_on_what_fails_for_now_refuse_nobody_for_good(case):

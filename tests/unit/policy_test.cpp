@@ -165,6 +165,20 @@ TEST_CASE("role addresses pass the barring lists") {
   CHECK(outcome(stranger(), "abuse", settings) == "550 5.7.1 Address barred");
 }
 
+TEST_CASE("for the record, what would become of a role address if it were none") {
+  Settings settings = site();
+  const auto otherwise = [&](const char* recipient) {
+    auto verdict = judge_recipient(stranger(), nullptr, path(recipient), settings, Sparing::nobody);
+    const auto* refusal = std::get_if<Refuse>(&verdict);
+    return refusal ? refusal->entry : "accepted";
+  };
+  CHECK(otherwise("postmaster@local.host") == "accepted");
+  CHECK(otherwise("Postmaster") == "accepted");
+  settings.barring.recipients = list("# all but\n*@local.host\n~user@local.host\nAbuse@*\n");
+  CHECK(otherwise("postmaster@local.host") == "*@local.host");
+  CHECK(otherwise("abuse@local.host") == "abuse@*");
+}
+
 TEST_CASE("quotes lead past no barring list") {
   Settings settings = site();
   settings.barring.recipients = list("gone@local.host\n\"of course\"@local.host\n");
@@ -185,6 +199,7 @@ TEST_CASE("a barred sender is refused at the recipient, the null sender never") 
   REQUIRE(std::holds_alternative<Refuse>(verdict));
   CHECK(std::get<Refuse>(verdict).reply.text == "go away");
   CHECK(std::get<Refuse>(verdict).rule == "lists/test:1");
+  CHECK(std::get<Refuse>(verdict).entry == "*@spam.host");
   CHECK(std::holds_alternative<Accept>(judge_recipient(stranger(), &null, path("u@local.host"), settings)));
 }
 

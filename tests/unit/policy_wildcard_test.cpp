@@ -220,3 +220,14 @@ TEST_CASE("the index finds what trying line by line finds") {
     }
   }
 }
+
+TEST_CASE("a line of a list says its pattern, and no other line does") {
+  const auto lines =
+      list("# a comment\n*@Netcom.com\n\nspam\\%er@x.test\n~friend@netcom.com\n*@netcom.com\n");
+  CHECK(lines.pattern(6) == "*@netcom.com");
+  CHECK(lines.pattern(4) == "spam\\%er@x.test");
+  CHECK(lines.pattern(5) == "friend@netcom.com");
+  for (const int none : {0, 1, 2, 3, 7})
+    CHECK(lines.pattern(none).empty());  // 2: the last of equal ones counts
+  CHECK(WildcardList().pattern(1).empty());
+}

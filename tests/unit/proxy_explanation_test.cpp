@@ -1,0 +1,108 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "proxy/explanation.h"
+
+using namespace sallyport;
+using namespace sallyport::proxy;
+
+namespace {
+
+// The event of a message to one recipient.
+std::string explained(const std::string& recipient, const std::string& more = "") {
+  const std::vector<std::string> events{fmt::format(
+      R"({{"time":"2026-11-28T16:00:00.000Z","type":"message","id":"3kf.1","session":"3kf","client":"192.0.2.9",)"
+      R"("from":"joe@a.test","to":[{{"address":"anna@b.test",{}}}]{},"fate":"abandoned","ms":5}})",
+      recipient, more)};
+  return explanation(events, "3kf.1");
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+constexpr const char* kTexts =
+    R"(,"rule_texts":[{"value":"thresholds.reject","use":"9","if":"{\"to\": \"*@b.test\"}","at":"conf.d/30.json:12"},)"
+    R"({"value":"thresholds.reject","use":"1","if":"{\"to\": \"c.test\"}","at":"conf.d/30.json:1"},)"
+    R"({"value":"checks.rdns.missing","use":"\"reject\"","if":"{\"rdns\": false, \"mode\": \"observe\"}","at":"conf.d/30.json:14"}])";
+
+}  // namespace
+
+TEST_CASE("rules are told with what they say, and only those of the recipient") {
+  const auto text =
+      explained(R"("code":250,"rules":"thresholds.reject: conf.d/30.json:12",)"
+                R"("observed_rules":"checks.rdns.missing: conf.d/30.json:14","would_be":"reverse-name")",
+                kTexts);
+  CHECK_MESSAGE(has(text, R"(thresholds.reject is 9 here: rule {"to": "*@b.test"} (conf.d/30.json:12))"),
+                text);
+  CHECK(has(text, R"(checks.rdns.missing would be "reject" here: rule {"rdns": false, "mode": "observe"})"
+                  " (conf.d/30.json:14), which is only observed"));
+  CHECK(has(text, "if all that is only observed counted: reverse-name. "));
+  CHECK_FALSE(has(text, "c.test"));
+  CHECK_FALSE(has(text, "rule_texts"));
+}
+
+TEST_CASE("of a session the rules are told that were decided by its client alone") {
+  const std::vector<std::string> events{
+      R"({"time":"2026-11-28T16:00:00.000Z","type":"session","id":"3kf","listener":"mx","client":"192.0.2.9",)"
+      R"("rule_texts":[{"value":"limits.sessions_per_address","use":"500","if":"{\"ip\": \"192.0.2.0/24\"}",)"
+      R"("at":"conf.d/30.json:3"}],"end":"quit","ms":5})"};
+  const auto text = explanation(events, "3kf");
+  CHECK_MESSAGE(
+      has(text,
+          R"(limits.sessions_per_address is 500 here: rule {"ip": "192.0.2.0/24"} (conf.d/30.json:3))"),
+      text);
+}
+
+TEST_CASE("an event from before rules had words is told by their places") {
+  const auto text = explained(
+      R"("code":250,"rules":"thresholds.reject: conf.d/30.json:12, limits.recipients: conf.d/30.json:2")");
+  CHECK(has(text,
+            "by the rules thresholds.reject: conf.d/30.json:12, limits.recipients: conf.d/30.json:2\n"));
+  CHECK(
+      has(explained(R"("code":550,"why":"barred-sender","rule":"lists/s:6")"), "by the line lists/s:6\n"));
+}
+
+TEST_CASE("lines of lists are told with what they say") {
+  const auto barred =
+      explained(R"("code":550,"why":"barred-sender","rule":"lists/s:6","entry":"*@hotmail.test")");
+  CHECK_MESSAGE(has(barred, "barred: *@hotmail.test (lists/s:6)\n"), barred);
+  const auto blocked = explained(
+      R"("code":550,"why":"blocked-sender","rule":"lists/block:3",)"
+      R"("entry":"*.a.test for=b.test owner=anna expires=2027-01-31 # sends \u001b[31mtoo much")");
+  CHECK_MESSAGE(has(blocked,
+                    "blocked: *.a.test, for b.test; reason: sends \\u001b[31mtoo much; owner: anna; "
+                    "ends with 2027-01-31 (lists/block:3)\n"),
+                blocked);
+  const auto allowed = explained(
+      R"("code":250,"why":"allowed","rule":"allow a.test","entry":"a.test authenticated # our \"bank\"")");
+  CHECK_MESSAGE(has(allowed, "allowed: a.test, where SPF passes; reason: our \"bank\" (allow a.test)\n"),
+                allowed);
+  const auto long_one = explained(R"("code":550,"why":"barred-sender","rule":"l:1","entry":")" +
+                                  std::string(1000, 'x') + "\"");
+  CHECK(has(long_one, "barred: " + std::string(300, 'x') + "... (l:1)"));
+}
+
+TEST_CASE("whoever is taken in spite of what speaks against him is told why, and what would have been") {
+  const std::string otherwise =
+      R"("otherwise":"client","otherwise_code":550,"otherwise_reply":"Mail from [192.0.2.9] refused: listed")";
+  const auto role = explained(R"("code":250,"why":"role",)" + otherwise);
+  CHECK_MESSAGE(has(role, "a role address: its mail is taken whatever is found about the client"), role);
+  CHECK(has(role, "else it would have been refused (client): 550 Mail from [192.0.2.9] refused: listed\n"));
+  CHECK_FALSE(has(explained(R"("code":250,"why":"role")"), "else it would"));
+  const auto correspondent = explained(R"("code":250,"why":"allowed","rule":"correspondent",)" + otherwise);
+  CHECK(has(correspondent, "anna@b.test has written to this sender"));
+  CHECK(has(correspondent, "else it would have been refused (client)"));
+}
+
+TEST_CASE("greylisting is told in words, with what it rests on") {
+  const auto text = explained(
+      R"("code":451,"why":"greylisted","greylist":"waits","greylist_for":"points from 1 on","identity":"192.0.2.0/24",)"
+      R"("first_seen":"2026-11-28T15:58:00Z")");
+  CHECK_MESSAGE(has(text,
+                    "greylisting of 192.0.2.0/24 (points from 1 on): it came back too early; it first came "
+                    "2026-11-28T15:58:00Z\n"),
+                text);
+  CHECK(has(explained(R"("code":250,"greylist":"known","identity":"a.test")"),
+            "greylisting of a.test: it has come back so often that it waits no more"));
+}
