@@ -6,6 +6,7 @@
 
 #include "base/store/event_text.h"
 #include "policy/client.h"
+#include "policy/greylist.h"
 #include "proxy/recipient_verdict.h"
 
 namespace sallyport::proxy {
@@ -47,6 +48,18 @@ io::Task<bool> applies(const GreylistQuestion& question) {
   }
 }
 
+std::string because(const policy::CheckSettings& checks) {
+  switch (checks.greylist.apply) {
+    case policy::GreylistApply::all:
+      return "every stranger";
+    case policy::GreylistApply::unknown:
+      return "no mail delivered lately";
+    case policy::GreylistApply::doubtful:
+      return fmt::format("points from {} on", checks.doubtful_at);
+  }
+  std::unreachable();
+}
+
 // What the lists say now; nullopt: nothing against it.
 io::Task<std::optional<policy::Refuse>> refused_by_lists(const GreylistQuestion& question) {
   question.inquiry->ask_lists_anew();
@@ -61,12 +74,25 @@ io::Task<std::optional<policy::Refuse>> refused_by_lists(const GreylistQuestion&
 
 void record_greylist(store::Event& event, const GreylistVerdict& verdict) {
   if (verdict.word.empty()) return;
-  event.text("greylist", verdict.word).text("identity", verdict.identity);
+  event.text("greylist", verdict.word).text("greylist_for", verdict.because);
+  event.text("identity", verdict.identity);
   if (verdict.first_seen) {
     std::string first;
     store::TimeStamp(true).append(first, *verdict.first_seen);
     event.text("first_seen", first);
   }
+}
+
+ComesAgain comes_again(const policy::RecipientVerdict& verdict, const policy::ClientFacts& client,
+                       const Inquiry* inquiry, const policy::Settings& settings) {
+  const auto* accept = std::get_if<policy::Accept>(&verdict);
+  if (!inquiry || !accept || accept->role || !accept->rule.empty() || !accept->correspondent.empty() ||
+      policy::relay_right(client, settings) != policy::RelayRight::none)
+    return ComesAgain::no;
+  const auto judged = policy::is_greylisted(inquiry->evidence(), settings.checks, false);
+  const bool* waits = std::get_if<bool>(&judged);
+  if (!waits || !*waits) return ComesAgain::no;
+  return settings.checks.greylist.mode == Mode::observe ? ComesAgain::only_observed : ComesAgain::yes;
 }
 
 io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion question) {
@@ -75,7 +101,12 @@ io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion
   if (!question.inquiry || spared || !co_await applies(question)) co_return GreylistVerdict{};
   const GreylistCase one{question.inquiry->who().client, question.sender, question.recipient};
   const GreylistStanding standing = greylist.look(one, settings);
-  GreylistVerdict verdict{std::nullopt, word_for(standing), one.identity.name, std::nullopt, false};
+  GreylistVerdict verdict{std::nullopt,
+                          word_for(standing),
+                          one.identity.name,
+                          std::nullopt,
+                          false,
+                          because(question.settings.checks)};
   if (!standing.known && !standing.unread) verdict.first_seen = standing.step.record.first;
   if (!standing.known && standing.step.kind == Kind::came_back)
     if (verdict.refusal = co_await refused_by_lists(question); verdict.refusal) co_return verdict;

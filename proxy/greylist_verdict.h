@@ -31,12 +31,19 @@ struct GreylistVerdict {
   std::string identity{};
   std::optional<WallTime> first_seen{};
   bool observed = false;  // would have been deferred
+  std::string because{};  // it applies: "points from 1 on"
 };
+
+// Whether somebody who is taken has to come again before that, if nothing is remembered of him: by what is
+// known.
+enum class ComesAgain : std::uint8_t { no, only_observed, yes };
+ComesAgain comes_again(const policy::RecipientVerdict& verdict, const policy::ClientFacts& client,
+                       const Inquiry* inquiry, const policy::Settings& settings);
 
 // What is named outlives the task.
 io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion question);
 
-// `greylist`, `identity`, `first_seen`; of one recipient.
+// `greylist`, `greylist_for`, `identity`, `first_seen`; of one recipient.
 void record_greylist(store::Event& event, const GreylistVerdict& verdict);
 
 }  // namespace sallyport::proxy

@@ -84,6 +84,7 @@ class TrialReader {
  private:
   void read_envelope(const SessionSection& session, Trial& trial) {
     trial.helo = session.helo.value;
+    trial.size = session.size;
     if (!smtp::is_helo_name(trial.helo)) fault(session.helo.position, "no client can say this in HELO");
     if (auto sender = read_sender(session.from.value))
       trial.sender = std::move(*sender);
@@ -114,10 +115,11 @@ struct Outcome {
   std::string why;    // "" = accepted
   std::string reply;  // likewise
   int score = 0;
+  bool greylisted = false;
 };
 
-Outcome outcome_of(const policy::RecipientVerdict& verdict, int score) {
-  Outcome outcome{word_for(verdict), {}, {}, score};
+Outcome outcome_of(const policy::RecipientVerdict& verdict, int score, ComesAgain comes_again) {
+  Outcome outcome{word_for(verdict), {}, {}, score, comes_again == ComesAgain::yes};
   if (const auto* refuse = std::get_if<policy::Refuse>(&verdict)) {
     outcome.why = mail::text_of(refuse->why).name;
     outcome.reply = reply_as_text(*refuse);
@@ -135,6 +137,9 @@ std::string difference(const ExpectationSection& expected, const Outcome& outcom
     return fmt::format("\"{}\" is no part of the reply", printable(expected.reply, 80));
   if (expected.score && *expected.score != outcome.score)
     return fmt::format("the score is stated to be {}, and is {}", *expected.score, outcome.score);
+  if (expected.greylisted && *expected.greylisted != outcome.greylisted)
+    return *expected.greylisted ? "it is stated to be greylisted, and need not come again"
+                                : "it is stated not to be greylisted, and has to come again";
   return {};
 }
 
@@ -189,7 +194,7 @@ class SessionTester {
       const auto& [recipient, position, expected] = session.to[i];
       const policy::CheckSettings& checks = result.treatments[i]->policy->checks;
       const auto judged = policy::judge_known(result.evidence, checks);
-      const Outcome outcome = outcome_of(result.verdicts[i], judged.score);
+      const Outcome outcome = outcome_of(result.verdicts[i], judged.score, result.comes_again[i]);
       const std::string differs = difference(expected, outcome);
       if (differs.empty()) continue;
       good = false;

@@ -1,5 +1,9 @@
 #include "proxy/session_tests_table.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "base/mail/replies.h"
 #include "proxy/trial.h"
 #include "proxy/verdict_words.h"
@@ -17,6 +21,7 @@ constexpr int kMaxName = 255;
 constexpr int kMaxLine = 4096;
 constexpr int kMaxReply = 512;
 constexpr int kMaxScore = 10'000;
+constexpr std::uint64_t kMaxSize = std::uint64_t{1} << 40;
 
 config::Type<std::string> one_word_of(const std::vector<std::string>& words) {
   std::vector<std::pair<std::string, std::string>> choices;
@@ -28,12 +33,34 @@ config::Type<std::string> verdict_word() {
   return one_word_of({verdict::kAccept, verdict::kDefer, verdict::kReject});
 }
 
+// What depends on earlier mail, on other recipients or on a next hop: no session of a test is told so.
+bool is_never_stated(mail::Refusal refusal) {
+  using enum mail::Refusal;
+  return refusal == greylisted || refusal == over_rate || refusal == harvest || refusal == other_route;
+}
+
+// The hint says what to write in its place.
 config::Type<std::string> refusal() {
   std::vector<std::string> names;
   for (const mail::RefusalText& text : mail::refusal_texts())
     if (text.chapter == mail::Chapter::addresses || text.chapter == mail::Chapter::strangers)
       names.emplace_back(text.name);
-  return one_word_of(names);
+  auto type = one_word_of(names);
+  type.read = [read = type.read](const config::Node& node, std::string& out, config::Reader& reader) {
+    if (!read(node, out, reader)) return false;
+    const auto texts = mail::refusal_texts();
+    const auto found = std::ranges::find(texts, std::string_view(out), &mail::RefusalText::name);
+    const auto refusal = found->refusal;
+    if (!is_never_stated(refusal)) return true;
+    return reader.error(node.position,
+                        fmt::format("no session of a test is ever refused as \"{}\": that depends on what "
+                                    "was before, or on other recipients",
+                                    out),
+                        refusal == mail::Refusal::greylisted
+                            ? R"({"verdict": "accept", "greylisted": true}: it has to come again before)"
+                            : "");
+  };
+  return type;
 }
 
 const Table<ExpectationSection>& expectation_table() {
@@ -46,14 +73,17 @@ const Table<ExpectationSection>& expectation_table() {
           .field("reply", &ExpectationSection::reply, text(kMaxReply), Stage::rcpt, "is part of the reply")
           .field("score", &ExpectationSection::score,
                  config::optional(config::integer<int>(-kMaxScore, kMaxScore)), Stage::rcpt,
-                 "what the findings about the client add up to");
+                 "what the findings about the client add up to")
+          .field("greylisted", &ExpectationSection::greylisted, config::optional(config::boolean()),
+                 Stage::rcpt, "whether it has to come again before it is accepted");
   return table;
 }
 
 // "reject", or a section.
 config::Type<ExpectationSection> expectation() {
   auto type = config::section(expectation_table());
-  type.words = verdict_word().words + R"(, or {"verdict": ..., "why": ..., "reply": ..., "score": N})";
+  type.words = verdict_word().words +
+               R"(, or {"verdict": ..., "why": ..., "reply": ..., "score": N, "greylisted": true})";
   type.read = [words = type.words](const config::Node& node, ExpectationSection& out,
                                    config::Reader& reader) {
     if (node.as<config::Object>()) return expectation_table().read(node, out, reader);
@@ -78,6 +108,8 @@ const Table<SessionSection>& session_table() {
                  "the user who has logged in")
           .required("from", &SessionSection::from, located(text(kMaxName)), Stage::mail,
                     "the sender; `<>` for none")
+          .field("size", &SessionSection::size, config::size(0, kMaxSize), Stage::mail,
+                 "of the message, as declared in MAIL")
           .field("zone", &SessionSection::zone, list_of(located(text(kMaxLine))), Stage::start,
                  "what the DNS says, beside the lines of the file: lines of a master file")
           .required("to", &SessionSection::to, config::map_of(expectation()), Stage::rcpt,

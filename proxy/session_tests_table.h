@@ -15,6 +15,7 @@ struct ExpectationSection {
   std::string why;      // the refusal's name, as in events
   std::string reply;    // is part of the reply
   std::optional<int> score;
+  std::optional<bool> greylisted;  // it has to come again before it is accepted
 };
 
 struct SessionSection {
@@ -25,6 +26,7 @@ struct SessionSection {
   std::string authenticated;
   bool talks_early = false;
   config::Located<std::string> from;
+  std::uint64_t size = 0;  // 0: it is not declared
   std::vector<config::Located<std::string>> zone;
   std::vector<config::Named<ExpectationSection>> to;
 };

@@ -56,6 +56,11 @@ io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings
     result.treatments.push_back(treated.acting);
     result.verdicts.push_back(
         co_await judge_treated(facts, inquiry.get(), trial.sender, recipient, treated, book, clock.wall()));
+    const bool accepted = std::holds_alternative<policy::Accept>(result.verdicts.back());
+    if (auto refusal = refuses_size(treated.acting->limits, trial.size); accepted && refusal)
+      result.verdicts.back() = std::move(*refusal);
+    result.comes_again.push_back(
+        comes_again(result.verdicts.back(), facts, inquiry.get(), *treated.acting->policy));
   }
   co_return result;
 }

@@ -4,6 +4,7 @@
 // Nothing of it is remembered and no next hop is asked. One thread.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "base/mail/address.h"
 #include "base/mail/evidence.h"
 #include "policy/recipient.h"
+#include "proxy/greylist_verdict.h"
 #include "proxy/inquiry.h"
 #include "proxy/sender_book.h"
 
@@ -25,6 +27,7 @@ struct Trial {
   std::string authenticated;  // user name, "" = nobody
   bool talks_early = false;
   mail::Path sender;
+  std::uint64_t size = 0;  // as declared in MAIL; 0: it is not
   std::vector<mail::Path> recipients;
 };
 
@@ -34,6 +37,7 @@ struct TrialResult {
   // One for each recipient: by which values it was judged, and how.
   std::vector<std::shared_ptr<const Treatment>> treatments;
   std::vector<policy::RecipientVerdict> verdicts;
+  std::vector<ComesAgain> comes_again;  // before it is taken
 };
 
 // All is known before it is judged. `services`: without a watch over the lists they are asked whatever a

@@ -10,7 +10,6 @@
 #include "base/config/units.h"
 #include "base/text.h"
 #include "policy/client.h"
-#include "policy/greylist.h"
 #include "proxy/dns_report.h"
 #include "proxy/evidence_event.h"
 
@@ -94,40 +93,44 @@ std::string score_as_text(const mail::Evidence& evidence, const policy::CheckSet
   return out;
 }
 
-const char* greylisted_how(const mail::Evidence& evidence, const policy::CheckSettings& checks) {
-  const auto judged = policy::is_greylisted(evidence, checks, false);
-  const bool* waits = std::get_if<bool>(&judged);
-  if (!waits || !*waits) return "";
-  return checks.greylist.mode == Mode::observe ? "observed" : "waits";
-}
-
 // The last that is asked, of whom all else would take.
-bool is_greylist_asked(const Trial& trial, const TrialResult& result) {
-  const auto* accept = std::get_if<policy::Accept>(&result.verdicts.front());
-  return accept && !accept->role && accept->rule.empty() && trial.authenticated.empty() &&
-         result.spared == Spared::nobody;
+std::string greylist_as_text(ComesAgain comes_again, const mail::Evidence& evidence,
+                             const policy::CheckSettings& checks) {
+  if (comes_again == ComesAgain::no) return {};
+  return fmt::format("greylist: {} {}, as {}, unless it has come before\n",
+                     comes_again == ComesAgain::yes ? "it waits" : "only observed: it would wait",
+                     config::format_duration(checks.greylist.delay), policy::identify(evidence).name);
 }
 
-std::string greylist_as_text(const mail::Evidence& evidence, const policy::CheckSettings& checks) {
-  const std::string_view how = greylisted_how(evidence, checks);
-  if (how.empty()) return {};
-  return fmt::format("greylist: {} {}, as {}, unless it has come before\n",
-                     how == "waits" ? "it waits" : "only observed: it would wait",
-                     config::format_duration(checks.greylist.delay), policy::identify(evidence).name);
+const char* word_for(ComesAgain comes_again) {
+  switch (comes_again) {
+    case ComesAgain::no:
+      return "";
+    case ComesAgain::only_observed:
+      return "observed";
+    case ComesAgain::yes:
+      return "waits";
+  }
+  std::unreachable();
 }
 
 const char* refused_how(const policy::Refuse& refuse) {
   return refuse.reply.transient() ? "deferred" : "refused";
 }
 
+std::string with_entry(const std::string& rule, const std::string& entry) {
+  return entry.empty() ? rule : fmt::format("{} ({})", entry, rule);
+}
+
 std::string verdict_as_text(const policy::RecipientVerdict& verdict, bool waits) {
   if (const auto* accept = std::get_if<policy::Accept>(&verdict))
     return fmt::format("verdict: accepted{}\n{}{}{}", waits ? ", when it has come again" : "",
-                       line("route", accept->route), line("allowed", accept->rule),
+                       line("route", accept->route),
+                       line("allowed", with_entry(accept->rule, accept->entry)),
                        line("would be", accept->observed));
   const auto& refuse = std::get<policy::Refuse>(verdict);
   return fmt::format("verdict: {} ({})\n{}{}\n", refused_how(refuse), mail::text_of(refuse.why).name,
-                     line("rule", refuse.rule), reply_as_text(refuse));
+                     line("rule", with_entry(refuse.rule, refuse.entry)), reply_as_text(refuse));
 }
 
 }  // namespace
@@ -139,18 +142,16 @@ std::string as_text(const Trial& trial, const TrialResult& result, bool assumed_
                     line("from", written(trial.sender)) + line("to", written(trial.recipients.front()));
   if (assumed_recipient) out += line("", "assumed, in the first of our domains: --rcpt names another");
   for (const policy::MatchedRule& rule : treatment.matched)
-    out += line("rule", fmt::format("{}: {}", rule.path, rule.place));
-  bool waits = false;
+    out +=
+        line("rule", fmt::format("{} is {}: {} ({})", rule.path, rule.value, rule.condition, rule.place));
+  const ComesAgain comes_again = result.comes_again.front();
   if (result.spared == Spared::nobody) {
     out += facts_as_text(result.evidence.known, checks) + score_as_text(result.evidence, checks);
-    if (is_greylist_asked(trial, result)) {
-      out += greylist_as_text(result.evidence, checks);
-      waits = greylisted_how(result.evidence, checks) == std::string_view("waits");
-    }
+    out += greylist_as_text(comes_again, result.evidence, checks);
   } else {
     out += fmt::format("nothing is asked about this client: {}\n", why_nothing_is_asked(result.spared));
   }
-  return out + verdict_as_text(result.verdicts.front(), waits);
+  return out + verdict_as_text(result.verdicts.front(), comes_again == ComesAgain::yes);
 }
 
 store::Event as_event(const Trial& trial, const TrialResult& result, bool assumed_recipient) {
@@ -161,16 +162,16 @@ store::Event as_event(const Trial& trial, const TrialResult& result, bool assume
   if (assumed_recipient) event.flag("assumed_recipient", true);
   event.text("spared", to_string(result.spared));
   event.text("rules", in_words(treatment.matched));
+  record_rules(event, "rule_texts", treatment.matched);
   if (result.spared == Spared::nobody) record_evidence(event, result.evidence, treatment.policy->checks);
   if (const auto* accept = std::get_if<policy::Accept>(&result.verdicts.front())) {
     event.text("verdict", "accepted").text("route", accept->route);
-    event.text("rule", accept->rule).text("would_be", accept->observed);
-    if (is_greylist_asked(trial, result))
-      event.text("greylist", greylisted_how(result.evidence, treatment.policy->checks));
+    event.text("rule", accept->rule).text("entry", accept->entry).text("would_be", accept->observed);
+    event.text("greylist", word_for(result.comes_again.front()));
   } else {
     const auto& refuse = std::get<policy::Refuse>(result.verdicts.front());
     event.text("verdict", refused_how(refuse)).text("why", mail::text_of(refuse.why).name);
-    event.text("rule", refuse.rule).text("reply", reply_as_text(refuse));
+    event.text("rule", refuse.rule).text("entry", refuse.entry).text("reply", reply_as_text(refuse));
   }
   return event;
 }

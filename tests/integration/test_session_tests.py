@@ -18,7 +18,7 @@ ZONE = [
 ]
 HONEST = {"name": "honest", "client": "203.0.113.1", "helo": "mx.good.test", "from": "anna@good.test"}
 LISTED = {"name": "listed", "client": "203.0.113.66", "helo": "mx.good.test", "from": "<>"}
-CONFIG = {"checks": {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.2-127.0.0.11": 5}}}}}}
+CONFIG = {"checks": {"greylist": {"mode": "enforce"}, "dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.2-127.0.0.11": 5}}}}}}
 
 
 def with_more(session, **more):
@@ -59,10 +59,17 @@ def test_stated_sessions_hold(case):
             },
         ),
         with_more(HONEST, name="early", talks_early=True, to={"anna@example.test": {"verdict": "accept", "score": 3}}),
+        with_more(
+            HONEST,
+            name="doubtful, and large",
+            talks_early=True,
+            size="1MB",
+            to={"anna@example.test": {"verdict": "accept", "greylisted": True}, "postmaster@example.test": {"verdict": "accept", "greylisted": False}},
+        ),
         with_more(HONEST, name="own zone", zone=["1.113.0.203.bl.test. A 127.0.0.2"], to={"anna@example.test": "reject"}),
     )
     out = stated.check()
-    check("4 sessions of *.test.json end as stated" in out, out)
+    check("5 sessions of *.test.json end as stated" in out, out)
 
 
 def test_stated_sessions_that_end_otherwise(case):
@@ -72,6 +79,9 @@ def test_stated_sessions_that_end_otherwise(case):
         with_more(LISTED, to={"anna@example.test": {"verdict": "reject", "why": "relay"}}),
         with_more(LISTED, to={"anna@example.test": {"verdict": "reject", "reply": "another word"}}),
         with_more(LISTED, to={"anna@example.test": {"verdict": "reject", "score": 1}}),
+        with_more(HONEST, name="waits", to={"anna@example.test": {"verdict": "accept", "greylisted": True}}),
+        with_more(HONEST, name="waits not", talks_early=True, to={"anna@example.test": {"verdict": "accept", "greylisted": False}}),
+        with_more(HONEST, name="large", size="900GB", to={"anna@example.test": "accept"}),
     )
     out = stated.check(status=78)
     for words in (
@@ -79,6 +89,9 @@ def test_stated_sessions_that_end_otherwise(case):
         'session "listed", anna@example.test: the reason is stated to be "relay", and is "client"',
         '"another word" is no part of the reply',
         "the score is stated to be 1, and is 8",
+        'session "waits", anna@example.test: it is stated to be greylisted, and need not come again',
+        'session "waits not", anna@example.test: it is stated not to be greylisted, and has to come again',
+        'session "large", anna@example.test: "accept" is stated, and "reject" becomes of it',
         "hint: the score is 8: dnsbl listed (+5), rdns missing (+2), helo mismatch (+1); 550 5.7.1 Mail from [203.0.113.66] refused: listed by bl.test",
         '"anna@example.test": "reject"',  # the line itself
     ):
@@ -102,6 +115,16 @@ def test_stated_sessions_with_mistakes(case):
     out = stated.check(status=78)
     for words in ("no client can say this in HELO", '"a b" is no address', 'there is no listener "xm"', "203.0.113.300"):
         check(words in out, f"{words}: {out}")
+
+
+def test_stated_sessions_of_what_they_cannot_be_told(case):
+    stated = Stated(case, start=False)
+    for why in ("greylisted", "over-rate", "harvest", "other-route"):
+        stated.state(with_more(HONEST, to={"anna@example.test": {"verdict": "defer", "why": why}}))
+        out = stated.check(status=78)
+        check(f'no session of a test is ever refused as "{why}"' in out, out)
+        hint = '{"verdict": "accept", "greylisted": true}: it has to come again before'
+        check((hint in out) == (why == "greylisted"), out)
 
 
 def test_stated_sessions_guard_a_reload(case):
