@@ -163,7 +163,8 @@ TEST_CASE("what is not known yet is missed only where it could matter") {
     {"to": "first@ours.test", "use": 1},
     {"rdns": "*.pool.test", "use": 2},
     {"to": "second@ours.test", "use": 3},
-    {"from": "sender.test", "to": "third@ours.test", "use": 9}, {"use": 5}]}})");
+    {"from": "sender.test", "to": "third@ours.test", "use": 9},
+    {"from": "sender.test", "to": "fourth@ours.test", "helo": "h.test", "rdns": "mx.test", "use": 9}, {"use": 5}]}})");
   const auto missing = [&](const Asked& asked) {
     std::string out;
     for (const auto& key : look_up(loaded.rules, asked).missing) out += to_string(key.check);
@@ -174,6 +175,8 @@ TEST_CASE("what is not known yet is missed only where it could matter") {
   CHECK(missing({.to = "third@ours.test", .rdns = "mx.pool.test", .vouching = Vouching::pending}).empty());
   CHECK(missing({.to = "third@ours.test", .vouching = Vouching::pending}) == "spf_mailfrom");
   CHECK(missing({.rdns = "x.test", .vouching = Vouching::pending}).empty());
+  // Of two, first the one that comes first.
+  CHECK(missing({.to = "fourth@ours.test", .rdns = std::nullopt, .vouching = Vouching::pending}) == "rdns");
   CHECK(loaded.rules.needs(mail::Check::rdns));
   CHECK(loaded.rules.needs(mail::Check::spf_mailfrom));
   CHECK_FALSE(loaded.rules.needs(mail::Check::helo));
@@ -185,6 +188,7 @@ TEST_CASE("a rule that only observes waits for what it needs as one that acts") 
     {"rdns": "*.pool.test", "to": ["first@ours.test", "second@ours.test"], "mode": "observe", "use": 2},
     {"from": "sender.test", "to": "third@ours.test", "mode": "observe", "use": 9}, {"use": 5}]},
    "other": {"rules": [{"to": "fourth@ours.test", "use": 1},
+                       {"to": "fifth@ours.test", "mode": "observe", "use": 1},
                        {"rdns": "*.pool.test", "mode": "observe", "use": 2}, {"use": 3}]}})");
   REQUIRE(!loaded.diagnostics.has_errors());
   const auto missing = [&](std::string to, Stage stage = Stage::rcpt) {
@@ -200,6 +204,8 @@ TEST_CASE("a rule that only observes waits for what it needs as one that acts") 
   CHECK(missing("third@ours.test") == "rdnsspf_mailfrom");
   CHECK(missing("third@ours.test", Stage::mail).empty());
   CHECK(missing("fourth@ours.test").empty());
+  // Another that observes holds before it.
+  CHECK(missing("fifth@ours.test").empty());
   // What only observes is no other way in which mail could be judged.
   const mail::Path from = path("a@sender.test"), to = path("third@ours.test");
   RuleFacts failed;
