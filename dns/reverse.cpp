@@ -32,16 +32,20 @@ io::Task<ReverseName> reverse_name(Resolver& resolver, const Clock& clock, IpAdd
   for (const Name& name : names) questions.push_back({name, client.is_v4() ? Type::a : Type::aaaa});
   const auto answers = co_await ask_all(resolver, clock, found.lookups, std::move(questions), asking);
 
-  found.name = names.front();
-  found.result = mismatch;
+  bool failed = false;
   for (std::size_t place = 0; place < names.size(); ++place) {
-    if (has(*answers[place], client)) {
-      found.name = names[place];
-      found.result = confirmed;
-      break;
-    }
-    if (is_temporary(answers[place]->status)) found.result = temporary;
+    if (has(*answers[place], client)) found.more.push_back(names[place]);
+    failed = failed || is_temporary(answers[place]->status);
   }
+  if (found.more.empty()) {
+    found.name = names.front();
+    found.result = failed ? temporary : mismatch;
+    co_return found;
+  }
+  found.name = found.more.front();
+  found.more.erase(found.more.begin());
+  found.result = confirmed;
+  found.in_doubt = failed;
   co_return found;
 }
 

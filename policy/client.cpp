@@ -20,7 +20,7 @@ using mail::Finding;
 struct Sums {
   int points = 0;
   int doubtful_points = 0;
-  int relief = 0;  // negative: what good lists that fail for now might have said for the client
+  int relief = 0;  // negative: what might speak for the client, were all known that could not be looked up
   std::optional<Contribution> rejects;
   std::optional<Contribution> defers;
 };
@@ -40,10 +40,12 @@ class Judge {
  public:
   Judge(const mail::Evidence& evidence, const CheckSettings& settings, View view)
       : evidence_(evidence), settings_(settings), view_(view) {
+    const Fact* name = evidence.find({Check::rdns});
+    name_may_change_ = name && mail::may_change(*name);
     for (std::size_t place = 0; place < evidence.known.size(); ++place) add(place);
     const bool unasked = settings.mode(Check::spf_mailfrom) == Mode::off;
     if (unasked && is_own_sender(Check::spf_mailfrom, Finding::spf_none))
-      add({evidence.known.size(), settings.own_sender, true}, Finding::spf_none);
+      add({evidence.known.size(), settings.own_sender, true}, Finding::spf_none, false);
   }
 
   void expect_pending() {
@@ -106,13 +108,22 @@ class Judge {
   void add(std::size_t place) {
     const Fact& fact = evidence_.known[place];
     if (!counts(fact.key)) return;
-    if (fact.finding == Finding::dnsbl_temporary) sums_.relief += range(fact.key).least;
-    add({place, settings_.outcome_of(fact), false}, fact.finding);
-    if (is_own_sender(fact.key.check, fact.finding)) add({place, settings_.own_sender, true}, fact.finding);
+    const int points_before = sums_.points;
+    const bool passing = may_change(fact);
+    add({place, settings_.outcome_of(fact), false}, fact.finding, passing);
+    if (is_own_sender(fact.key.check, fact.finding))
+      add({place, settings_.own_sender, true}, fact.finding, passing);
+    if (passing) sums_.relief += std::min(0, range(fact.key).least - (sums_.points - points_before));
   }
 
-  void add(const Contribution& contribution, Finding finding) {
-    switch (acted_on(contribution.outcome, finding).kind) {
+  // What lists say of a reverse name they say of the one that was found.
+  bool may_change(const Fact& fact) const {
+    const bool of_name = fact.key.check == Check::dnsbl && fact.key.of == mail::Listed::reverse_name;
+    return mail::may_change(fact) || (of_name && name_may_change_);
+  }
+
+  void add(const Contribution& contribution, Finding finding, bool passing) {
+    switch (acted_on(contribution.outcome, passing).kind) {
       case Outcome::Kind::ignore:
         return;
       case Outcome::Kind::score:
@@ -146,7 +157,7 @@ class Judge {
   void widen(Range& range, Check check, Finding finding, bool first) const {
     int points = 0;
     const auto take = [&](const Outcome& outcome) {
-      const Outcome::Kind kind = acted_on(outcome, finding).kind;
+      const Outcome::Kind kind = acted_on(outcome, is_temporary(finding)).kind;
       if (kind == Outcome::Kind::score) points += outcome.score;
       range.may_reject |= kind == Outcome::Kind::reject;
       range.may_defer |= kind == Outcome::Kind::defer;
@@ -185,6 +196,7 @@ class Judge {
   const mail::Evidence& evidence_;
   const CheckSettings& settings_;
   View view_;
+  bool name_may_change_ = false;
   Sums sums_;
   std::vector<Contribution> contributions_;
   std::vector<Pending> pending_;
@@ -192,9 +204,8 @@ class Judge {
 
 }  // namespace
 
-Outcome acted_on(const Outcome& outcome, Finding finding) {
-  const bool rejects = outcome.kind == Outcome::Kind::reject;
-  return rejects && is_temporary(finding) ? Outcome::deferred() : outcome;
+Outcome acted_on(const Outcome& outcome, bool may_change) {
+  return may_change && outcome.kind == Outcome::Kind::reject ? Outcome::deferred() : outcome;
 }
 
 HeloClaim claimed_by(std::string_view helo, const IpAddress& our_address, const Settings& settings) {

@@ -24,8 +24,8 @@ struct Contribution {
   bool own_sender = false;  // of CheckSettings::own_sender, not of the finding
 };
 
-// From a temporary failure nothing permanent follows, whatever the settings say.
-Outcome acted_on(const Outcome& outcome, mail::Finding finding);
+// From what may change (mail::may_change) nothing permanent follows, whatever the settings say.
+Outcome acted_on(const Outcome& outcome, bool may_change);
 
 struct ClientDecision {
   enum class Action : std::uint8_t { accept, defer, reject };

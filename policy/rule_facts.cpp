@@ -1,6 +1,7 @@
 #include "policy/rule_facts.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sallyport::policy {
 namespace {
@@ -16,10 +17,13 @@ bool is_pending(const mail::Evidence& evidence, Check check) {
 
 void add_evidence(RuleFacts& facts, const mail::Evidence& evidence) {
   if (const mail::Fact* rdns = evidence.find({Check::rdns})) {
-    const bool confirmed =
-        rdns->finding == Finding::rdns_confirmed || rdns->finding == Finding::rdns_generic;
-    facts.reverse_name = confirmed ? rdns->detail : std::string();
-    facts.name_failed = mail::is_temporary(rdns->finding);
+    facts.more_names = evidence.reverse_names();
+    facts.reverse_name.emplace();
+    if (!facts.more_names.empty()) {
+      facts.reverse_name = std::move(facts.more_names.front());
+      facts.more_names.erase(facts.more_names.begin());
+    }
+    facts.name_failed = mail::may_change(*rdns);
   } else if (is_pending(evidence, Check::rdns)) {
     facts.reverse_name.reset();
   }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/config/stage.h"
 #include "base/ip_address.h"
@@ -36,8 +37,10 @@ struct RuleFacts {
   const mail::Path* to = nullptr;    // from RCPT on
   Direction direction = Direction::inbound;
   std::optional<std::string> reverse_name = "";  // nullopt: not known yet; "": none that is confirmed
+  std::vector<std::string> more_names;           // confirmed, too
   Vouching vouching = Vouching::none;
-  // Could not be looked up now, and are taken for "none that is confirmed" and "against" until they can.
+  // Could not be looked up now, or not whole; and are taken for what is confirmed by now, and "against",
+  // until they can.
   bool name_failed = false;
   bool spf_failed = false;
 };

@@ -14,7 +14,7 @@ using policy::ClientDecision;
 using policy::Mode;
 
 void record_fact(store::Event& event, const mail::Fact& fact, const policy::CheckSettings& checks) {
-  const policy::Outcome outcome = policy::acted_on(checks.outcome_of(fact), fact.finding);
+  const policy::Outcome outcome = policy::acted_on(checks.outcome_of(fact), may_change(fact));
   event.begin_item();
   if (fact.written.empty())
     store::write_fact(event, fact);

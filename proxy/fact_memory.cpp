@@ -15,6 +15,7 @@ std::size_t size_of(const mail::Fact& fact) {
                      fact.detail.capacity() + fact.written.capacity() +
                      fact.codes.capacity() * sizeof(IpAddress) +
                      fact.asked.capacity() * sizeof(mail::Asked) + 7 * kBlock;
+  for (const std::string& name : fact.more_names) size += sizeof name + name.capacity() + kBlock;
   for (const mail::Asked& asked : fact.asked)
     size += asked.question.capacity() + asked.answer.capacity() + 2 * kBlock;
   return size;

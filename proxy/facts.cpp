@@ -131,7 +131,11 @@ Finding finding(dns::SpfResult result) {
 }
 
 Fact fact_of(const dns::ReverseName& found, const IpAddress& client) {
-  return make({Check::rdns}, finding(found.result), client.to_string(), found.name.text(), found.lookups);
+  Fact fact =
+      make({Check::rdns}, finding(found.result), client.to_string(), found.name.text(), found.lookups);
+  for (const dns::Name& name : found.more) fact.more_names.push_back(name.text());
+  fact.in_doubt = found.in_doubt;
+  return fact;
 }
 
 Fact fact_of(const dns::HeloName& found, const std::string& helo) {
@@ -161,11 +165,10 @@ Fact fact_of(const dns::SpfOutcome& found, Check check) {
   fact.mechanism = found.mechanism;
   fact.open = found.open;
   // `ptr` and %{p} take a name that cannot be looked up now for none (RFC 7208 5.5): honest mail would be
-  // refused for a failure that passes.
+  // refused for a failure that passes. Only a term that vouches for the client stands all the same.
   const bool in_doubt = std::ranges::any_of(
       found.lookups, [](const dns::Lookup& lookup) { return is_temporary(lookup.answer->status); });
-  const bool fails = found.result == dns::SpfResult::fail || found.result == dns::SpfResult::softfail;
-  if (in_doubt && fails) fact.finding = Finding::spf_temperror;
+  if (in_doubt && !mail::vouches(fact)) fact.finding = Finding::spf_temperror;
   return fact;
 }
 

@@ -171,26 +171,38 @@ void Inquiry::expect_reverse_name() {
 }
 
 void Inquiry::on_reverse_name() {
+  const Fact* found = evidence_.find({Check::rdns});
   if (const auto name = dns::Name::parse(reverse_name()))
     ask_lists(Listed::reverse_name, *name);
   else
-    for (const FactKey& key : lists_of(Listed::reverse_name)) std::erase(evidence_.pending, key);
+    cannot_ask_lists(Listed::reverse_name, found && is_temporary(found->finding));
   if (held_helo_) settle(std::exchange(held_helo_, nullptr));
 }
 
 bool Inquiry::is_reverse_name(const std::string& helo) const {
-  const auto said = dns::Name::parse(helo), confirmed = dns::Name::parse(reverse_name());
-  return said && confirmed && *said == *confirmed;
+  const auto said = dns::Name::parse(helo);
+  return said && std::ranges::any_of(evidence_.reverse_names(), [&](const std::string& confirmed) {
+           return dns::Name::parse(confirmed) == said;
+         });
 }
 
 // -- the other look-ups ----------------------------------------------------------------------------------
 
+bool Inquiry::is_generic(const std::string& name) const {
+  return settings_->policy->generic_names.matches(name, evidence_.client);
+}
+
+// A name of its own names the client, beside one of a pool.
 io::Task<Fact> Inquiry::ask_reverse_name(ResolverPtr resolver) {
   const auto name = co_await dns::reverse_name(*resolver, services_.clock, evidence_.client, {});
   Fact fact = fact_of(name, evidence_.client);
-  const bool confirmed = fact.finding == Finding::rdns_confirmed;
-  if (confirmed && settings_->policy->generic_names.matches(fact.detail, evidence_.client))
+  if (fact.finding != Finding::rdns_confirmed || !is_generic(fact.detail)) co_return fact;
+  const auto proper =
+      std::ranges::find_if_not(fact.more_names, [this](const auto& one) { return is_generic(one); });
+  if (proper == fact.more_names.end())
     fact.finding = Finding::rdns_generic;
+  else
+    std::swap(fact.detail, *proper);
   co_return fact;
 }
 

@@ -121,12 +121,14 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   void expect_reverse_name();
   void on_reverse_name();
   bool is_reverse_name(const std::string& helo) const;
+  bool is_generic(const std::string& name) const;
   mail::Finding judged_helo(const mail::Fact& fact) const;
   void begin_helo(const std::string& helo);
   void begin_spf(mail::Check check, dns::SpfRequest request);
 
   std::vector<mail::FactKey> lists_of(mail::Listed of) const;
   void ask_lists(mail::Listed of, const dns::Subject& subject);
+  void cannot_ask_lists(mail::Listed of, bool for_now);  // there is no such name, or none is known
   dns::ListWatch::Standing standing(std::size_t list, dns::Family family) const;
   void ask_list_at_once(const mail::FactKey& key, const dns::Subject& subject);
   std::optional<dns::Subject> subject_of(mail::Listed of) const;

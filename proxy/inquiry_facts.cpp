@@ -65,10 +65,8 @@ bool Inquiry::is_listed() const {
 }
 
 std::string Inquiry::reverse_name() const {
-  const Fact* fact = evidence_.find({Check::rdns});
-  const bool confirmed =
-      fact && (fact->finding == Finding::rdns_confirmed || fact->finding == Finding::rdns_generic);
-  return confirmed ? fact->detail : std::string();
+  auto names = evidence_.reverse_names();
+  return names.empty() ? std::string() : std::move(names.front());
 }
 
 // -- facts: expected, settled, forgotten -----------------------------------------------------------------

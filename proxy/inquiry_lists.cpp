@@ -62,6 +62,17 @@ void Inquiry::ask_lists(Listed of, const dns::Subject& subject) {
   }
 }
 
+void Inquiry::cannot_ask_lists(Listed of, bool for_now) {
+  for (const FactKey& key : lists_of(of)) {
+    const auto place = static_cast<std::size_t>(key.list);
+    if (for_now && standing(place, Family::domain) != dns::ListWatch::Standing::not_meant)
+      settle(without_look_up(key, Finding::dnsbl_temporary, checks().lists[place].name,
+                             "not asked: the reverse name is not known"));
+    else
+      std::erase(evidence_.pending, key);
+  }
+}
+
 // Without a watch (`try`) every list is asked that is meant for such subjects.
 dns::ListWatch::Standing Inquiry::standing(std::size_t list, Family family) const {
   using enum dns::ListWatch::Standing;

@@ -51,8 +51,8 @@ class Look {
     if (shape.senders)
       std::ranges::copy(policy::sender_patterns(asked_.sender), std::back_inserter(patterns));
     if (shape.reverse_names && inquiry_)
-      std::ranges::copy(policy::reverse_name_patterns(inquiry_->reverse_name()),
-                        std::back_inserter(patterns));
+      for (const std::string& name : inquiry_->evidence().reverse_names())
+        std::ranges::copy(policy::reverse_name_patterns(name), std::back_inserter(patterns));
     return policy::entry_names(patterns, asked_.recipient, shape);
   }
 
@@ -79,7 +79,7 @@ class Look {
 
   bool reverse_name_failed() const {
     const mail::Fact* name = inquiry_ ? inquiry_->evidence().find({mail::Check::rdns}) : nullptr;
-    return name && name->finding == mail::Finding::rdns_temporary;
+    return name && mail::may_change(*name);
   }
 
   // What MAIL FROM says. `authenticated`: only where SPF passes.

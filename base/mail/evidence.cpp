@@ -126,9 +126,9 @@ std::span<const Finding> findings_of(Check check) {
 }
 
 bool is_temporary(Finding finding) {
-  constexpr std::array temporary = {Finding::rdns_temporary, Finding::helo_temporary,
-                                    Finding::sender_temporary, Finding::dnsbl_temporary,
-                                    Finding::spf_temperror};
+  constexpr std::array temporary = {Finding::rdns_temporary,   Finding::helo_temporary,
+                                    Finding::sender_temporary, Finding::dnsbl_silent,
+                                    Finding::dnsbl_temporary,  Finding::spf_temperror};
   return std::ranges::find(temporary, finding) != temporary.end();
 }
 
@@ -148,9 +148,20 @@ std::string_view to_string(Listed listed) {
 
 bool vouches(const Fact& fact) { return fact.finding == Finding::spf_pass && !fact.open; }
 
+bool may_change(const Fact& fact) { return is_temporary(fact.finding) || fact.in_doubt; }
+
 const Fact* Evidence::find(const FactKey& key) const {
   const auto found = std::ranges::find(known, key, &Fact::key);
   return found == known.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> Evidence::reverse_names() const {
+  const Fact* fact = find({Check::rdns});
+  if (!fact || (fact->finding != Finding::rdns_confirmed && fact->finding != Finding::rdns_generic))
+    return {};
+  std::vector<std::string> names{fact->detail};
+  names.insert(names.end(), fact->more_names.begin(), fact->more_names.end());
+  return names;
 }
 
 }  // namespace sallyport::mail

@@ -100,14 +100,19 @@ struct Fact {
   std::string subject{};  // what was looked at: the list, the domain, the HELO name
   std::string listed{};   // dnsbl: whom the list was asked about, if not the client
   std::string detail{};   // what follows: the reverse name, the list's or the domain's own words. Untrusted
-  std::string mechanism{};         // SPF: the term that matched, as written
-  bool open = false;               // SPF: that term lets anybody send
-  std::vector<IpAddress> codes{};  // dnsbl_listed: every A record that was returned
+  std::vector<std::string> more_names{};  // rdns: those that are confirmed beside it
+  bool in_doubt = false;                  // rdns: there are names that could not be looked up now
+  std::string mechanism{};                // SPF: the term that matched, as written
+  bool open = false;                      // SPF: that term lets anybody send
+  std::vector<IpAddress> codes{};         // dnsbl_listed: every A record that was returned
   std::vector<Asked> asked{};
   Duration took{0};
   TimePoint until = TimePoint::min();  // so long hold the answers on which it stands
   std::string written{};  // of one that is remembered: how it stands in events, but for judgement and time
 };
+
+// Not all of it could be looked up now: nothing permanent may follow from it alone.
+bool may_change(const Fact& fact);
 
 // SPF passed, by a term that means some clients and not all of them: `+all` says nothing of whose mail it
 // is.
@@ -170,6 +175,8 @@ struct Evidence {
   std::vector<FactKey> pending;
 
   const Fact* find(const FactKey& key) const;
+  // The client's, none of which is better than another; the first one names it.
+  std::vector<std::string> reverse_names() const;
 };
 
 }  // namespace sallyport::mail

@@ -51,7 +51,16 @@ TEST_CASE("a reverse name counts when it has the client's address") {
       kPtr + "1.2.0.192.in-addr.arpa. PTR g.example.\nh.example. TIMEOUT\ng.example. A 192.0.2.1\n");
   CHECK(found.result == confirmed);
   CHECK(found.name == name("g.example"));
+  CHECK(found.more.empty());
+  CHECK(found.in_doubt);  // of h.example
   CHECK(found.lookups.size() == 3);
+  const auto both =
+      reverse(kPtr +
+              "1.2.0.192.in-addr.arpa. PTR g.example.\n1.2.0.192.in-addr.arpa. PTR f.example.\n"
+              "h.example. A 192.0.2.1\nf.example. A 192.0.2.2\ng.example. A 192.0.2.1\n");
+  CHECK(both.name == name("h.example"));
+  CHECK(both.more == std::vector{name("g.example")});
+  CHECK_FALSE(both.in_doubt);
   CHECK(reverse("1.2.0.192.in-addr.arpa. PTR .\n").result == missing);
   CHECK(
       reverse("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR six.example.\n"

@@ -166,8 +166,42 @@ TEST_CASE("a good list that fails for now may delay mail, and lets nothing be re
   CHECK(decided(evidence, settings).action == Action::defer);
   find_instead(evidence, 1, Finding::dnsbl_clear);
   CHECK(decided(evidence, settings).action == Action::reject);
-  find_instead(evidence, 1, Finding::dnsbl_silent);  // it will not answer us tomorrow either
-  CHECK(decided(evidence, settings).action == Action::reject);
+  find_instead(evidence, 1, Finding::dnsbl_silent);
+  CHECK(decided(evidence, settings).action == Action::defer);
+}
+
+TEST_CASE(
+    "whatever might speak for the client, and cannot be looked up now, lets nothing be refused for good") {
+  CheckSettings settings = shipped_checks();
+  settings.reject_at = 3;
+  settings.outcome(Check::spf_mailfrom, Finding::spf_pass) = Outcome::points(-2);
+  settings.outcome(Check::rdns, Finding::rdns_confirmed) = Outcome::points(-2);
+  settings.outcome(Check::rdns, Finding::rdns_generic) = Outcome::points(3);
+  for (const auto& [failed, known] :
+       {std::pair(fact(Check::spf_mailfrom, Finding::spf_temperror), Finding::spf_none),
+        std::pair(fact(Check::rdns, Finding::rdns_temporary), Finding::rdns_mismatch)}) {
+    auto evidence = stranger({fact(Check::early_talker, Finding::early_talked), failed});
+    CHECK(decided(evidence, settings).action == Action::defer);
+    find_instead(evidence, 1, known);
+    CHECK(decided(evidence, settings).action == Action::reject);
+  }
+  // One of its names is known to be that of a pool.
+  auto generic = fact(Check::rdns, Finding::rdns_generic, "dyn-1.example");
+  CHECK(decided(stranger({generic}), settings).action == Action::reject);
+  generic.in_doubt = true;
+  CHECK(decided(stranger({generic}), settings).action == Action::defer);
+  settings.outcome(Check::rdns, Finding::rdns_generic) = Outcome::rejected();
+  CHECK(decided(stranger({generic}), settings).action == Action::defer);
+}
+
+TEST_CASE("what a list says of one reverse name is in doubt while another cannot be looked up") {
+  auto settings = two_lists();
+  settings.lists[0].of = {mail::Listed::reverse_name};
+  const FactKey of_name{Check::dnsbl, 0, mail::Listed::reverse_name};
+  auto name = fact(Check::rdns, Finding::rdns_confirmed, "h.example");
+  CHECK(decided(stranger({name, listed(of_name, "127.0.0.4")}), settings).action == Action::reject);
+  name.in_doubt = true;
+  CHECK(decided(stranger({name, listed(of_name, "127.0.0.4")}), settings).action == Action::defer);
 }
 
 TEST_CASE("our own domain as a stranger's sender") {

@@ -250,6 +250,14 @@ TEST_CASE("what the checks found becomes facts of rules") {
   add_evidence(facts, evidence);
   CHECK(facts.reverse_name == "pool.test");
   CHECK(facts.vouching == Vouching::spf);
+  auto several = fact(mail::Check::rdns, mail::Finding::rdns_confirmed, "a.test");
+  several.more_names = {"b.test"};
+  several.in_doubt = true;
+  evidence.known = {several};
+  add_evidence(facts, evidence);
+  CHECK(facts.reverse_name == "a.test");
+  CHECK(facts.more_names == std::vector<std::string>{"b.test"});
+  CHECK(facts.name_failed);
   evidence.known = {fact(mail::Check::rdns, mail::Finding::rdns_mismatch, "claimed.test"),
                     fact(mail::Check::spf_mailfrom, mail::Finding::spf_temperror)};
   add_evidence(facts, evidence);
