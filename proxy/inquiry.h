@@ -78,7 +78,8 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   // Who the client is, by what is known by now; found out once for all who ask, until more is known.
   const policy::ClientIdentities& who();
   io::Task<> learn_who();  // waits until more is known, while it is not settled
-  // Once a session: what the lists have said is forgotten, and they are asked past the cache.
+  // Once a session: the lists are asked past the cache, in a time of their own. What one of them has said
+  // stands if it does not answer now.
   void ask_lists_anew();
   // Until nothing is pending, or `until`: for what is written about the client.
   io::Task<> settle_all(TimePoint until = TimePoint::max());
@@ -92,8 +93,8 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   std::string reverse_name() const;
 
  private:
-  enum class Stage : std::uint8_t { connect, helo, mail };
-  static constexpr std::size_t kStages = 3;
+  enum class Stage : std::uint8_t { connect, helo, mail, lists_anew };
+  static constexpr std::size_t kStages = 4;
 
   static Stage stage_of(const mail::FactKey& key);
   // What SPF and lists can be asked of: a name with a domain.
@@ -114,6 +115,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
                             unsigned round, io::Task<mail::Fact> work);
   void settle(mail::Fact fact) { settle(std::make_shared<const mail::Fact>(std::move(fact))); }
   void settle(mail::FactPtr fact);
+  mail::FactPtr unless_failed(mail::FactPtr fact);
   void forget(Stage stage);
   void ask_again();
   void give_up();
@@ -156,6 +158,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   std::optional<dns::Name> sender_domain_;
   mail::FactPtr held_helo_;  // waits for the reverse name
   bool asked_anew_ = false;
+  mail::Facts before_;  // what those lists have said that are asked anew
 };
 
 }  // namespace sallyport::proxy

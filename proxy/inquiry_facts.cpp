@@ -155,6 +155,7 @@ void Inquiry::settle(FactPtr fact) {
     std::erase(evidence_.pending, key);
     return;
   }
+  fact = unless_failed(std::move(fact));
   if (key.check == Check::helo) {
     if (is_pending({Check::rdns})) {
       held_helo_ = std::move(fact);
@@ -171,6 +172,13 @@ void Inquiry::settle(FactPtr fact) {
   evidence_.known.push_back(std::move(fact));
   if (key.check == Check::rdns) on_reverse_name();
   arrived_.notify();
+}
+
+// A list that was asked anew and does not answer takes nothing back.
+FactPtr Inquiry::unless_failed(FactPtr fact) {
+  if (!is_temporary(fact->finding)) return fact;
+  const auto known = std::ranges::find_if(before_, [&](const Fact& one) { return one.key == fact->key; });
+  return known == before_.end() ? std::move(fact) : std::make_shared<const Fact>(*known);
 }
 
 // What the look-up of the name found, seen beside the reverse name and what is ours.
@@ -192,6 +200,7 @@ void Inquiry::forget(Stage stage) {
   evidence_.known.erase_if([&](const Fact& fact) {  // how it waited is not looked up
     return stage_of(fact.key) == stage && fact.key.check != Check::early_talker;
   });
+  before_.erase_if([&](const Fact& fact) { return stage_of(fact.key) == stage; });
   std::erase_if(evidence_.pending, [&](const FactKey& key) { return stage_of(key) == stage; });
   if (stage == Stage::helo) held_helo_.reset();
 }

@@ -101,6 +101,7 @@ std::optional<dns::Subject> Inquiry::subject_of(Listed of) const {
 }
 
 // Those that are set aside or do not answer are not asked anew, nor those whose answer is still to come.
+// The time of the stages may be over by now.
 void Inquiry::ask_lists_anew() {
   if (std::exchange(asked_anew_, true)) return;
   for (const Listed of : {Listed::client, Listed::reverse_name, Listed::helo, Listed::sender_domain}) {
@@ -110,9 +111,10 @@ void Inquiry::ask_lists_anew() {
       const bool asked = standing(static_cast<std::size_t>(key.list), family_of(*subject)) ==
                          dns::ListWatch::Standing::asked;
       if (!asked || is_pending(key)) continue;
+      if (const Fact* known = evidence_.find(key)) before_.push_back(*known);
       evidence_.known.erase_if([&](const Fact& fact) { return fact.key == key; });
       begin(key, input_of(key, {as_input(*subject)}),
-            ask_list(resolver(stage_of(key)), key, *subject, true));
+            ask_list(resolver(Stage::lists_anew), key, *subject, true));
     }
   }
 }

@@ -29,6 +29,8 @@ class HeldResolver : public dns::Resolver {
     for (io::Signal* waiting : held_.extract(question).mapped()) waiting->notify();
   }
   void fail(std::string question) { thrown_ = std::move(question); }
+  // Asked past the cache it says so.
+  void add_fresh(const std::string& records) { fresh_ = dns::testing::zone(kZone + records); }
   bool was_asked(const std::string& question) const { return std::ranges::count(asked, question) > 0; }
 
   io::Task<dns::AnswerPtr> ask(dns::Question question, dns::Asking asking) override {
@@ -42,6 +44,7 @@ class HeldResolver : public dns::Resolver {
       held->second.push_back(&released);
       co_await released.wait(TimePoint::max());
     }
+    if (asking.fresh && fresh_) co_return co_await fresh_->ask(std::move(question), asking);
     co_return co_await zone_.ask(std::move(question), asking);
   }
 
@@ -50,6 +53,7 @@ class HeldResolver : public dns::Resolver {
 
  private:
   dns::ZoneResolver zone_;
+  std::optional<dns::ZoneResolver> fresh_;
   std::map<std::string, std::vector<io::Signal*>> held_;
   std::string thrown_;
 };
@@ -110,6 +114,11 @@ io::Task<> decide(std::shared_ptr<Inquiry> inquiry, policy::ClientDecision& deci
 }
 
 io::Task<> settle_all(std::shared_ptr<Inquiry> inquiry) { co_await inquiry->settle_all(); }
+
+io::Task<> ask_anew(std::shared_ptr<Inquiry> inquiry) {
+  inquiry->ask_lists_anew();
+  co_return;
+}
 
 io::Task<> connect(std::shared_ptr<Inquiry> inquiry) {
   inquiry->connected();
@@ -260,6 +269,56 @@ TEST_CASE("inquiry: lists of names are asked of a reverse name that is confirmed
   scene.run(settle_all(mismatch));
   CHECK(found(*mismatch, {Check::rdns}) == Finding::rdns_mismatch);
   CHECK_FALSE(mismatch->evidence().find(key));
+}
+
+TEST_CASE("inquiry: lists of names that cannot be asked for want of the name fail for now, too") {
+  Scene scene({list("names.test", Listed::reverse_name, -5)});
+  scene.resolver.add("3.113.0.203.in-addr.arpa. SERVFAIL\n");
+  const auto inquiry = scene.about("203.0.113.3");
+  scene.run(connect(inquiry));
+  scene.run(settle_all(inquiry));
+  CHECK(found(*inquiry, {Check::dnsbl, 0, Listed::reverse_name}) == Finding::dnsbl_temporary);
+}
+
+TEST_CASE("inquiry: a name of its own names the client, and each of its names in HELO will do") {
+  Scene scene;
+  scene.resolver.add(
+      "4.113.0.203.in-addr.arpa. PTR dyn-203-0-113-4.isp.test.\n4.113.0.203.in-addr.arpa. PTR "
+      "mx4.good.test.\n"
+      "4.113.0.203.in-addr.arpa. PTR other4.good.test.\ndyn-203-0-113-4.isp.test. A 203.0.113.4\n"
+      "mx4.good.test. A 203.0.113.4\nother4.good.test. A 203.0.113.4\n");
+  const auto inquiry = scene.about("203.0.113.4");
+  scene.run(whole_session(inquiry, "other4.good.test", path("a@good.test")));
+  scene.run(settle_all(inquiry));
+  CHECK(found(*inquiry, {Check::rdns}) == Finding::rdns_confirmed);
+  CHECK(inquiry->reverse_name() == "mx4.good.test");
+  CHECK(inquiry->evidence().reverse_names().size() == 3);
+  CHECK(found(*inquiry, {Check::helo}) == Finding::helo_confirmed);
+}
+
+TEST_CASE("inquiry: a list that is asked anew, and fails, takes nothing back of what it has said") {
+  for (const char* anew : {"1.113.0.203.bl.test. SERVFAIL\n", "1.113.0.203.bl.test. A 127.255.255.254\n"}) {
+    Scene scene({list("bl.test", Listed::client, 5), list("new.test", Listed::client, 4)});
+    scene.resolver.add_fresh(std::string(anew) + "1.113.0.203.new.test. A 127.0.0.2\n");
+    const auto inquiry = scene.about("203.0.113.1");
+    scene.run(connect(inquiry));
+    REQUIRE(found(*inquiry, kFirstList) == Finding::dnsbl_listed);
+    scene.run(ask_anew(inquiry));
+    scene.run(settle_all(inquiry));
+    CHECK(found(*inquiry, kFirstList) == Finding::dnsbl_listed);
+    CHECK(found(*inquiry, {Check::dnsbl, 1, Listed::client}) == Finding::dnsbl_listed);
+  }
+}
+
+TEST_CASE("inquiry: lists are asked anew in a time of their own, however long the client waited") {
+  Scene scene({list("bl.test", Listed::client, 5)});
+  scene.resolver.add_fresh("1.113.0.203.bl.test. A 127.0.0.3\n");
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(connect(inquiry));
+  scene.clock.ahead = std::chrono::minutes(1);
+  scene.run(ask_anew(inquiry));
+  scene.run(settle_all(inquiry));
+  CHECK(inquiry->evidence().find(kFirstList)->codes.size() == 2);
 }
 
 TEST_CASE("inquiry: what is said anew is asked anew, and late answers about the old are dropped") {
