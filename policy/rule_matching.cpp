@@ -10,24 +10,19 @@ namespace {
 
 using mail::Check;
 
-constexpr std::size_t kMostProfiles = 16;
-
-void add(OtherProfiles& others, Profile profile) {
-  if (std::ranges::find(others.profiles, profile) != others.profiles.end()) return;
-  if (others.profiles.size() == kMostProfiles)
-    others.more = true;
-  else
-    others.profiles.push_back(std::move(profile));
-}
+constexpr std::size_t kMostProfiles = 32;
 
 std::string_view without_dot(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
   return name;
 }
 
-bool is_by_name(const RuleTables& tables, const CompiledRule& rule) {
-  const auto conditions = std::span(tables.conditions).subspan(rule.first, rule.count);
-  return std::ranges::find(conditions, RuleFact::rdns, &CompiledCondition::fact) != conditions.end();
+// The reverse names that it depends on.
+std::span<const RuleKey> names_of(const RuleTables& tables, const CompiledRule& rule) {
+  for (const CompiledCondition& condition : std::span(tables.conditions).subspan(rule.first, rule.count))
+    if (condition.fact == RuleFact::rdns)
+      return std::span(tables.keys).subspan(condition.first, condition.count);
+  return {};
 }
 
 }  // namespace
@@ -52,19 +47,38 @@ OtherProfiles RuleMatching::others(const Profile& acting) {
   consider_found();
   if (!facts_.reverse_name)
     for (const CompiledRule& rule : tables_.rules)
-      if (is_by_name(tables_, rule)) consider(rule);
-  OtherProfiles others;
-  if (result_.profile != acting) add(others, result_.profile);
-  Profile together = result_.profile;
-  for (const auto& [rule, holds] : undecided_) {
-    if (rule->observed || rule->place >= result_.profile[rule->ruleset]) continue;
-    Profile alone = result_.profile;
-    alone[rule->ruleset] = rule->place;
-    together[rule->ruleset] = std::min(together[rule->ruleset], rule->place);
-    add(others, std::move(alone));
-  }
-  if (together != result_.profile) add(others, std::move(together));
+      if (!names_of(tables_, rule).empty()) consider(rule);
+  std::erase_if(undecided_, [this](const Undecided& one) {
+    return one.rule->observed || one.rule->place >= result_.profile[one.rule->ruleset];
+  });
+  OtherProfiles others{{result_.profile}, false};
+  while (!undecided_.empty() && !others.more) add_group(others);
+  std::erase(others.profiles, acting);
   return others;
+}
+
+// What may be by now, and with the rules of the next group.
+void RuleMatching::add_group(OtherProfiles& others) {
+  const CompiledRule& first = *undecided_.front().rule;
+  const auto rest = std::ranges::partition(
+      undecided_, [&](const Undecided& one) { return !hold_together(*one.rule, first); });
+  for (std::size_t place = 0, before = others.profiles.size(); place < before; ++place) {
+    Profile other = others.profiles[place];
+    for (const Undecided& one : rest) {
+      std::uint32_t& best = other[one.rule->ruleset];
+      best = std::min(best, one.rule->place);
+    }
+    if (std::ranges::find(others.profiles, other) == others.profiles.end())
+      others.profiles.push_back(std::move(other));
+  }
+  undecided_.erase(rest.begin(), rest.end());
+  others.more = others.profiles.size() > kMostProfiles;
+}
+
+bool RuleMatching::hold_together(const CompiledRule& one, const CompiledRule& other) const {
+  const bool as_proven = one.proof == other.proof || facts_.vouching != Vouching::pending;
+  const bool by_name = !facts_.reverse_name;
+  return as_proven && (!by_name || std::ranges::equal(names_of(tables_, one), names_of(tables_, other)));
 }
 
 // -- the keys that the facts meet
@@ -82,16 +96,21 @@ void RuleMatching::find_path(RuleFact fact, const mail::Path* path) {
   if (path) tables_.facts.at(static_cast<std::size_t>(fact)).find(path->key(), found_);
 }
 
+void RuleMatching::find_name(std::string_view name) {
+  tables_.facts.at(static_cast<std::size_t>(RuleFact::rdns)).find(to_lower(without_dot(name)), found_);
+}
+
 // In the order of RuleFact.
 void RuleMatching::find_keys() {
   find_path(RuleFact::from, facts_.from);
   find_path(RuleFact::to, facts_.to);
   begin(RuleFact::ip);
   tables_.facts.at(static_cast<std::size_t>(RuleFact::ip)).find(facts_.client, found_);
-  if (facts_.reverse_name)
-    find_text(RuleFact::rdns, without_dot(*facts_.reverse_name));
-  else
-    begin(RuleFact::rdns);
+  begin(RuleFact::rdns);
+  if (facts_.reverse_name) {
+    find_name(*facts_.reverse_name);
+    for (const std::string& name : facts_.more_names) find_name(name);
+  }
   find_text(RuleFact::helo, without_dot(facts_.helo));
   find_text(RuleFact::auth, facts_.user);
   find_text(RuleFact::listener, facts_.listener);

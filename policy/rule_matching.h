@@ -19,7 +19,8 @@ class RuleMatching {
   RuleMatching(const RuleTables& tables, const RuleFacts& facts);
 
   RuleMatch run();
-  // Each rule alone that may hold in front of the one that does, all of them together, and none.
+  // Rules that wait for the same hold together or not at all; of several such groups each may hold, with any
+  // of the others: those are more than the worlds there are, and never fewer.
   OtherProfiles others(const Profile& acting);
 
  private:
@@ -32,8 +33,11 @@ class RuleMatching {
   void find_keys();
   void begin(RuleFact fact);
   void find_text(RuleFact fact, std::string_view text);
+  void find_name(std::string_view name);
   void find_path(RuleFact fact, const mail::Path* path);
 
+  void add_group(OtherProfiles& others);
+  bool hold_together(const CompiledRule& one, const CompiledRule& other) const;
   void consider_found();
   void consider(const CompiledRule& rule);
   Holds look_at(const CompiledRule& rule) const;

@@ -31,7 +31,7 @@ struct RuleMatch {
 // What the profile might be if what failed to be looked up were known.
 struct OtherProfiles {
   std::vector<Profile> profiles;
-  bool more = false;  // too many to be told
+  bool more = false;  // and more than are told
 };
 
 // A rule that decided, and is not the last of its ruleset; in words that were made when it was loaded.
