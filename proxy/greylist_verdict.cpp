@@ -8,6 +8,7 @@
 #include "policy/client.h"
 #include "policy/greylist.h"
 #include "proxy/recipient_verdict.h"
+#include "proxy/treated_verdict.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -41,8 +42,8 @@ policy::Refuse deferral(Duration wait) {
 
 io::Task<bool> applies(const GreylistQuestion& question) {
   while (true) {
-    auto judged =
-        policy::is_greylisted(question.inquiry->evidence(), question.settings.checks, question.seen_lately);
+    auto judged = policy::is_greylisted(question.inquiry->evidence(), question.settings().checks,
+                                        question.seen_lately);
     if (const bool* decided = std::get_if<bool>(&judged)) co_return *decided;
     co_await question.inquiry->settle_any(std::get<policy::Need>(std::move(judged)).facts);
   }
@@ -63,11 +64,10 @@ std::string because(const policy::CheckSettings& checks) {
 // What the lists say now; nullopt: nothing against it.
 io::Task<std::optional<policy::Refuse>> refused_by_lists(const GreylistQuestion& question) {
   question.inquiry->ask_lists_anew();
-  const auto decision = co_await question.inquiry->decide(question.settings.checks);
-  const bool accepted = decision.action == policy::ClientDecision::Action::accept;
-  if (accepted && question.inquiry->overdrawn()) co_return too_many_questions(question.client.address);
-  if (accepted) co_return std::nullopt;
-  co_return policy::refusal(decision, question.inquiry->evidence(), question.settings.checks);
+  auto verdict = co_await judge_treated(question.client, question.inquiry, question.sender,
+                                        question.recipient, question.treated, question.book, question.now);
+  if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return std::move(*refusal);
+  co_return std::nullopt;
 }
 
 }  // namespace
@@ -96,8 +96,8 @@ ComesAgain comes_again(const policy::RecipientVerdict& verdict, const policy::Cl
 }
 
 io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion question) {
-  const policy::GreylistSettings& settings = question.settings.checks.greylist;
-  const bool spared = policy::relay_right(question.client, question.settings) != policy::RelayRight::none;
+  const policy::GreylistSettings& settings = question.settings().checks.greylist;
+  const bool spared = policy::relay_right(question.client, question.settings()) != policy::RelayRight::none;
   if (!question.inquiry || spared || !co_await applies(question)) co_return GreylistVerdict{};
   const GreylistCase one{question.inquiry->who().client, question.sender, question.recipient};
   const GreylistStanding standing = greylist.look(one, settings);
@@ -106,7 +106,7 @@ io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion
                           one.identity.name,
                           std::nullopt,
                           false,
-                          because(question.settings.checks)};
+                          because(question.settings().checks)};
   if (!standing.known && !standing.unread) verdict.first_seen = standing.step.record.first;
   if (!standing.known && standing.step.kind == Kind::came_back)
     if (verdict.refusal = co_await refused_by_lists(question); verdict.refusal) co_return verdict;

@@ -1,6 +1,6 @@
 // Whether a recipient that would be taken has to wait: greylisting, the last that is asked about it. In
-// front of the final yes the DNS lists are asked anew: by the time of a retry they know many senders of
-// spam.
+// front of the final yes the DNS lists are asked anew, and the recipient is judged once more: by the time
+// of a retry they know many senders of spam.
 #pragma once
 
 #include <optional>
@@ -11,6 +11,8 @@
 #include "policy/recipient.h"
 #include "proxy/greylist.h"
 #include "proxy/inquiry.h"
+#include "proxy/sender_book.h"
+#include "proxy/treatment.h"
 
 namespace sallyport::proxy {
 
@@ -19,8 +21,12 @@ struct GreylistQuestion {
   Inquiry* inquiry;  // null: nothing is asked about the client
   const mail::Path& sender;
   const mail::Path& recipient;
-  const policy::Settings& settings;
+  Treated treated;   // of the recipient
+  SenderBook* book;  // as of judge_treated()
+  WallTime now;
   bool seen_lately = false;  // the client had mail delivered
+
+  const policy::Settings& settings() const { return *treated.acting->policy; }
 };
 
 struct GreylistVerdict {

@@ -115,13 +115,15 @@ void Transaction::keep(std::string_view content) {
 }
 
 std::optional<mail::Reply> Transaction::header_refusal() const {
-  if (headers_.too_large())
-    return mail::reply(mail::Refusal::header_too_large, fmt::format("{}", headers_.limit()));
-  const bool strict = std::ranges::any_of(
-      treatments_, [](const auto& treatment) { return treatment->malformed_header_refused; });
-  if (headers_.malformed() && (strict || headers_.continues_trace()))
-    return mail::reply(mail::Refusal::malformed_header, fmt::format("{}", headers_.malformed_line()));
-  return std::nullopt;
+  if (!headers_.too_large() && !headers_.malformed()) return std::nullopt;
+  const auto refusal = refused_by_any([this](const Treatment& one) -> std::optional<policy::Refuse> {
+    if (headers_.octets() > one.limits.header_size)
+      return policy::refuse(mail::Refusal::header_too_large, fmt::format("{}", one.limits.header_size));
+    if (!headers_.malformed() || !(one.malformed_header_refused || headers_.continues_trace()))
+      return std::nullopt;
+    return policy::refuse(mail::Refusal::malformed_header, fmt::format("{}", headers_.malformed_line()));
+  });
+  return refusal ? std::optional(refusal->reply) : std::nullopt;
 }
 
 io::Task<std::optional<mail::Reply>> Transaction::spill() {
@@ -174,17 +176,14 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
 }
 
 std::optional<policy::Refuse> Transaction::refused_as_a_whole() const {
-  const auto refuses = [this](const Treatment& treatment) -> std::optional<policy::Refuse> {
+  return refused_by_any([this](const Treatment& treatment) -> std::optional<policy::Refuse> {
     const policy::Settings& policy = *treatment.policy;
     if (auto loop = policy::judge_trace(headers_.received(), headers_.received_by_us(), policy))
       return loop;
     if (content_.size() <= treatment.limits.message_size) return std::nullopt;
     return policy::refuse(mail::Refusal::too_large_for_route,
                           fmt::format("{}", treatment.limits.message_size));
-  };
-  for (const auto& treatment : treatments_)
-    if (auto refusal = refused_by(*treatment, refuses)) return refusal;
-  return std::nullopt;
+  });
 }
 
 // Mail to a role address alone says nothing of who sends it.

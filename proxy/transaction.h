@@ -27,6 +27,7 @@
 #include "proxy/services.h"
 #include "proxy/settings.h"
 #include "proxy/smtp/server_machine.h"
+#include "proxy/treated_verdict.h"
 #include "proxy/treatment.h"
 
 namespace sallyport::proxy {
@@ -72,6 +73,7 @@ class Transaction {
     std::string entry{};  // what the line says that is `rule`
     std::string why{};
     std::shared_ptr<const Treatment> treatment;
+    Otherwise otherwise{};   // than that
     std::string judged{};    // "accept", or the reason's name
     std::string would_be{};  // by what only observes of rules, lists and correspondents
     std::vector<policy::MatchedRule> observing{};  // rules that would have counted
@@ -92,11 +94,11 @@ class Transaction {
   mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
   std::optional<policy::Refuse> limits_refuse(const Limits& limits) const;
   // A refusal by `treatment`; put off where one that might be the right one does not refuse for good.
-  using Refuses = std::function<std::optional<policy::Refuse>(const Treatment&)>;
-  std::optional<policy::Refuse> refused_by(const Treatment& treatment, const Refuses& refuses) const;
-  void may_be_treated(const Treated& treated);
+  std::optional<policy::Refuse> refused_by(const Treatment& treatment, const Otherwise& otherwise,
+                                           const Refuses& refuses) const;
   // What concerns the message as a whole is as its strictest recipient has it.
-  void treat_as_well(const std::shared_ptr<const Treatment>& treatment);
+  void treat_as_well(const RecipientRecord& record);
+  std::optional<policy::Refuse> refused_by_any(const Refuses& refuses) const;
   std::optional<policy::Refuse> refused_as_a_whole() const;
   bool treatments_differ() const;             // as the rules have it for its recipients
   const Treatment& common_treatment() const;  // of all recipients; where they differ: the usual one
@@ -137,8 +139,7 @@ class Transaction {
   HeldRates held_;
   AccountVerdict content_account_;
   std::vector<std::shared_ptr<const Treatment>> treatments_;  // of the recipients, each once
-  std::vector<std::shared_ptr<const Treatment>> otherwise_;   // what those might be, were `failed_` known
-  mail::Check failed_ = mail::Check::rdns;
+  Otherwise otherwise_;                                       // than those
   mail::HeaderScanner headers_;
   mail::AuthenticationResultsFilter forged_results_;
   mail::ReceivedClients upstream_clients_;

@@ -38,11 +38,12 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
   const Treated treated = co_await treatment_of(
       settings_, {client_.facts, client_.listener, client_.helo, envelope_.sender, command.recipient},
       inquiry);
-  may_be_treated(treated);
   auto verdict = co_await judge_treated(client_.facts, inquiry, envelope_.sender, command.recipient,
                                         treated, &services_.senders, services_.clock.wall());
-  RecipientRecord record{
-      .path = command.recipient, .treatment = treated.acting, .judged = name_of(verdict)};
+  RecipientRecord record{.path = command.recipient,
+                         .treatment = treated.acting,
+                         .otherwise = treated.otherwise,
+                         .judged = name_of(verdict)};
   if (treated.would_be != treated.acting) co_await judge_observed(*treated.would_be, record);
   record.waited = services_.clock.now() - began;
   if (inquiry && inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
@@ -54,8 +55,8 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
   if (auto refusal = waits_apart(accept.role, *treated.acting))
     co_return refuse(std::move(record), *refusal);
   if (auto refusal = route_refuses(*route)) co_return refuse(std::move(record), *refusal);
-  if (auto refusal =
-          refused_by(*treated.acting, [&](const Treatment& one) { return limits_refuse(one.limits); }))
+  if (auto refusal = refused_by(*treated.acting, treated.otherwise,
+                                [&](const Treatment& one) { return limits_refuse(one.limits); }))
     co_return refuse(std::move(record), *refusal);
   co_return co_await ask(std::move(command), accept, std::move(route), std::move(record));
 }
@@ -81,10 +82,11 @@ std::optional<policy::Refuse> Transaction::limits_refuse(const Limits& limits) c
   return std::nullopt;
 }
 
-void Transaction::treat_as_well(const std::shared_ptr<const Treatment>& treatment) {
-  if (std::ranges::find(treatments_, treatment) != treatments_.end()) return;
-  treatments_.push_back(treatment);
-  headers_.limit(treatment->limits.header_size);
+void Transaction::treat_as_well(const RecipientRecord& record) {
+  otherwise_.add(record.otherwise);
+  if (std::ranges::find(treatments_, record.treatment) != treatments_.end()) return;
+  treatments_.push_back(record.treatment);
+  headers_.limit(record.treatment->limits.header_size);
 }
 
 bool Transaction::treatments_differ() const {
@@ -92,22 +94,18 @@ bool Transaction::treatments_differ() const {
          records_.end();
 }
 
-void Transaction::may_be_treated(const Treated& treated) {
-  failed_ = treated.failed;
-  for (const auto& other : treated.otherwise)
-    if (std::ranges::find(otherwise_, other) == otherwise_.end()) otherwise_.push_back(other);
-}
-
 std::optional<policy::Refuse> Transaction::refused_by(const Treatment& treatment,
+                                                      const Otherwise& otherwise,
                                                       const Refuses& refuses) const {
   auto refusal = refuses(treatment);
-  if (!refusal || !is_for_good(*refusal)) return refusal;
-  const bool may_pass = std::ranges::any_of(otherwise_, [&](const auto& other) {
-    const auto theirs = refuses(*other);
-    return !theirs || !is_for_good(*theirs);
-  });
-  if (may_pass) return put_off(failed_, *refusal, client_.facts.address, envelope_.sender);
-  return refusal;
+  if (!refusal || !is_for_good(*refusal) || !may_spare(otherwise, refuses)) return refusal;
+  return put_off(otherwise.failed, *refusal, client_.facts.address, envelope_.sender);
+}
+
+std::optional<policy::Refuse> Transaction::refused_by_any(const Refuses& refuses) const {
+  for (const auto& treatment : treatments_)
+    if (auto refusal = refused_by(*treatment, otherwise_, refuses)) return refusal;
+  return std::nullopt;
 }
 
 const Treatment& Transaction::common_treatment() const {
@@ -186,7 +184,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
   record.reply = mail::reply(mail::Answer::recipient_ok);
   const mail::Reply reply = record.reply;
-  treat_as_well(record.treatment);
+  treat_as_well(record);
   passed_ = passed_ || !accept.role;
   records_.push_back(std::move(record));
   envelope_.recipients.push_back(std::move(recipient));
@@ -201,9 +199,15 @@ io::Task<GreylistVerdict> Transaction::judge_by_greylist(const relay::Recipient&
                                                          const RecipientRecord& record) {
   if (recipient.role || record.allowed || !record.correspondent.empty()) co_return GreylistVerdict{};
   const bool seen_lately = services_.known_good.knows(client_.facts.address, services_.clock.now());
-  co_return co_await proxy::judge_by_greylist(
-      services_.greylist, {client_.facts, client_.inquiry.get(), envelope_.sender, recipient.path,
-                           *record.treatment->policy, seen_lately});
+  co_return co_await proxy::judge_by_greylist(services_.greylist,
+                                              {client_.facts,
+                                               client_.inquiry.get(),
+                                               envelope_.sender,
+                                               recipient.path,
+                                               {record.treatment, record.treatment, record.otherwise},
+                                               &services_.senders,
+                                               services_.clock.wall(),
+                                               seen_lately});
 }
 
 // Other people's servers ask whether an address of ours exists by MAIL FROM:<> and RCPT, and never come to

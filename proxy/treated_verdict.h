@@ -2,6 +2,9 @@
 // refusal for good if another treatment, that might be the right one, would have spared the mail.
 #pragma once
 
+#include <functional>
+#include <optional>
+
 #include "base/io/task.h"
 #include "policy/recipient.h"
 #include "proxy/inquiry.h"
@@ -16,5 +19,9 @@ io::Task<policy::RecipientVerdict> judge_treated(const policy::ClientFacts& clie
                                                  const Treated& treated, SenderBook* book, WallTime now);
 
 bool is_for_good(const policy::Refuse& refusal);
+
+// Whether one that might be the right one would not refuse for good.
+using Refuses = std::function<std::optional<policy::Refuse>(const Treatment&)>;
+bool may_spare(const Otherwise& otherwise, const Refuses& refuses);
 
 }  // namespace sallyport::proxy

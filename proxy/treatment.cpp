@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace sallyport::proxy {
 namespace {
 
@@ -37,6 +39,14 @@ std::optional<policy::Refuse> refuses_size(const Limits& limits, std::uint64_t o
   return policy::refuse(mail::Refusal::too_large_for_route, fmt::format("{}", limits.message_size));
 }
 
+void Otherwise::add(const Otherwise& other) {
+  if (other.empty()) return;
+  failed = other.failed;
+  more = more || other.more;
+  for (const auto& treatment : other.treatments)
+    if (std::ranges::find(treatments, treatment) == treatments.end()) treatments.push_back(treatment);
+}
+
 std::shared_ptr<const Treatment> treatment_at_connect(const Settings& settings, const IpAddress& client,
                                                       std::string_view listener) {
   policy::RuleFacts facts;
@@ -63,12 +73,13 @@ io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, I
   treated.acting = treated.would_be = settings.treatment(match.profile);
   if (match.would_be != match.profile) treated.would_be = settings.treatment(match.would_be);
   const auto others = settings.rules.others(known);
-  for (const policy::Profile& other : others.profiles)
-    treated.otherwise.push_back(settings.treatment(other));
-  treated.more = others.more;
+  treated.otherwise.more = others.more;
+  if (!others.more)
+    for (const policy::Profile& other : others.profiles)
+      treated.otherwise.treatments.push_back(settings.treatment(other));
   known.spf_failed = false;
   const bool by_name = !settings.rules.others(known).profiles.empty();
-  treated.failed = by_name ? mail::Check::rdns : mail::Check::spf_mailfrom;
+  treated.otherwise.failed = by_name ? mail::Check::rdns : mail::Check::spf_mailfrom;
   co_return treated;
 }
 

@@ -14,13 +14,20 @@
 
 namespace sallyport::proxy {
 
+// What a treatment might be too, were the name or the SPF known that could not be looked up now.
+struct Otherwise {
+  std::vector<std::shared_ptr<const Treatment>> treatments;
+  bool more = false;                       // ... and others that are not told
+  mail::Check failed = mail::Check::rdns;  // what could not be looked up
+
+  bool empty() const { return treatments.empty() && !more; }
+  void add(const Otherwise& other);
+};
+
 struct Treated {
   std::shared_ptr<const Treatment> acting;
   std::shared_ptr<const Treatment> would_be;  // with the rules that only observe; else the same
-  // What it might be too, were the name or the SPF known that could not be looked up now.
-  std::vector<std::shared_ptr<const Treatment>> otherwise;
-  bool more = false;                       // ... and more of them than are told
-  mail::Check failed = mail::Check::rdns;  // what could not be looked up
+  Otherwise otherwise;
 };
 
 // Who sends what to whom, at RCPT.

@@ -2,9 +2,11 @@
 
 NSD answers for all zones. The clients come through a front end that names their public addresses."""
 
+import json
+
 from harness.client import message
 from harness.dns_server import DnsServer, failing, late
-from harness.outcome import check
+from harness.outcome import check, poll
 from harness.strangers import FORGER, GOOD, LISTED, answered_site, merge, stranger, strangers_site
 
 CHECKS = {
@@ -172,3 +174,120 @@ def test_rules_on_what_fails_for_now_refuse_nobody_for_good(case):
         client.command("RSET", "250")
         client.mail("x@plain.test", "SIZE=5000000")
         client.rcpt("postmaster@example.test", waits)
+
+
+# A sender whose SPF, and a client whose reverse name, may be made to fail; BL knows it once it is told to.
+OUT, WAITS = "203.0.113.31", "451 4.4.3 Cannot tell yet: "
+SOFT = {
+    "31.113.0.203.in-addr.arpa": {"PTR": ["a.part.test", "b.part.test"]},
+    "a.part.test": {"A": [OUT]},
+    "b.part.test": {"A": [OUT]},
+    "part.test": {"MX": ["10 a.part.test"], "TXT": ["v=spf1 include:inc.part.test -all"]},
+    "inc.part.test": {"TXT": [f"v=spf1 ip4:{OUT} -all"]},
+    "2.0.0.127.bl.test": {"A": ["127.0.0.2"]},
+    "2.0.0.127.wl.test": {"A": ["127.0.0.2"]},
+}
+BL = {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.4": 5}}}}}
+
+
+def soft_site(case, config, **records):
+    server = case.peer(DnsServer({**SOFT, **records}))
+    site = strangers_site(case, [server.port], merge({"checks": json.loads(json.dumps(BL))}, config))
+    return site, server
+
+
+def list_it(server):
+    server.records["31.113.0.203.bl.test"] = {"A": ["127.0.0.4"]}
+
+
+def rcpt(site, helo="a.part.test"):
+    client = stranger(site, OUT, helo)
+    client.mail("x@part.test")
+    reply = client.rcpt("anna@example.test", "250", "4", "5")
+    client.quit()
+    return reply
+
+
+def begin_waiting(site):
+    """Greylisted; by the next try the delay is over."""
+    check(rcpt(site).matches("451 4.7.1 Greylisted"), "it has to come again")
+    merge(site.config, {"checks": {"greylist": {"delay": "1s"}}})
+    site.gateway.reload(site.config)
+
+
+GREYLIST = {"mode": "enforce", "apply": "all", "delay": "1h"}
+
+
+def comes_back_listed(site, server, failing_name, words):
+    server.on(failing_name, failing("SERVFAIL"))
+    begin_waiting(site)
+    list_it(server)
+
+    def put_off():
+        reply = rcpt(site)
+        check(not reply.matches("5") and not reply.matches("250"), f"{reply}")
+        return reply.matches(WAITS + words)
+
+    poll(put_off, 15, "it comes back")
+
+
+def test_rules_soft_entry_when_it_comes_back_listed(case):
+    """An allow entry that SPF would prove might have let it pass."""
+    site, server = soft_site(case, {"checks": {"greylist": dict(GREYLIST)}})
+    site.gateway.run("allow", "add", "part.test", "-c", site.gateway.conf)
+    comes_back_listed(site, server, "inc.part.test", "SPF of part.test")
+
+
+def test_rules_soft_rule_when_it_comes_back_listed(case):
+    """So might a rule by its reverse name."""
+    config = {
+        "checks": {"greylist": dict(GREYLIST)},
+        "thresholds": {"reject": rules(({"rdns": "*.part.test"}, 50), 5)},
+    }
+    site, server = soft_site(case, config)
+    comes_back_listed(site, server, "31.113.0.203.in-addr.arpa", "the reverse name of [203.0.113.31]")
+
+
+def test_rules_soft_limits_of_the_header(case):
+    limits = {"header_size": rules(({"from": "part.test"}, "64KiB"), "16KiB")}
+    site, server = soft_site(case, {"limits": limits})
+    server.on("inc.part.test", failing("SERVFAIL"))
+    since = site.gateway.mark()
+    client = stranger(site, OUT)
+    client.mail("x@part.test")
+    client.rcpt("anna@example.test", "250")
+    client.command("DATA", "354")
+    client.content(b"X-A: y\r\n" + b" zzzzzzzz\r\n" * 4000 + b"\r\nbody\r\n", WAITS + "SPF of part.test")
+    client.quit()
+    site.gateway.await_event("message", since=since)
+
+
+def test_rules_soft_two_reverse_names(case):
+    """Both count; and what one of them would have brought is not lost while it cannot be confirmed."""
+    site, server = soft_site(case, {})
+    list_it(server)
+    for name in ("a.part.test", "b.part.test"):
+        site.gateway.run("allow", "add", f"rdns:{name}", "-c", site.gateway.conf)
+        check(rcpt(site).matches("250"), name)
+        site.gateway.run("allow", "remove", f"rdns:{name}", "-c", site.gateway.conf)
+    check(rcpt(site).matches("550 5.7.1"), "no entry means it")
+
+
+def test_rules_soft_one_of_two_reverse_names(case):
+    site, server = soft_site(case, {})
+    list_it(server)
+    server.on("a.part.test", failing("SERVFAIL"))
+    check(rcpt(site, "x.other.test").matches("550 5.7.1"), "no entry means it")
+    site.gateway.run("allow", "add", "rdns:a.part.test", "-c", site.gateway.conf)
+    check(rcpt(site, "x.other.test").matches(WAITS + "the reverse name of"), "a.part.test may be its name")
+
+
+def test_rules_soft_good_list_that_does_not_serve_us(case):
+    zones = {"wl.test": {"codes": {"127.0.0.2": -3}}}
+    site, server = soft_site(
+        case,
+        {"checks": {"dnsbl": {"zones": zones}}},
+        **{"31.113.0.203.wl.test": {"A": ["127.255.255.254"]}},
+    )
+    list_it(server)
+    check(rcpt(site).matches("451 4.7.1"), "it might have spoken for the client")
