@@ -110,6 +110,8 @@ class Transaction {
                             std::shared_ptr<const relay::Route> route, RecipientRecord record);
   io::Task<GreylistVerdict> judge_by_greylist(const relay::Recipient& recipient,
                                               const RecipientRecord& record);
+  static void answer_at_data(RecipientRecord& record, const std::optional<policy::Refuse>& refusal);
+  void put_bounce_off(policy::Refuse& refusal);
   std::optional<mail::Reply> header_refusal() const;
   void look_upstream(std::string_view content);
   void inquire_upstream();

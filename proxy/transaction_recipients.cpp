@@ -214,8 +214,9 @@ io::Task<GreylistVerdict> Transaction::judge_by_greylist(const relay::Recipient&
 // DATA: only here a bounce may have to wait, for all of its recipients. A second DATA is judged as the
 // first.
 io::Task<std::optional<mail::Reply>> Transaction::begin_content() {
-  std::optional<mail::Reply> reply;
-  if (!envelope_.sender.is_null()) co_return reply;
+  if (!envelope_.sender.is_null()) co_return std::nullopt;
+  std::optional<policy::Refuse> refusal;
+  bool all_are_refused = true;
   for (const relay::Recipient& recipient : envelope_.recipients) {
     const auto record = std::ranges::find_if(records_, [&](const RecipientRecord& one) {
       return one.path.address() == recipient.path.address() &&
@@ -223,15 +224,33 @@ io::Task<std::optional<mail::Reply>> Transaction::begin_content() {
     });
     if (record == records_.end()) continue;
     GreylistVerdict greylist = co_await judge_by_greylist(recipient, *record);
-    const auto refusal = std::move(greylist.refusal);
-    record->refused_at_data = refusal.has_value();
-    record->reply = refusal ? refusal->reply : mail::reply(mail::Answer::recipient_ok);
-    if (refusal) reply = record->reply;
-    if (refusal || (!record->role && !record->allowed))
-      record->why = refusal ? mail::text_of(refusal->why).name : "";
+    auto refused = std::move(greylist.refusal);
+    answer_at_data(*record, refused);
     record->greylist = std::move(greylist);
+    all_are_refused = all_are_refused && refused && is_for_good(*refused);
+    if (refused && (!refusal || is_for_good(*refusal))) refusal = std::move(refused);
   }
-  co_return reply;
+  if (!refusal) co_return std::nullopt;
+  if (!all_are_refused) put_bounce_off(*refusal);
+  co_return refusal->reply;
+}
+
+void Transaction::answer_at_data(RecipientRecord& record, const std::optional<policy::Refuse>& refusal) {
+  record.refused_at_data = refusal.has_value();
+  record.reply = refusal ? refusal->reply : mail::reply(mail::Answer::recipient_ok);
+  if (refusal || (!record.role && !record.allowed))
+    record.why = refusal ? mail::text_of(refusal->why).name : "";
+}
+
+// DATA has one answer for all: with a recipient that would be taken, or has to wait, nobody is refused for
+// good. When the bounce comes again, whom that means hears it at RCPT.
+void Transaction::put_bounce_off(policy::Refuse& refusal) {
+  if (is_for_good(refusal))
+    refusal =
+        policy::refuse(mail::Refusal::client_later, client_.facts.address.address_literal() +
+                                                        " deferred: not all of its recipients take it");
+  for (RecipientRecord& record : records_)
+    if (record.refused_at_data && !record.reply.transient()) answer_at_data(record, refusal);
 }
 
 mail::Reply Transaction::refuse(RecipientRecord record, const policy::Refuse& refusal) {

@@ -233,3 +233,40 @@ def test_greylist_asks_lists_anew_on_the_retry(case):
         return replies[0].matches("550 5.7.1 Mail from [203.0.113.77] refused: listed by bl.test")
 
     poll(listed, 15, "it is refused")
+
+
+def test_greylist_bounce_that_not_all_recipients_refuse(case):
+    """DATA has one answer: whoever is allowed is not refused for good beside one who is by now."""
+    site, server = site_of(case, dnsbl={"zones": {"bl.test": {"codes": {"127.0.0.2": 5}}}})
+    site.gateway.run("allow", "add", POOR, "--for", "bert@example.test", "-c", site.gateway.conf)
+
+    def bounce(*recipients):
+        since = site.gateway.mark()
+        client = stranger(site, POOR)
+        client.mail("")
+        for recipient in recipients:
+            client.rcpt(f"{recipient}@example.test", "250", "550")
+        reply = client.command("DATA", "354", "4", "5")
+        if not reply.matches("354"):
+            client.quit()
+            return reply, site.gateway.await_event("message", since=since)["to"]
+        client.content(message(), "250")
+        client.quit()
+        site.expect_delivered(message())
+        return reply, site.gateway.await_event("message", since=since)["to"]
+
+    reply, _ = bounce("bert", "anna")
+    check(reply.matches(LATER), f"{reply}")
+    server.records["77.113.0.203.bl.test"] = {"A": ["127.0.0.2"]}
+    reload(site, delay="1s")
+
+    def came_back():
+        reply, to = bounce("bert", "anna")
+        check(not reply.matches("5"), f"{reply} {to}")
+        return reply.matches("451 4.7.1 Mail from [203.0.113.77] deferred: not all of its recipients") and to
+
+    to = poll(came_back, 15, "it comes back")
+    check([(one["code"], one.get("why")) for one in to] == [(250, "allowed"), (451, "client-later")], f"{to}")
+    # From now on the list is known at RCPT: 550 for the one, and the other has its bounce.
+    reply, to = bounce("bert", "anna")
+    check(reply.matches("354") and [one["code"] for one in to] == [250, 550], f"{reply} {to}")
