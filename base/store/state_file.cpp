@@ -320,11 +320,11 @@ Result<> StateFile::begin_anew(std::string_view reason, WallTime now, const OnTr
   if (std::rename((path_ + "-wal").c_str(), (aside + "-wal").c_str()) != 0 && errno != ENOENT)
     return file_error(path_ + "-wal", errno);
   if (std::rename(path_.c_str(), aside.c_str()) != 0 && errno != ENOENT) return file_error(path_, errno);
-  lock_.note(0);
   faults::crash_point("state.set-aside");
   ::unlink((path_ + "-shm").c_str());
   on_trouble(
       fmt::format("state file {} is damaged ({}): kept as {}, a new one is begun", path_, reason, aside));
+  lock_.note(0);  // told: a kill before that makes the next start say that the file is gone
   return connect();
 }
 

@@ -91,6 +91,7 @@ TEST_CASE("correspondents: keys tell pairs apart") {
   CHECK(key.size() == 16);
   CHECK(key != correspondent_key("our.test", "joe@ext.test"));
   CHECK(key != correspondent_key("joe@ext.test", "anna@our.test"));
+  CHECK(key != correspondent_key("anna@our.testj", "oe@ext.test"));
   CHECK(key == correspondent_key("anna@our.test", "joe@ext.test"));
 }
 

@@ -55,6 +55,9 @@ TEST_CASE("rates: what is refused is not counted, and what is counted by size is
   const RateCase octets{Rated::octets, {1000, 24h}, "user anna"};
   (void)bench.rates.take(octets, 999, Rates::Over::counted);
   CHECK(bench.rates.look(octets) == 0s);
+  CHECK(bench.rates.take(octets, 101).counted == doctest::Approx(101));
+  CHECK(bench.rates.take(octets, 101).counted == 0);
+  CHECK(bench.rates.take(octets, 101, Rates::Over::counted).counted == doctest::Approx(101));
   (void)bench.rates.take(octets, 1'000'000, Rates::Over::counted);
   CHECK(bench.rates.look(octets) > 24h);
 }
