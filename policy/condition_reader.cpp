@@ -22,6 +22,21 @@ RuleFact fact_of(const std::string& name) {
   return static_cast<RuleFact>(at);
 }
 
+bool names_network(const Node& value) {
+  const auto* text = value.as<std::string>();
+  return text && Network::parse(*text);
+}
+
+// A network in "from" is the client's, as in the rulesets of MailScanner: no claim.
+RuleFact fact_of(const config::Member& condition) {
+  const RuleFact fact = fact_of(condition.key);
+  if (fact != RuleFact::from) return fact;
+  const auto* list = condition.value.as<config::Array>();
+  const bool networks =
+      list ? !list->empty() && std::ranges::all_of(*list, names_network) : names_network(condition.value);
+  return networks ? RuleFact::ip : fact;
+}
+
 bool takes_bool(RuleFact fact) { return fact == RuleFact::auth || fact == RuleFact::rdns; }
 bool is_no_claim(RuleFact fact) {
   return fact == RuleFact::ip || fact == RuleFact::rdns || fact == RuleFact::auth;
@@ -82,7 +97,7 @@ bool ConditionReader::read(const config::Ruleset& ruleset, const config::Rule& r
 }
 
 bool ConditionReader::read_condition(const config::Member& member, ReadCondition& out) {
-  out.fact = fact_of(member.key);
+  out.fact = fact_of(member);
   if (known_from(out.fact) > ruleset_->stage)
     return error(member.position,
                  fmt::format("\"{}\" is known from {} on, but {} is read at {}", member.key,
@@ -177,7 +192,9 @@ std::shared_ptr<const ConditionFile> ConditionReader::file(RuleFact fact, const 
 
 bool ConditionReader::read_modifiers(const config::Rule& rule, ReadRule& out) {
   bool good = true;
-  const bool has_from = std::ranges::count(rule.conditions, "from", &config::Member::key) > 0;
+  const bool has_from = std::ranges::any_of(rule.conditions, [](const config::Member& condition) {
+    return fact_of(condition) == RuleFact::from;
+  });
   // A claim that only makes it harder for whoever claims it needs no proof.
   const bool looser_perhaps = rule.value.strictness != std::partial_ordering::greater &&
                               rule.value.strictness != std::partial_ordering::equivalent;

@@ -95,6 +95,18 @@ TEST_CASE("values of every section follow the rules that hold") {
   CHECK(loaded.settings->most_octets() == 10'000'000);
 }
 
+TEST_CASE("a network in \"from\" is the client's, and no claim") {
+  ConfD conf;
+  const Loaded loaded(conf, R"({"thresholds": {"reject": {"rules": [
+      {"from": ["10.0.0.0/8", "192.0.2.9"], "use": 9}, {"from": "192.0.2.9", "ip": "192.0.2.0/24", "use": 8},
+      {"use": 5}]}}})");
+  REQUIRE_MESSAGE(loaded.settings, loaded.told());
+  CHECK_FALSE(has(loaded.told(), "20-rules.json"));
+  CHECK(loaded.treatment("a@site.test", "10.1.1.1")->policy->checks.reject_at == 9);
+  CHECK(loaded.treatment("a@site.test", "192.0.2.9")->policy->checks.reject_at == 9);
+  CHECK(loaded.treatment("a@site.test", "192.0.2.1")->policy->checks.reject_at == 5);
+}
+
 TEST_CASE("equal profiles are one treatment, which names its rules") {
   ConfD conf;
   const Loaded loaded(conf, R"({"thresholds": {"reject": {"rules": [
