@@ -337,9 +337,9 @@ const Table<ChecksSection>& checks_table() {
                  "DNS lists of addresses and domains")
           .field("greylist", &ChecksSection::greylist, greylist_settings(), Stage::rcpt,
                  "whether a stranger has to come again")
-          .field("malformed_header", &ChecksSection::malformed_header_refused,
-                 choice<bool>({{"reject", true}, {"pass", false}}), Stage::data,
-                 "a header block with a line that is no header field");
+          .field("malformed_header", &ChecksSection::malformed_header,
+                 choice<Mode>({{"reject", Mode::enforce}, {"observe", Mode::observe}, {"pass", Mode::off}}),
+                 Stage::data, "a header block with a line that is no header field");
   return table;
 }
 

@@ -93,7 +93,7 @@ Treatment compose_treatment(const PolicySections& sections, const TreatmentSourc
   treatment.limits = sections.limits;
   treatment.early_talkers = {sections.checks.early_talker.wait,
                              sections.checks.early_talker.mode == EarlyTalkerMode::enforce};
-  treatment.malformed_header_refused = sections.checks.malformed_header_refused;
+  treatment.malformed_header = sections.checks.malformed_header;
   return treatment;
 }
 

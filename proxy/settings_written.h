@@ -109,7 +109,7 @@ struct ChecksSection : policy::CheckSettings {
   EarlyTalkerSection early_talker;
   ListsSection dnsbl;
   Located<std::string> generic_names;
-  bool malformed_header_refused = true;
+  Mode malformed_header = Mode::enforce;
 };
 
 struct ThresholdsSection {

@@ -119,7 +119,7 @@ std::optional<mail::Reply> Transaction::header_refusal() const {
   const auto refusal = refused_by_any([this](const Treatment& one) -> std::optional<policy::Refuse> {
     if (headers_.octets() > one.limits.header_size)
       return policy::refuse(mail::Refusal::header_too_large, fmt::format("{}", one.limits.header_size));
-    if (!headers_.malformed() || !(one.malformed_header_refused || headers_.continues_trace()))
+    if (!headers_.malformed() || !(one.malformed_header == Mode::enforce || headers_.continues_trace()))
       return std::nullopt;
     return policy::refuse(mail::Refusal::malformed_header, fmt::format("{}", headers_.malformed_line()));
   });

@@ -115,7 +115,9 @@ void Transaction::record_otherwise(store::Event& event, const RecipientRecord& r
 std::string Transaction::would_be(const RecipientRecord& record) const {
   if (!record.would_be.empty()) return record.would_be;
   if (!record.account.would_be.empty()) return record.account.would_be;
-  return record.greylist.observed ? "greylisted" : "";
+  if (record.greylist.observed) return "greylisted";
+  const bool malformed = headers_.malformed() && record.treatment->malformed_header == Mode::observe;
+  return malformed && record.reply.positive() ? mail::text_of(mail::Refusal::malformed_header).name : "";
 }
 
 void Transaction::record_evidence_of(store::Event& event) const {

@@ -282,3 +282,10 @@ def test_fd18dcb_first_line_never_continues_our_trace_field(case):
     reply = client.data(b" by mx.example.test (forged)\r\nSubject: x\r\n\r\nbody\r\n", "550 5.6.0")
     check("Line 1 " in reply.last, f"{reply}")
     site.deliver(b"Subject: x\r\nno field\r\n\r\nbody\r\n", client=client)
+
+
+def test_observed_malformed_header(case):
+    site = case.site({"checks": {"malformed_header": "observe"}})
+    site.deliver(b"Subject: x\r\nno field\r\n\r\nbody\r\n")
+    event = site.gateway.await_event("message", lambda event: event["to"])
+    check(event["to"][0]["would_be"] == "malformed-header", f"{event}")
