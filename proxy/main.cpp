@@ -27,9 +27,10 @@ int print(const std::string& text) {
   return EX_OK;
 }
 
-int show(const std::string& directory, bool changed) {
+int show(const std::string& directory, bool changed, bool json) {
   config::Diagnostics diagnostics;
-  const std::string text = proxy::show(directory, changed, diagnostics);
+  const std::string text = proxy::show(directory, changed, diagnostics,
+                                       json ? config::Comments::none : config::Comments::origin);
   if (!diagnostics.all().empty()) fmt::print(stderr, "{}\n", diagnostics.to_string());
   return diagnostics.has_errors() ? EX_CONFIG : print(text);
 }
@@ -57,10 +58,11 @@ void add_config(CommandLine& line) {
     sub->callback([&line, run = std::move(run)] { line.chosen = run; });
     return sub;
   };
-  const auto changed = std::make_shared<bool>(false);
-  add("show", "every value that counts", [&line, changed] {
-    return show(line.directory, *changed);
-  })->add_flag("--changed", *changed, "only what differs from its default");
+  const auto changed = std::make_shared<bool>(false), json = std::make_shared<bool>(false);
+  auto* shown = add("show", "every value that counts",
+                    [&line, changed, json] { return show(line.directory, *changed, *json); });
+  shown->add_flag("--changed", *changed, "only what differs from its default");
+  shown->add_flag("--json", *json, "JSON without comments: not where each value was written");
   add("schema", "its JSON Schema", [] { return print(proxy::schema()); });
   add("reference", "docs/configuration.md", [] { return print(proxy::reference()); });
   add("replies", "docs/replies.md", [] { return print(mail::replies_reference()); });

@@ -171,7 +171,8 @@ std::shared_ptr<const Settings> load(const std::string& directory, const LoadOpt
   return diagnostics.has_errors() ? nullptr : settings;
 }
 
-std::string show(const std::string& directory, bool changed, Diagnostics& diagnostics) {
+std::string show(const std::string& directory, bool changed, Diagnostics& diagnostics,
+                 config::Comments comments) {
   const auto document = read_document(directory, {}, diagnostics);
   if (document) conceal_secret_lists(*document, diagnostics);
   Written written;
@@ -183,7 +184,7 @@ std::string show(const std::string& directory, bool changed, Diagnostics& diagno
   Node shown = written_table().show(written, changed ? config::Show::changed : config::Show::all);
   note_origins(shown, *document);
   for (const config::Ruleset& ruleset : reading.rulesets) show_ruleset(shown, ruleset);
-  return config::to_json(shown, config::Comments::origin);
+  return config::to_json(shown, comments);
 }
 
 std::string schema() {

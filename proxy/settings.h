@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/config/diagnostic.h"
+#include "base/config/node.h"
 #include "base/io/tls.h"
 #include "base/ip_address.h"
 #include "base/store/event_store.h"
@@ -95,7 +96,7 @@ struct Treatment {
   std::shared_ptr<const policy::Settings> policy;
   Limits limits;
   EarlyTalkers early_talkers;
-  bool malformed_header_refused = true;
+  Mode malformed_header = Mode::enforce;
   std::vector<policy::MatchedRule> matched = {};  // the rules that made it so
 };
 
@@ -146,7 +147,8 @@ std::shared_ptr<const Settings> load(const std::string& directory, const LoadOpt
 
 // `sallyport config show`: the whole configuration as JSON with comments; `changed` leaves out what is at
 // its default. "" with errors in `diagnostics`. Passwords are never shown.
-std::string show(const std::string& directory, bool changed, config::Diagnostics& diagnostics);
+std::string show(const std::string& directory, bool changed, config::Diagnostics& diagnostics,
+                 config::Comments comments = config::Comments::origin);
 // `sallyport config schema`: JSON Schema of it, as in conf.d/schema.json.
 std::string schema();
 // `sallyport config reference`: every key, as Markdown; docs/configuration.md is this text.

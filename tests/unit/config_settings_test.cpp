@@ -47,7 +47,7 @@ TEST_CASE("a whole site loads into what its files say") {
   CHECK(settings.timeouts.data_rate == 1000);
   CHECK(settings.timeouts.drain == Duration(5s));
   CHECK(settings.early_talkers.turned_away);
-  CHECK_FALSE(settings.malformed_header_refused);
+  CHECK(settings.malformed_header == Mode::off);
   CHECK(settings.state_file == conf.path() + "/state.db");
   CHECK(settings.temp_directory == "/tmp");
   CHECK(settings.workers == 2);
@@ -100,6 +100,18 @@ TEST_CASE("later files override earlier ones, and null takes back") {
   CHECK(loaded.settings->workers == 0);
   CHECK(loaded.settings->policy->trusted_networks.at(0).to_string() == "10.0.0.9");
   CHECK(loaded.settings->listeners.size() == 1);
+}
+
+TEST_CASE("postmaster and abuse are role addresses, whatever is listed") {
+  for (const char* written : {R"({ "role_names": ["info"] })", R"({ "role_names": [] })"}) {
+    ConfD conf;
+    write_site(conf).file("20-more.json", written);
+    const Loaded loaded(conf.path());
+    INFO(loaded.diagnostics.to_string());
+    REQUIRE(loaded.settings);
+    const auto& names = loaded.settings->policy->role_names;
+    for (const char* always : {"postmaster", "abuse"}) CHECK(std::ranges::count(names, always) == 1);
+  }
 }
 
 TEST_CASE("thousands of domains load and show") {
