@@ -6,9 +6,11 @@
 #include <array>
 #include <vector>
 
+#include "base/mail/replies.h"
 #include "base/store/evidence_record.h"
 #include "policy/client.h"
 #include "proxy/event_words.h"
+#include "proxy/explained_refusals.h"
 #include "proxy/verdict_words.h"
 
 namespace sallyport::proxy {
@@ -129,7 +131,9 @@ std::string sum_explained(const JsonValue& event) {
   std::string out = "    score: ";
   const auto score = event["score"].number().value_or(0);
   out += shown(terms) + (terms.empty() ? "" : " = ") + std::to_string(score);
-  if (const auto limit = event["reject_at"].number())
+  if (was_refused(event, mail::text_of(mail::Refusal::talked_early).name))
+    out += "; it was turned away for talking early, whatever that is";
+  else if (const auto limit = event["reject_at"].number())
     out += fmt::format("; mail is refused from {} on", *limit);
   if (!decisive.empty()) out += fmt::format("; a finding that says {} decides alone", decisive);
   return out + "\n";

@@ -9,6 +9,7 @@
 #include "proxy/event_words.h"
 #include "proxy/explained_evidence.h"
 #include "proxy/explained_recipient.h"
+#include "proxy/explained_refusals.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -59,6 +60,7 @@ std::string content_of(const JsonValue& event) {
 std::string end_of(const JsonValue& event) {
   std::string out = line(fmt::format("in the end: {}", shown(fate_in_words(event["fate"].text()))));
   if (event["code"]) out += line_below("the client was told " + reply_shown(event));
+  if (event["why"]) out += line_below(reason_shown(event["why"].text()));
   return out;
 }
 
@@ -66,19 +68,22 @@ std::string end_of(const JsonValue& event) {
 
 std::string message_explained(const JsonValue& event, WallTime began) {
   static constexpr std::array<std::string_view, 23> said = {
-      "time",           "type",        "id",         "session", "client",    "listener",
-      "helo",           "user",        "spared",     "from",    "to",        "size",
-      "fate",           "code",        "enhanced",   "reply",   "route",     "host",
-      "next_hop_reply", "ms_next_hop", "ms_content", "ms",      "rule_texts"};
+    static constexpr std::array<std::string_view, 24> said = {
+        "time",           "type",        "id",         "session", "client",     "listener",
+        "helo",           "user",        "spared",     "from",    "to",         "size",
+        "fate",           "code",        "enhanced",   "reply",   "route",      "host",
+        "next_hop_reply", "ms_next_hop", "ms_content", "ms",      "rule_texts", "why"};
   std::vector<std::string_view> keys(said.begin(), said.end());
   std::ranges::copy(evidence_keys(), std::back_inserter(keys));
+  std::ranges::copy(refusal_keys(), std::back_inserter(keys));
   std::string out = fmt::format("message {}\n", shown(event["id"]));
   out += line(fmt::format("{} UTC: from {}, brought by {}", time_shown(began), sender_of(event),
                           shown(event["client"])));
   out += evidence_explained(event);
   for (const JsonValue& recipient : event["to"].items())
     out += recipient_explained(recipient, event["rule_texts"]);
-  out += content_of(event) + next_hop_of(event) + rest_shown(event, keys, "  ") + end_of(event);
+  out += refusals_explained(event) + content_of(event) + next_hop_of(event) +
+         rest_shown(event, keys, "  ") + end_of(event);
   return out + line_below(fmt::format("that was {} after MAIL", span_shown(span_of(event["ms"]))));
 }
 

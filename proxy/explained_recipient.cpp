@@ -9,6 +9,7 @@
 #include "base/mail/replies.h"
 #include "policy/sender_entry.h"
 #include "proxy/event_words.h"
+#include "proxy/explained_refusals.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -33,7 +34,7 @@ std::string_view help_of(std::string_view why) {
 std::string why_of(const JsonValue& recipient) {
   const std::string why = recipient["why"].text();
   if (why.empty()) return {};
-  if (why == "next hop") {
+  if (why == mail::kNextHop) {
     const bool remembered = recipient["from_memory"].flag();
     return line_below(remembered
                           ? "that is the internal server's word, remembered from when it was last asked"
@@ -47,8 +48,14 @@ std::string why_of(const JsonValue& recipient) {
     return line_below(
         "allowed: nothing was held against the sender that lists, or what was found about "
         "the client, say");
-  const std::string_view help = help_of(why);
-  return line_below(fmt::format("reason: {}{}{}", shown(why), help.empty() ? "" : ". ", help));
+  return line_below(reason_shown(why));
+}
+
+// Where we speak for a next hop that could not be asked: what it said to us, or what failed.
+std::string hop_of(const JsonValue& recipient) {
+  if (!recipient["next_hop_reply"]) return {};
+  const std::string host = recipient["host"] ? " " + shown(recipient["host"]) : "";
+  return line_below(fmt::format("of the next hop{}: {}", host, shown(recipient["next_hop_reply"])));
 }
 
 // What would have become of it, had nobody decided that it is taken.
@@ -197,23 +204,40 @@ std::string rule_shown(const JsonValue& rule, std::string_view is) {
                      shown(rule["if"]), shown(rule["at"]));
 }
 
-std::string reply_shown(const JsonValue& told) {
-  std::string out = shown(told["code"]);
-  if (told["enhanced"]) out += " " + shown(told["enhanced"]);
-  return out + " " + shown(told["reply"]);
-}
-
 std::string recipient_explained(const JsonValue& recipient, const JsonValue& rule_texts) {
-  static constexpr std::array<std::string_view, 27> said = {
-      "address",   "code",           "enhanced",       "reply",        "why",      "rule",
-      "entry",     "rules",          "observed_rules", "would_be",     "ms",       "ms_evidence",
-      "score",     "from_memory",    "reject_at",      "counts",       "rate",     "penalty",
-      "slowed",    "correspondent",  "greylist",       "greylist_for", "identity", "first_seen",
-      "otherwise", "otherwise_code", "otherwise_reply"};
+  static constexpr std::array<std::string_view, 29> said = {"address",
+                                                            "code",
+                                                            "enhanced",
+                                                            "reply",
+                                                            "why",
+                                                            "rule",
+                                                            "entry",
+                                                            "rules",
+                                                            "observed_rules",
+                                                            "would_be",
+                                                            "ms",
+                                                            "ms_evidence",
+                                                            "score",
+                                                            "from_memory",
+                                                            "reject_at",
+                                                            "counts",
+                                                            "rate",
+                                                            "penalty",
+                                                            "slowed",
+                                                            "correspondent",
+                                                            "greylist",
+                                                            "greylist_for",
+                                                            "identity",
+                                                            "first_seen",
+                                                            "otherwise",
+                                                            "otherwise_code",
+                                                            "otherwise_reply",
+                                                            "host",
+                                                            "next_hop_reply"};
   const auto code = recipient["code"].number().value_or(0);
   std::string out = line(fmt::format("to <{}>: {}", shown(recipient["address"]), word_for(code)));
   if (recipient["reply"]) out += line_below(reply_shown(recipient));
-  out += why_of(recipient) + rule_of(recipient) + otherwise_of(recipient);
+  out += why_of(recipient) + hop_of(recipient) + rule_of(recipient) + otherwise_of(recipient);
   out += greylist_of(recipient) + limits_of(recipient) + score_of(recipient);
   out += all_rules_of(recipient, rule_texts) + would_be_of(recipient);
   return out + waited_of(recipient) + rest_shown(recipient, said, "    ");

@@ -15,7 +15,4 @@ std::string recipient_explained(const JsonValue& recipient, const JsonValue& rul
 // One of them: `thresholds.reject is 9 here: rule {"to": "*@example.com"} (conf.d/30-rules.json:12)`.
 std::string rule_shown(const JsonValue& rule, std::string_view is = "is");
 
-// "550 5.7.1 cannot relay for example.org", of a message or a recipient.
-std::string reply_shown(const JsonValue& told);
-
 }  // namespace sallyport::proxy

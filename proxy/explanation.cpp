@@ -12,6 +12,7 @@
 #include "proxy/explained_evidence.h"
 #include "proxy/explained_message.h"
 #include "proxy/explained_recipient.h"
+#include "proxy/explained_refusals.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -55,8 +56,9 @@ std::string spared_of(const JsonValue& event) {
 std::string commands_of(const JsonValue& event) {
   if (!event["commands"]) return {};
   const auto number = [&](const char* key) { return event[key].number().value_or(0); };
-  return line(fmt::format("commands: {}, refused: {}; transactions: {}, messages: {}", number("commands"),
-                          number("errors"), number("transactions"), number("messages")));
+  return line(fmt::format("commands: {}, answers of 5xx: {}; transactions: {}, messages: {}",
+                          number("commands"), number("errors"), number("transactions"),
+                          number("messages")));
 }
 
 std::string session_explained(const Told& told) {
@@ -67,11 +69,12 @@ std::string session_explained(const Told& told) {
   const JsonValue event = told.event.root();
   std::vector<std::string_view> keys(said.begin(), said.end());
   std::ranges::copy(evidence_keys(), std::back_inserter(keys));
+  std::ranges::copy(refusal_keys(), std::back_inserter(keys));
   std::string out = fmt::format("session {}\n", shown(event["id"]));
   out += line(fmt::format("{} UTC: {}", time_shown(told.begins), client_of(event)));
   out += line(fmt::format("it came to the listener {}, {}", shown(event["listener"]), tls_of(event)));
   for (const JsonValue& rule : event["rule_texts"].items()) out += line(rule_shown(rule));
-  out += greeting_of(event) + spared_of(event) + commands_of(event);
+  out += greeting_of(event) + spared_of(event) + commands_of(event) + refusals_explained(event);
   out += line(fmt::format("it ended after {}: {}", span_shown(span_of(event["ms"])), shown(event["end"])));
   return out + rest_shown(event, keys, "  ") + evidence_explained(event);
 }

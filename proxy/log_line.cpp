@@ -40,11 +40,27 @@ LoggedVerdict verdict_at_recipients(const JsonValue& event) {
   return verdict;
 }
 
+// Of what was refused beside recipients and content. A client that fell silent was refused nothing.
+std::vector<JsonValue> refusals_of(const JsonValue& event) {
+  std::vector<JsonValue> refusals;
+  for (const JsonValue& refused : event["refused"].items())
+    if (refused["why"].text() != mail::text_of(mail::Refusal::timeout).name) refusals.push_back(refused);
+  return refusals;
+}
+
+LoggedVerdict worst(const std::vector<JsonValue>& refusals) {
+  auto verdict = LoggedVerdict::none;
+  for (const JsonValue& refused : refusals)
+    if (verdict != LoggedVerdict::reject) verdict = verdict_of_recipient(refused);
+  return verdict;
+}
+
 LoggedVerdict verdict_of(const JsonValue& event) {
   const std::string fate = event["fate"].text();
   if (fate == "delivered") return LoggedVerdict::accept;
   if (const auto code = event["code"].number()) return verdict_of_code(*code);
-  return verdict_at_recipients(event);
+  const auto verdict = verdict_at_recipients(event);
+  return verdict == LoggedVerdict::none ? worst(refusals_of(event)) : verdict;
 }
 
 // What would have become of a recipient, did what only observes act: the event has the refusal's name
@@ -76,10 +92,11 @@ bool is_verdict(const JsonValue& event, std::string_view wanted) {
     return std::ranges::find(all, wanted.substr(kWould.size())) != all.end();
   }
   if (to_string(verdict_of(event)) == wanted) return true;
-  return std::ranges::any_of(event["to"].items(), [&](const JsonValue& recipient) {
-    return wanted != to_string(LoggedVerdict::accept) &&
-           to_string(verdict_of_recipient(recipient)) == wanted;
-  });
+  if (wanted == to_string(LoggedVerdict::accept)) return false;
+  const auto heard = [&](const JsonValue& told) { return to_string(verdict_of_recipient(told)) == wanted; };
+  if (std::ranges::any_of(event["to"].items(), heard)) return true;
+  const bool arrived = event["fate"].text() == "delivered";
+  return !arrived && std::ranges::any_of(refusals_of(event), heard);
 }
 
 bool is_to(const JsonValue& event, std::string_view pattern) {
@@ -122,7 +139,8 @@ std::string words_of(const JsonValue& event) {
   if (event["code"]) return reply_of(event);
   for (const JsonValue& recipient : event["to"].items())
     if (verdict_of_recipient(recipient) != LoggedVerdict::accept) return reply_of(recipient);
-  return shown(event["fate"]);
+  const auto refusals = refusals_of(event);
+  return refusals.empty() ? shown(event["fate"]) : reply_of(refusals.front());
 }
 
 std::string line(WallTime written, const JsonValue& event, std::string_view verdict,
@@ -140,11 +158,15 @@ std::string message_line(const JsonValue& event, WallTime written) {
                           recipients_of(event), words_of(event)));
 }
 
+bool is_without_mail(const JsonValue& event) { return event["transactions"].number() == 0; }
+
 std::string session_line(const JsonValue& event, WallTime written) {
-  return line(
-      written, event, to_string(LoggedVerdict::none),
-      fmt::format("no mail; HELO {}; {}", event["helo"] ? shown(event["helo"], kWordsShown) : "not said",
-                  shown(event["end"], kWordsShown)));
+  const auto refusals = refusals_of(event);
+  const std::string refused = refusals.empty() ? "" : reply_of(refusals.front()) + "; ";
+  return line(written, event, to_string(worst(refusals)),
+              fmt::format("{}; HELO {}; {}{}", is_without_mail(event) ? "no mail" : "beside its mail",
+                          event["helo"] ? shown(event["helo"], kWordsShown) : "not said", refused,
+                          shown(event["end"], kWordsShown)));
 }
 
 }  // namespace
@@ -180,8 +202,8 @@ bool address_matches(std::string_view pattern, std::string_view address) {
 
 std::optional<std::string> log_line(const JsonValue& event, WallTime written, const LogChoice& choice) {
   const std::string type = event["type"].text();
-  const bool without_mail = type == "session" && event["transactions"].number() == 0;
-  if (type != "message" && !without_mail) return std::nullopt;
+  const bool is_session = type == "session" && (is_without_mail(event) || !refusals_of(event).empty());
+  if (type != "message" && !is_session) return std::nullopt;
   if (!is_chosen(event, choice)) return std::nullopt;
   return type == "message" ? message_line(event, written) : session_line(event, written);
 }

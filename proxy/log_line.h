@@ -1,5 +1,5 @@
-// An event of a message, or of a session that had none, as `sallyport log` shows it: one line, and what it
-// is chosen by. Pure.
+// An event of a message, or of a session that had none or was refused something beside it, as `sallyport
+// log` shows it: one line, and what it is chosen by. Pure.
 #pragma once
 
 #include <cstdint>

@@ -55,6 +55,7 @@ class Session {
   io::Task<bool> begin_tls();
   io::Task<bool> wait_before_greeting();
   void greet();
+  io::Task<> turn_away(mail::Reply reply);
 
   // -- the dialogue: one function for each event of the machine ---------------------------------------
   io::Task<> converse();
@@ -121,9 +122,10 @@ class Session {
   Duration waited_{0};  // before the greeting
   bool early_talker_ = false;
   bool said_quit_ = false;
-  bool heard_ = false;    // anything at all came from the client
-  bool refused_ = false;  // it was over a limit, and that is worth a line
-  int unlogged_ = 0;      // refused sessions before this one that were not logged
+  bool heard_ = false;     // anything at all came from the client
+  bool refused_ = false;   // it was over a limit, and that is worth a line
+  bool unlisted_ = false;  // ... or is one of too many for that
+  int unlogged_ = 0;       // refused sessions before this one that were not logged
   bool recorded_ = false;
   bool draining_ = false;
   bool reading_ = false;

@@ -2,6 +2,7 @@
 #include "base/faults.h"
 #include "base/mail/replies.h"
 #include "proxy/evidence_event.h"
+#include "proxy/refusal_event.h"
 #include "proxy/session.h"
 
 namespace sallyport::proxy {
@@ -67,14 +68,15 @@ io::Task<> Session::not_confirmed(bool arrived) {
 }
 
 void Session::end_transaction(const mail::Reply& reply, std::string_view fate) {
-  if (transaction_) transaction_->record(reply, fate);
+  if (transaction_) transaction_->record(reply, fate, machine_->take_refusals_of_transaction());
   transaction_.reset();
 }
 
-// A probe that only connects leaves no line.
+// A probe that only connects leaves no line, if it was told nothing either.
 void Session::record() {
   recorded_ = true;
-  if (!heard_ && !refused_) return;
+  const bool has_refused = machine_ && machine_->refusals().count() > 0;
+  if (unlisted_ || (!heard_ && !refused_ && !has_refused)) return;
   store::Event event("session");
   event.text("id", id_).text("listener", listener_.name).text("client", peer_.address.to_string());
   if (machine_) {
@@ -88,6 +90,7 @@ void Session::record() {
   event.text("would_be", rate_.would_be);
   record_rules(event, "rule_texts", treatment_->matched);
   if (unlogged_ > 0) event.number("not_logged", unlogged_);
+  if (machine_) record_refusals(event, machine_->refusals());
   event.number("transactions", transactions_).number("messages", messages_).text("end", end_);
   // Of a session with mail, each message's event says it.
   if (client_.inquiry && transactions_ == 0)

@@ -57,20 +57,30 @@ io::Task<bool> Session::admit() {
     rate_ = account_.connected(*treatment_);
     if (!rate_.refusal) co_return true;
   }
-  const bool too_fast = admitted || verdict == SessionLimits::Verdict::too_fast;
-  end_ = too_fast ? "too many new sessions" : "too many sessions";
-  if (auto unlogged = services_.limits.log_refusal(services_.clock.now())) {
-    refused_ = true;
-    unlogged_ = *unlogged;
-  }
+  const bool too_fast = verdict == SessionLimits::Verdict::too_fast;
+  const char* const word = admitted   ? "connection rate"
+                           : too_fast ? "too many new sessions"
+                                      : "too many sessions";
+  end_ = word;
+  const auto unlogged = services_.limits.log_refusal(services_.clock.now());
+  refused_ = unlogged.has_value();
+  unlisted_ = !refused_;
+  unlogged_ = unlogged.value_or(0);
   // Under implicit TLS there is nobody to talk to before a handshake, and a flood is not worth one.
   if (listener_.tls == ListenerTls::implicit) co_return false;
   const auto why = too_fast ? mail::Refusal::too_many_new_sessions : mail::Refusal::too_many_sessions;
-  const mail::Reply reply =
-      admitted ? rate_.refusal->reply : mail::reply(why, peer_.address.address_literal());
-  std::string line = reply.wire(id_);
-  (void)co_await stream_->write(line, services_.clock.now() + settings_->timeouts.write);
+  co_await turn_away(admitted ? rate_.refusal->reply : mail::reply(why, peer_.address.address_literal()));
+  end_ = word;
   co_return false;
+}
+
+// In place of the greeting, and of everything else.
+io::Task<> Session::turn_away(mail::Reply reply) {
+  smtp::ServerOptions options;
+  options.hostname = settings_->policy->hostname;
+  machine_ = std::make_unique<smtp::ServerMachine>(std::move(options), id_);
+  machine_->greet(reply);
+  (void)co_await flush();
 }
 
 io::Task<> Session::inquire() {

@@ -181,7 +181,7 @@ std::optional<policy::Refuse> Transaction::refused_as_a_whole() const {
     if (auto loop = policy::judge_trace(headers_.received(), headers_.received_by_us(), policy))
       return loop;
     if (content_.size() <= treatment.limits.message_size) return std::nullopt;
-    return policy::refuse(mail::Refusal::too_large_for_route,
+    return policy::refuse(mail::Refusal::too_large_for_recipient,
                           fmt::format("{}", treatment.limits.message_size));
   });
 }

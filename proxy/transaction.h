@@ -61,8 +61,9 @@ class Transaction {
   io::Task<> remember_unconfirmed(bool arrived);
   bool delivered() const { return delivery_ && delivery_->fate == relay::Fate::delivered; }
 
-  // Writes the one event of this message: `reply` is the last word the client got (code 0: none).
-  void record(const mail::Reply& reply, std::string_view fate);
+  // Writes the one event of this message: `reply` is the last word the client got (code 0: none), `refused`
+  // what else was refused under its id.
+  void record(const mail::Reply& reply, std::string_view fate, const smtp::Refusals& refused = {});
   std::string_view fate() const;
 
  private:
@@ -84,6 +85,9 @@ class Transaction {
     GreylistVerdict greylist{};
     AccountVerdict account{};
     bool from_memory = false;  // the next hop was not asked again
+    // Of a fault of the way, as of relay::RecipientAnswer.
+    std::string host{};
+    std::string next_hop_reply{};
     Duration took{0};
     Duration waited{0};  // of it: for what was asked about the client
   };
@@ -125,7 +129,7 @@ class Transaction {
   bool is_worth_remembering(bool arrived) const;
   void settle();
   void tell_unconfirmed(bool remembered);
-  void record_recipients(store::Event& event) const;
+  void record_recipients(store::Event& event, const smtp::Refusals& refused) const;
   std::vector<policy::MatchedRule> rules_of_recipients() const;
   void record_otherwise(store::Event& event, const RecipientRecord& record) const;
   void record_evidence_of(store::Event& event) const;

@@ -1,6 +1,7 @@
 // The one event of a message: who, what was found out, what became of it, and how long each part took.
 #include "proxy/evidence_event.h"
 #include "proxy/recipient_verdict.h"
+#include "proxy/refusal_event.h"
 #include "proxy/transaction.h"
 
 namespace sallyport::proxy {
@@ -30,7 +31,7 @@ const char* word_for(relay::Fate fate) {
 
 std::string_view Transaction::fate() const { return delivery_ ? word_for(delivery_->fate) : "refused"; }
 
-void Transaction::record(const mail::Reply& reply, std::string_view fate) {
+void Transaction::record(const mail::Reply& reply, std::string_view fate, const smtp::Refusals& refused) {
   held_.give_back();
   if (content_began_ && reply.code >= 500)
     client_.account->penalty().charge(policy::Offence::refusal, common_treatment().limits.penalty);
@@ -43,13 +44,11 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate) {
       .text("user", client_.facts.authenticated)
       .text("spared", to_string(client_.spared));
   event.text("from", envelope_.sender.is_null() ? "<>" : envelope_.sender.address());
-  record_recipients(event);
+  record_recipients(event, refused);
   record_rules(event, "rule_texts", rules_of_recipients());
   event.number("size", static_cast<std::int64_t>(content_.size())).text("fate", fate);
-  if (reply.code != 0)
-    event.number("code", reply.code)
-        .text("enhanced", reply.enhanced ? reply.enhanced.to_string() : "")
-        .text("reply", reply.text);
+  if (reply.code != 0) record_reply(event, reply);
+  record_refused_commands(event, refused);
   record_account(event, content_account_);
   if (route_) event.text("route", route_->name);
   if (forged_results_.removed() > 0) event.number("forged_results", forged_results_.removed());
@@ -59,7 +58,7 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate) {
   services_.events.write(event);
 }
 
-void Transaction::record_recipients(store::Event& event) const {
+void Transaction::record_recipients(store::Event& event, const smtp::Refusals& refused) const {
   const bool differ = treatments_differ();
   event.begin_list("to");
   for (const RecipientRecord& record :
@@ -78,10 +77,12 @@ void Transaction::record_recipients(store::Event& event) const {
     record_greylist(event, record.greylist);
     record_account(event, record.account, record.greylist.identity.empty());
     if (record.from_memory) event.flag("from_memory", true);
+    event.text("host", record.host).text("next_hop_reply", record.next_hop_reply);
     event.milliseconds("ms", record.took);
     if (record.waited >= std::chrono::milliseconds(1)) event.milliseconds("ms_evidence", record.waited);
     event.end_item();
   }
+  record_refused_recipients(event, refused);
   event.end_list();
   if (records_.size() > kMostRecorded)
     event.number("recipients", static_cast<std::int64_t>(records_.size()));

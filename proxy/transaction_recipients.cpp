@@ -166,7 +166,9 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
     co_return refuse(std::move(record), *refusal);
   if (answer.kind != relay::RecipientAnswer::Kind::exists) {
     record.reply = answer.reply;
-    record.why = "next hop";
+    record.why = mail::reason_of(answer.reply);
+    record.host = std::move(answer.host);
+    record.next_hop_reply = std::move(answer.next_hop_reply);
     records_.push_back(std::move(record));
     co_return answer.reply;
   }

@@ -36,7 +36,7 @@ policy::RuleFacts rule_facts(const Settings& settings, const RecipientFacts& fac
 
 std::optional<policy::Refuse> refuses_size(const Limits& limits, std::uint64_t octets) {
   if (octets <= limits.message_size) return std::nullopt;
-  return policy::refuse(mail::Refusal::too_large_for_route, fmt::format("{}", limits.message_size));
+  return policy::refuse(mail::Refusal::too_large_for_recipient, fmt::format("{}", limits.message_size));
 }
 
 void Otherwise::add(const Otherwise& other) {

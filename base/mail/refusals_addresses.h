@@ -59,6 +59,9 @@ inline constexpr auto kAddresses = std::to_array<RefusalRow>({
     {too_large_for_route, "too-large-for-route",
      "552 5.3.4 Message too large for this recipient: at most {} octets",
      "The internal server or the route's `message_size` allows less than the declared size."},
+    {too_large_for_recipient, "too-large-for-recipient",
+     "552 5.3.4 Message too large for this recipient: at most {} octets",
+     "`limits.message_size`, as the rules have it for this recipient."},
     {size_over_limit, "size-over-limit", "552 5.3.4 Message size exceeds the limit",
      "`SIZE=` over `limits.message_size`."},
 });

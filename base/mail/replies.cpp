@@ -121,12 +121,17 @@ const RefusalText& text_of(Refusal refusal) { return kRefusalTexts.at(static_cas
 
 Reply reply(Refusal refusal, std::string_view detail) {
   const RefusalText& entry = text_of(refusal);
-  return {entry.code, entry.enhanced, filled(entry.text, detail)};
+  return {entry.code, entry.enhanced, filled(entry.text, detail), true, refusal};
 }
 
 Reply reply(Answer answer, std::string_view detail) {
   const Written& entry = kAnswerTexts.at(static_cast<std::size_t>(answer));
   return {entry.code, entry.enhanced, filled(entry.text, detail)};
+}
+
+std::string_view reason_of(const Reply& reply) {
+  if (reply.refusal) return text_of(*reply.refusal).name;
+  return reply.transient() || reply.permanent() ? kNextHop : std::string_view();
 }
 
 }  // namespace sallyport::mail

@@ -93,6 +93,7 @@ enum class Refusal : std::uint8_t {
   over_rate,
   other_route,
   too_large_for_route,
+  too_large_for_recipient,
   size_over_limit,
 
   client,
@@ -162,6 +163,10 @@ std::span<const RefusalText> refusal_texts();
 const RefusalText& text_of(Refusal refusal);
 Reply reply(Refusal refusal, std::string_view detail = {});
 Reply reply(Answer answer, std::string_view detail = {});
+
+// Why, as events say it: a refusal's name, kNextHop for what is passed on, "" for an answer.
+inline constexpr std::string_view kNextHop = "next hop";
+std::string_view reason_of(const Reply& reply);
 
 // docs/replies.md.
 std::string replies_reference();

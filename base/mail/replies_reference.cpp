@@ -31,8 +31,8 @@ constexpr const char* kBeginning = R"(# Replies
 
 This page is made by `sallyport config replies`.
 
-Every refusal in the order of a session: code, enhanced code, words, its name (in events under `why`, where the gateway itself has
-judged a recipient), and when it is given or what to do. All but those with `reply_id: false` end in `; id …`, which names the session (and, with `.N`, its N-th message) in the
+Every refusal in the order of a session: code, enhanced code, words, its name (in events under `why`), and when it is given or what
+to do. All but those with `reply_id: false` end in `; id …`, which names the session (and, with `.N`, its N-th message) in the
 events. `…` stands for what varies.
 
 Replies of the internal server are passed on with its own code, enhanced code and words.

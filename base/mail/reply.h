@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,11 +23,15 @@ struct EnhancedCode {
   std::string to_string() const;  // "5.7.1"
 };
 
+enum class Refusal : std::uint8_t;  // base/mail/replies.h
+
 struct Reply {
   int code = 0;
   EnhancedCode enhanced;
   std::string text;     // printable; '\n' parts lines
   bool with_id = true;  // false: the operator wants the bare text (`reply_id: false`)
+  // Which of ours it is; none: an answer, or the words of a next hop.
+  std::optional<Refusal> refusal{};
 
   bool positive() const { return code >= 200 && code < 300; }
   bool transient() const { return code >= 400 && code < 500; }

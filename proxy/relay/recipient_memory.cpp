@@ -1,5 +1,6 @@
 #include "proxy/relay/recipient_memory.h"
 
+#include "base/mail/replies.h"
 #include "base/text.h"
 
 namespace sallyport::relay {
@@ -40,6 +41,13 @@ std::optional<mail::Reply> from_record(std::string_view record) {
   mail::ReplyParser parser;
   if (parser.feed(record) != mail::ReplyParser::State::done) return std::nullopt;
   return parser.reply();
+}
+
+// What a delivery left behind are the next hop's words, or that one of ours.
+mail::Reply recognized(mail::Reply reply) {
+  auto ours = mail::reply(mail::Refusal::on_its_own);
+  const bool is_ours = reply.code == ours.code && reply.text == ours.text;
+  return is_ours ? ours : reply;
 }
 
 // Too many recipients, mailbox full, too large: true of one message, perhaps not of the next.
@@ -115,7 +123,7 @@ std::optional<mail::Reply> RecipientMemory::take_refusal(const mail::Path& sende
   auto reply = from_record(*record);
   if (!reply || reply->transient() || sender.is_null() || speaks_of_transaction(*reply))
     state_.erase(kRefused, key);
-  return reply;
+  return reply ? std::optional(recognized(std::move(*reply))) : std::nullopt;
 }
 
 }  // namespace sallyport::relay

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/mail/replies.h"
+#include "base/text.h"
 #include "proxy/relay/order.h"
 
 namespace sallyport::relay {
@@ -22,6 +23,13 @@ RecipientAnswer exists(bool cached) {
 RecipientAnswer refusal(mail::Reply reply, bool cached) {
   const auto kind = reply.permanent() ? RecipientAnswer::Kind::unknown : RecipientAnswer::Kind::defer;
   return {.kind = kind, .reply = std::move(reply), .cached = cached};
+}
+
+RecipientAnswer refusal(mail::Reply reply, const WayFault& fault, std::string host) {
+  RecipientAnswer answer = refusal(std::move(reply), false);
+  answer.host = std::move(host);
+  answer.next_hop_reply = printable(fault.detail);
+  return answer;
 }
 
 bool is_listed(const Route& route, const std::string& key) {
@@ -100,7 +108,8 @@ io::Task<RecipientAnswer> Recipients::ask_once(const Route& route, const IpAddre
     }
     turn = {};
     if (auto answer = co_await question.answer_of_first(deadline)) co_return std::move(*answer);
-    if (environment_.now() >= deadline) co_return refusal(way_reply(Way::busy), false);
+    if (environment_.now() >= deadline)
+      co_return refusal(way_reply(Way::busy), {Way::busy, "no answer in time", nullptr}, {});
   }  // the first was torn down
 }
 
@@ -108,17 +117,19 @@ io::Task<RecipientAnswer> Recipients::ask_hosts(const Route& route, const mail::
                                                 TimePoint deadline) {
   const auto hosts = route.ask_host ? std::vector{*route.ask_host} : route.hosts;
   WayFault last{Way::unreachable, "the route has no host", nullptr};
+  std::string asked;
   std::size_t unable = 0;
   for (const auto& host : hosts) {
     auto outcome = co_await ask_host(route, host, recipient, deadline);
     if (outcome) co_return std::move(*outcome);
     last = std::move(outcome.error());
+    asked = host.to_string();
     if (last.answer) ++unable;
     if (environment_.now() >= deadline) break;
   }
   // Of all of them: one that was down might have been able to say.
-  if (last.answer && unable == hosts.size()) co_return refusal(std::move(*last.answer), false);
-  co_return without_way(route, recipient, last);
+  if (last.answer && unable == hosts.size()) co_return refusal(*last.answer, last, std::move(asked));
+  co_return without_way(route, recipient, last, std::move(asked));
 }
 
 io::Task<Recipients::Outcome> Recipients::ask_host(const Route& route, const Host& host,
@@ -141,10 +152,10 @@ io::Task<Recipients::Outcome> Recipients::ask_host(const Route& route, const Hos
 
 // A fault of the way: what was known last counts, for up to 31 days.
 RecipientAnswer Recipients::without_way(const Route& route, const mail::Path& recipient,
-                                        const WayFault& fault) const {
+                                        const WayFault& fault, std::string host) const {
   const auto known = memory_.recall(route, recipient);
   if (known && known->found) return exists(true);
-  return refusal(way_reply(fault.way), false);
+  return refusal(way_reply(fault.way), fault, std::move(host));
 }
 
 std::shared_ptr<Permits> Recipients::turns_of(const IpAddress& client) {

@@ -43,7 +43,8 @@ class Recipients {
                              TimePoint deadline);
   void learn_trust(const Route& route, const mail::Path& recipient, const std::string& host, int code);
   RecipientAnswer conclude(const Route& route, const mail::Path& recipient, const mail::Reply& reply);
-  RecipientAnswer without_way(const Route& route, const mail::Path& recipient, const WayFault& fault) const;
+  RecipientAnswer without_way(const Route& route, const mail::Path& recipient, const WayFault& fault,
+                              std::string host = {}) const;
   std::shared_ptr<Permits> turns_of(const IpAddress& client);
 
   Environment& environment_;

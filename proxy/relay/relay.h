@@ -60,6 +60,10 @@ struct RecipientAnswer {
   } kind = Kind::defer;
   mail::Reply reply;  // without id
   bool cached = false;
+  // Where the reply is ours, for a fault of the way: the host that was tried last, and its real words, or
+  // what failed. Printable, for the event.
+  std::string host{};
+  std::string next_hop_reply{};
 };
 
 // What a next hop says to a recipient, in its own words.

@@ -46,6 +46,8 @@ constexpr std::array<std::string_view, 10> http_methods = {"GET",     "POST",   
                                                            "OPTIONS", "DELETE", "TRACE", "PATCH", "PRI"};
 
 constexpr std::size_t max_helo_name = 255;
+constexpr std::size_t max_logged = 300;
+constexpr std::size_t max_logged_word = 40;
 
 // Takes the first word off `text`, and the blanks behind it.
 std::string_view take_word(std::string_view& text) {
@@ -82,6 +84,44 @@ CommandLine parse_command(std::string_view line) {
   const auto known = std::find_if(verbs.begin(), verbs.end(),
                                   [&](const Name& entry) { return iequals(entry.name, word); });
   return {known == verbs.end() ? Verb::unknown : known->verb, argument};
+}
+
+std::string_view name_of(Verb verb) {
+  switch (verb) {
+    case Verb::obsolete:
+    case Verb::trusted_only:
+    case Verb::unknown:
+      return {};
+    default:
+      break;
+  }
+  return std::ranges::find(verbs, verb, &Name::verb)->name;
+}
+
+std::string_view loggable(std::string_view line, bool secret) {
+  std::string_view rest = trim(line);
+  switch (const Verb verb = parse_command(line).verb) {
+    case Verb::mail:
+    case Verb::rcpt:
+    case Verb::helo:
+    case Verb::ehlo:
+    case Verb::lhlo:
+    case Verb::bdat:
+      return rest.substr(0, max_logged);
+    case Verb::unknown:
+      return secret ? std::string_view() : take_word(rest).substr(0, max_logged_word);
+    default:
+      return verb == Verb::auth ? name_of(verb) : take_word(rest);
+  }
+}
+
+std::string_view written_recipient(std::string_view line) {
+  const std::string_view argument = parse_command(line).argument;
+  PathArgument written;
+  if (split_path_argument("TO", argument, true, written) == PathArgumentFault::none) return written.path;
+  const std::size_t bracket = argument.find('<');
+  const std::size_t before = bracket == std::string_view::npos ? argument.find(':') : bracket;
+  return argument.substr(before + 1);  // all of it, if there is neither
 }
 
 bool is_other_protocol(std::string_view line) {

@@ -36,6 +36,13 @@ struct CommandLine {
   std::string_view argument;  // without blanks around it
 };
 CommandLine parse_command(std::string_view line);
+std::string_view name_of(Verb verb);  // "" where no word stands for it
+
+// What a log may hold of a line: MAIL, RCPT, HELO and their like as they were written, of anything else its
+// first word, of AUTH nothing but that. `secret`: what is no command may be a password.
+std::string_view loggable(std::string_view line, bool secret);
+// The path of a RCPT command, whatever is wrong with it; "" if it has none.
+std::string_view written_recipient(std::string_view line);
 
 // Whether a line belongs to another protocol that shares the port with us by mistake or by malice
 // (HTTP's methods, an SSH banner, a Redis array): its next lines must never be read as commands.

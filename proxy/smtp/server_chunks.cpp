@@ -106,14 +106,16 @@ void ServerMachine::State::end_last_chunk() {
 // Only the answer to LAST is given once for each recipient in LMTP (RFC 2033 4.3).
 void ServerMachine::State::drop_chunk(const mail::Reply& reply, bool last) {
   if (!transaction) return tell(reply);
-  if (transaction->message)
+  if (transaction->message) {
     dropped = MessageDropped{reply};
-  else
+  } else {
+    note(reply);
     reset = true;
+  }
   if (last)
     tell_each(reply);
   else
-    tell(reply);
+    give(reply);
   transaction.reset();
 }
 

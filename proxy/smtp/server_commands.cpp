@@ -59,20 +59,26 @@ bool is_acceptable(std::string_view line, bool smtputf8) {
 
 bool ServerMachine::State::read_command(std::string_view& input) {
   if (!input.empty() && lines.at_line_start() && is_other_protocol(input.front())) {
+    in_hand = Verb::unknown;
     close_with(not_smtp(), Why::other_protocol);
     return true;
   }
   const LineReader::Result result = lines.take(input, options.command_line);
   if (result == LineReader::Result::more) return false;
   ++commands;
-  if (is_other_protocol(lines.text()))
+  spoken = lines.text();
+  const CommandLine command = parse_command(spoken);
+  in_hand = command.verb;
+  said_auth = said_auth || in_hand == Verb::auth;
+  if (is_other_protocol(spoken))
     close_with(not_smtp(), Why::other_protocol);
   else if (result == LineReader::Result::too_long)
     close_with(mail::reply(mail::Refusal::command_too_long), Why::line_too_long);
-  else if (result == LineReader::Result::broken || !is_acceptable(lines.text(), options.smtputf8))
+  else if (result == LineReader::Result::broken || !is_acceptable(spoken, options.smtputf8))
     broken_line();
   else
-    execute(parse_command(lines.text()), !input.empty());
+    execute(command, !input.empty());
+  spoken = {};
   return true;
 }
 

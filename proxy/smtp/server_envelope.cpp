@@ -95,6 +95,7 @@ void ServerMachine::State::answer_mail(const mail::Reply& reply) {
   tell(reply);
   transaction.emplace(asked_smtputf8);
   ++transactions;
+  refused_in_transaction = {};
 }
 
 // -- RCPT: RFC 5321 4.1.1.3 ------------------------------------------------------------------------
@@ -132,7 +133,7 @@ std::optional<mail::Reply> ServerMachine::State::parse_rcpt(std::string_view arg
 
 void ServerMachine::State::answer_rcpt(const mail::Reply& reply) {
   if (reply.positive()) ++transaction->recipients;
-  tell(reply);
+  give(reply);  // which the driver has on its record
 }
 
 }  // namespace sallyport::smtp

@@ -65,6 +65,7 @@ bool ServerMachine::State::read(std::string_view& input) {
 void ServerMachine::State::answer(const mail::Reply& reply, bool unread) {
   const Asked answered = std::exchange(asked, Asked::nothing);
   if (answered == Asked::message) return answer_message({reply});
+  if (reply.code == 421 && answered == Asked::rcpt) return close_behind(reply, Why::answered);
   if (reply.code == 421) return close_with(reply, Why::answered);
   if (unread && ends_group) {
     const bool begun = reply.code == 354;
@@ -100,7 +101,7 @@ void ServerMachine::State::answer_message(const std::vector<mail::Reply>& fates)
   if (fates.size() == 1)
     tell_each(fates.back());
   else
-    tell(fates.back());
+    give(fates.back());
   transaction.reset();
   const bool closes = std::ranges::any_of(fates, [](const mail::Reply& fate) { return fate.code == 421; });
   if (closes && phase != Phase::closing) close(Why::answered);
@@ -109,7 +110,12 @@ void ServerMachine::State::answer_message(const std::vector<mail::Reply>& fates)
 void ServerMachine::State::end_session(const mail::Reply& reply) {
   if (transaction && transaction->message && transaction->message->refused())
     return refuse_unfinished(Why::answered);
-  if (reply.code != 0) append(reply);
+  if (reply.code != 0) {
+    const bool idle = phase == Phase::command && asked == Asked::nothing;
+    const Verb stage = idle ? Verb::unknown : in_hand;
+    note(reply, stage, name_of(stage));
+    append(reply);
+  }
   transaction.reset();
   chunk.reset();
   dropped.reset();
@@ -140,8 +146,23 @@ void ServerMachine::State::append(const mail::Reply& reply) {
   output += reply.wire(reply.code >= 400 ? id() : std::string());
 }
 
-// Every 5xx counts, whoever decided it; too many of them end the session.
+void ServerMachine::State::note(const mail::Reply& reply, Verb stage, std::string_view words) {
+  if (!reply.transient() && !reply.permanent()) return;
+  (transaction ? refused_in_transaction : refused).add({stage, std::string(words), reply});
+}
+
+void ServerMachine::State::note(const mail::Reply& reply) {
+  note(reply, in_hand, spoken.empty() ? name_of(in_hand) : loggable(spoken, said_auth));
+}
+
+// Whatever is refused is on the record: here, or where the driver has it.
 void ServerMachine::State::tell(const mail::Reply& reply) {
+  note(reply);
+  give(reply);
+}
+
+// Every 5xx counts, whoever decided it; too many of them end the session.
+void ServerMachine::State::give(const mail::Reply& reply) {
   append(reply);
   if (!reply.permanent() || ++errors < options.errors || phase == Phase::closing) return;
   close_with(mail::reply(mail::Refusal::too_many_errors), Why::errors);
@@ -154,7 +175,7 @@ void ServerMachine::State::append_copies(const mail::Reply& fate) {
 
 void ServerMachine::State::tell_each(const mail::Reply& fate) {
   append_copies(fate);
-  tell(fate);
+  give(fate);
 }
 
 void ServerMachine::State::refuse(mail::Refusal refusal) { tell(mail::reply(refusal)); }
@@ -171,9 +192,18 @@ void ServerMachine::State::close(Why reason) {
 }
 
 void ServerMachine::State::close_with(const mail::Reply& reply, Why reason) {
+  const bool is_fate = transaction && transaction->message && !dropped;
+  if (!is_fate) note(reply);
+  close_behind(reply, reason);
+}
+
+// `reply` is on the record already, or MessageDropped brings it there.
+void ServerMachine::State::close_behind(const mail::Reply& reply, Why reason) {
   append(reply);
   if (reply.permanent()) ++errors;
-  if (transaction && transaction->message && !dropped) dropped = MessageDropped{reply};
+  // A 221 is no word about the message.
+  if (transaction && transaction->message && !dropped)
+    dropped = reply.positive() ? MessageDropped{} : MessageDropped{reply};
   close(reason);
 }
 
@@ -217,7 +247,10 @@ ServerMachine::ServerMachine(ServerMachine&&) noexcept = default;
 void ServerMachine::greet() { state_->say("220 " + state_->options.hostname + " ESMTP Sallyport"); }
 
 void ServerMachine::greet(const mail::Reply& banner) {
-  if (banner.code >= 400) return state_->close_with(banner, Why::answered);
+  if (banner.code >= 400) {
+    state_->note(banner, Verb::unknown, {});
+    return state_->close_behind(banner, Why::answered);
+  }
   state_->tell(banner);
 }
 
@@ -234,6 +267,11 @@ void ServerMachine::discard(const mail::Reply& reply) {
 void ServerMachine::end_session(const mail::Reply& reply) { state_->end_session(reply); }
 void ServerMachine::tls_established() { state_->tls_established(); }
 void ServerMachine::set_tls_from_start() { state_->tls = true; }
+
+const Refusals& ServerMachine::refusals() const { return state_->refused; }
+Refusals ServerMachine::take_refusals_of_transaction() {
+  return std::exchange(state_->refused_in_transaction, {});
+}
 
 std::string ServerMachine::take_output() { return std::exchange(state_->output, {}); }
 const std::string& ServerMachine::output() const { return state_->output; }

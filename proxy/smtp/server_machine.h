@@ -35,6 +35,7 @@
 #include "base/mail/content.h"
 #include "base/mail/parameters.h"
 #include "base/mail/reply.h"
+#include "proxy/smtp/refusals.h"
 
 namespace sallyport::smtp {
 
@@ -146,6 +147,13 @@ class ServerMachine {
 
   void tls_established();     // forgets HELO, sender, recipients, authentication (RFC 3207 4.2)
   void set_tls_from_start();  // implicit TLS
+
+  // Every refusal that was given under the session's id, and under the id of the transaction that is over
+  // (its record is due: MessageDropped, TransactionReset, a MessageEnds that was answered, Close). Not
+  // among them is what the driver has on its own record: what it answered to Rcpt and MessageEnds, and what
+  // MessageDropped says.
+  const Refusals& refusals() const;
+  Refusals take_refusals_of_transaction();
 
   std::string take_output();
   const std::string& output() const;

@@ -83,11 +83,15 @@ struct ServerMachine::State {
 
   void say(std::string_view line);
   void append(const mail::Reply& reply);
+  void note(const mail::Reply& reply, Verb stage, std::string_view words);
+  void note(const mail::Reply& reply);
+  void give(const mail::Reply& reply);
   void tell(const mail::Reply& reply);
   void append_copies(const mail::Reply& fate);
   void tell_each(const mail::Reply& fate);
   void refuse(mail::Refusal refusal);
   void close(Close::Why why);
+  void close_behind(const mail::Reply& reply, Close::Why why);
   void close_with(const mail::Reply& reply, Close::Why why);
   void illegal_pipelining();
   bool too_much_junk();
@@ -164,6 +168,12 @@ struct ServerMachine::State {
   bool reset = false;
   std::optional<Event> upcoming;
   Close::Why why = Close::Why::quit;
+
+  Refusals refused;                 // outside of transactions
+  Refusals refused_in_transaction;  // the one that is open, or is over and on no record yet
+  Verb in_hand = Verb::unknown;     // the last command
+  std::string_view spoken;  // the line of the command that is being carried out, while its octets live
+  bool said_auth = false;
 
   LineReader lines;
   std::string scratch;  // decoded content: what a Body points to

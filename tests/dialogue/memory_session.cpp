@@ -65,7 +65,9 @@ bool MemorySession::handle(const smtp::Event& event, bool unread) {
       },
       [&](const smtp::Rcpt& rcpt) {
         log_.push_back("rcpt " + rcpt.recipient.address());
-        ask("RCPT", judge_recipient(rcpt.recipient), unread);
+        const auto reply = judge_recipient(rcpt.recipient);
+        if (reply.permanent() && (!unread || machine_.extended())) ++own_;
+        ask("RCPT", reply, unread);
       },
       [&](const smtp::DataBegins& data) { begin_message(data.chunked, unread); },
       [&](const smtp::Body& body) {
@@ -75,9 +77,14 @@ bool MemorySession::handle(const smtp::Event& event, bool unread) {
       [&](const smtp::MessageEnds&) { end_message(); },
       [&](const smtp::MessageDropped& dropped) {
         log_.push_back("dropped " + std::to_string(dropped.reply.code));
+        if (dropped.reply.code != 0) ++own_;
+        transaction_ended();
         content_.clear();
       },
-      [&](const smtp::TransactionReset&) { log_.emplace_back("reset"); },
+      [&](const smtp::TransactionReset&) {
+        log_.emplace_back("reset");
+        transaction_ended();
+      },
       [&](const smtp::StartTls&) {
         log_.emplace_back("starttls");
         flush();
@@ -91,6 +98,7 @@ bool MemorySession::handle(const smtp::Event& event, bool unread) {
       },
       [&](const smtp::Close& close) {
         flush();
+        transaction_ended();
         log_.push_back("close " + std::to_string(static_cast<int>(close.why)));
         closed_ = true;
         abused_ = close.why == smtp::Close::Why::protocol_abuse;
@@ -117,6 +125,20 @@ void MemorySession::end_message() {
   if (taken) delivered_.push_back(content_);
   log_.emplace_back("ends");
   ask("END", mail::reply(250, {2, 0, 0}, "Delivered"), false);
+  transaction_ended();
+}
+
+void MemorySession::transaction_ended() {
+  const smtp::Refusals refusals = machine_.take_refusals_of_transaction();
+  noted_in_transactions_ += refusals.count();
+  noted_.insert(noted_.end(), refusals.list().begin(), refusals.list().end());
+}
+
+std::vector<smtp::Refused> MemorySession::noted() const {
+  auto all = noted_;
+  const auto& outside = machine_.refusals().list();
+  all.insert(all.end(), outside.begin(), outside.end());
+  return all;
 }
 
 void MemorySession::flush() {

@@ -30,6 +30,10 @@ class MemorySession {
   const std::vector<std::string>& log() const {
     return log_;
   }  // one line an event, without NeedInput and Body
+  // What the machine noted as refused: in transactions that are over, then outside of them.
+  std::vector<smtp::Refused> noted() const;
+  // ... and every refusal that is on a record, the driver's own among them.
+  std::size_t recorded() const { return noted_in_transactions_ + machine_.refusals().count() + own_; }
   bool closed() const { return closed_; }
   bool abused() const { return abused_; }  // closed for protocol abuse
   std::size_t largest_output() const { return largest_output_; }
@@ -37,6 +41,7 @@ class MemorySession {
  private:
   // True: the machine waits for input.
   bool handle(const smtp::Event& event, bool unread);
+  void transaction_ended();
   void ask(const std::string& event, const mail::Reply& otherwise, bool unread);
   void begin_message(bool chunked, bool unread);
   void end_message();
@@ -45,6 +50,9 @@ class MemorySession {
 
   smtp::ServerMachine machine_;
   std::map<std::string, mail::Reply> answers_;
+  std::vector<smtp::Refused> noted_;
+  std::size_t noted_in_transactions_ = 0;
+  std::size_t own_ = 0;  // refusals of recipients and messages
   std::optional<mail::Reply> discard_;
   std::string output_;
   std::string content_;

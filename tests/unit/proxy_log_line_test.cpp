@@ -31,6 +31,19 @@ constexpr const char* kAtRecipients =
 constexpr const char* kSession =
     R"({"type":"session","id":"3kf","client":"192.0.2.9","helo":"a","transactions":0,"end":"timeout"})";
 
+constexpr const char* kTurnedAway =
+    R"({"type":"session","id":"3kf","client":"192.0.2.9","refused":[{"code":421,"enhanced":"4.7.0","reply":"too many"}],)"
+    R"("transactions":0,"end":"too many sessions"})";
+constexpr const char* kBesideItsMail =
+    R"({"type":"session","id":"3kf","client":"192.0.2.9","helo":"a","refused":[{"code":421,"reply":"later","why":"going-down"},)"
+    R"({"command":"MAIL FROM:<>","code":552,"enhanced":"5.3.4","reply":"large"}],"transactions":1,"end":"quit"})";
+constexpr const char* kSilent =
+    R"({"type":"session","id":"3kf","client":"192.0.2.9","refused":[{"code":421,"reply":"silent","why":"timeout"}],)"
+    R"("transactions":1,"end":"timeout"})";
+constexpr const char* kInTransaction =
+    R"({"type":"message","id":"3kf.4","client":"192.0.2.9","from":"<>","to":[{"address":"b@b.example","code":250}],)"
+    R"("fate":"abandoned","refused":[{"command":"NOOP","code":421,"reply":"junk","why":"too-much-junk"}]})";
+
 bool chosen(const char* event, const LogChoice& choice) { return !line_of(event, choice).empty(); }
 LogChoice verdict(const char* word) { return {.from = {}, .to = {}, .ip = {}, .verdict = word}; }
 
@@ -92,4 +105,18 @@ TEST_CASE("a domain stands for its addresses, and those below it for another") {
   CHECK(address_matches("*.example.com", "ann@mail.example.com"));
   CHECK_FALSE(address_matches("*.example.com", "ann@example.com"));
   CHECK(address_matches("ann@*", "ann@example.com"));
+}
+
+TEST_CASE("what was refused beside recipients and content is found, under the id that its reply bore") {
+  CHECK(line_of(kTurnedAway)
+            .ends_with("defer   192.0.2.9  no mail; HELO not said; 421 4.7.0 too many; too many sessions"));
+  CHECK(chosen(kTurnedAway, verdict("defer")));
+  CHECK_FALSE(chosen(kTurnedAway, verdict("none")));
+  CHECK(line_of(kBesideItsMail).ends_with("reject  192.0.2.9  beside its mail; HELO a; 421 later; quit"));
+  CHECK(chosen(kBesideItsMail, verdict("reject")));
+  CHECK(chosen(kBesideItsMail, verdict("defer")));
+  CHECK(line_of(kSilent).empty());
+  CHECK(line_of(kInTransaction).ends_with("defer   192.0.2.9  <> -> <b@b.example>  421 junk"));
+  CHECK(chosen(kInTransaction, verdict("defer")));
+  CHECK_FALSE(chosen(kInTransaction, verdict("reject")));
 }

@@ -102,6 +102,8 @@ TEST_CASE("found is the last-known-good for 31 days when the way is down") {
   const auto other = bench.ask("b@example.com");
   CHECK(other.kind == Kind::defer);
   CHECK(line(other.reply) == "451 4.3.0");
+  CHECK(other.next_hop_reply == "greeting: 554 5.3.2 closed");
+  CHECK_FALSE(other.host.empty());
   bench.clock.shift = 24h * 32;
   CHECK(bench.ask("a@example.com").kind == Kind::defer);
 }

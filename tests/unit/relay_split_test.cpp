@@ -1,4 +1,5 @@
 // LMTP, and answers that differ: each recipient gets exactly one copy, and the client an honest word.
+#include "base/mail/replies.h"
 #include "tests/unit/relay_bench.h"
 
 namespace sallyport::relay::testing {
@@ -112,7 +113,9 @@ TEST_CASE("A delivered, B refused: B is tried on its own and gets its own refusa
   CHECK(bench.deliver_to({"a@example.com", "b@example.com"}).fate == Fate::deferred);
   // The retry: B is put off at RCPT, so that A's part can be answered.
   CHECK(bench.ask("a@example.com").kind == RecipientAnswer::Kind::exists);
-  CHECK(bench.ask("b@example.com").kind == RecipientAnswer::Kind::defer);
+  const auto put_off = bench.ask("b@example.com");
+  CHECK(put_off.kind == RecipientAnswer::Kind::defer);
+  CHECK(mail::reason_of(put_off.reply) == "on-its-own");
   CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
   CHECK(copies(bench, "<a@example.com>") == 1);
   // B alone.

@@ -85,6 +85,18 @@ bool messages_are_settled(const std::vector<std::string>& log, bool still_open) 
   return open == 0 || still_open;
 }
 
+std::size_t refusals_in(std::string_view output) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < output.size(); at = output.find("\r\n", at) + 2)
+    if (output[at] >= '4' && output[at + 3] == ' ') ++count;
+  return count;
+}
+
+// By the machine itself: the driver of these tests has words of its own for recipients and logins.
+bool is_named(const Refused& refused) {
+  return refused.reply.refusal.has_value() || refused.verb == Verb::auth;
+}
+
 TEST_CASE("P34 random sessions keep the machine's promises") {
   std::mt19937 random(20'261'122);
   const auto below = [&](std::size_t n) {
@@ -111,6 +123,8 @@ TEST_CASE("P34 random sessions keep the machine's promises") {
     CAPTURE(round);
     REQUIRE(is_well_formed(session.output()));
     REQUIRE(messages_are_settled(session.log(), !session.closed()));
+    if (session.closed()) REQUIRE(session.recorded() == refusals_in(session.output()));
+    REQUIRE(std::ranges::all_of(session.noted(), is_named));
     for (const std::string& content : session.delivered()) {
       REQUIRE(content.size() <= options.message_size);
       REQUIRE(content.find('\0') == std::string::npos);

@@ -1,0 +1,58 @@
+#include "proxy/explained_refusals.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/mail/replies.h"
+#include "proxy/event_words.h"
+
+namespace sallyport::proxy {
+namespace {
+
+std::string refusal_explained(const JsonValue& refused) {
+  const std::string command = shown(refused["command"]);
+  const std::string to = command.empty() ? "" : fmt::format("to `{}` ", command);
+  std::string out = fmt::format("  {}the client was told: {}\n", to, reply_shown(refused));
+  if (const std::string reason = reason_shown(refused["why"].text()); !reason.empty())
+    out += fmt::format("    {}\n", reason);
+  return out;
+}
+
+}  // namespace
+
+std::span<const std::string_view> refusal_keys() {
+  static constexpr std::array<std::string_view, 2> keys = {"refused", "refusals"};
+  return keys;
+}
+
+std::string refusals_explained(const JsonValue& event) {
+  std::string out;
+  for (const JsonValue& refused : event["refused"].items()) out += refusal_explained(refused);
+  if (const auto all = event["refusals"].number())
+    out += fmt::format("  refusals: {} in all, of which the first are told here, and the last\n", *all);
+  return out;
+}
+
+std::string reply_shown(const JsonValue& told) {
+  std::string out = shown(told["code"]);
+  if (told["enhanced"]) out += " " + shown(told["enhanced"]);
+  return out + " " + shown(told["reply"]);
+}
+
+std::string reason_shown(std::string_view why) {
+  if (why.empty()) return {};
+  if (why == mail::kNextHop) return "that is the internal server's word";
+  const auto texts = mail::refusal_texts();
+  const auto found = std::ranges::find_if(texts, [&](const auto& text) { return text.name == why; });
+  const std::string_view help = found == texts.end() ? std::string_view() : found->help;
+  return fmt::format("reason: {}{}{}", shown(why), help.empty() ? "" : ". ", help);
+}
+
+bool was_refused(const JsonValue& event, std::string_view why) {
+  return std::ranges::any_of(event["refused"].items(),
+                             [&](const JsonValue& refused) { return refused["why"].text() == why; });
+}
+
+}  // namespace sallyport::proxy
