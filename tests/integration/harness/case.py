@@ -2,7 +2,8 @@
 
 After every test the invariants are checked (docs/attacks.md, "G"): the same process still runs, a control
 mail passes within 2 s and arrives byte-identical, descriptors are back, the next hop holds exactly what was
-answered 250, every session has one event, every refusal had an enhanced code and an id, no sanitizer report.
+answered 250, every session has one event, every refusal had an enhanced code and an id, and is in the event of that id, no
+sanitizer report.
 """
 
 import collections
@@ -13,7 +14,7 @@ import time
 from .client import Client, message
 from .gateway import Gateway, base_config, merged
 from .next_hop import NextHop
-from .outcome import Failure, check, patience
+from .outcome import Failure, check, patience, poll
 from .ports import free_port
 
 CONTROL_SOURCE = "127.200.0.1"  # of no test, so that no limit of a test stands in its way
@@ -178,6 +179,7 @@ class Site:
             self.gateway.await_descriptors_back()
         if self.count_sessions:
             self.judge_sessions()
+            self.judge_refusals()
 
     def control_mail(self):
         began = time.monotonic()
@@ -203,6 +205,22 @@ class Site:
             doubled = [id for id, count in collections.Counter(ids).items() if count > 1]
             check(all(ids) and not doubled, f"{kind} events doubled or without id: {doubled or ids}")
 
+    def judge_refusals(self):
+        """The id of each refusal leads to an event that has it (promise P8)."""
+        if len(self.gateway.of_type("start")) > 1:  # who was killed recorded nothing
+            return
+        crowd = ("421 4.7.0 Sorry, too many", "421 4.7.0 Too many connections:")  # ten a second are recorded
+        all_told = [reply for client in self.clients for reply in client.refusals]
+        told = [reply for reply in all_told if reply.id and not any(map(reply.matches, crowd))]
+        poll(lambda: not self.unrecorded(told), 10, lambda: f"refusals on record: {self.unrecorded(told)[:3]}")
+
+    def unrecorded(self, told):
+        events = collections.defaultdict(list)
+        for kind in ("session", "message"):
+            for event in self.gateway.of_type(kind):
+                events[event["id"]].append(event)
+        return [reply for reply in told if not any(holds(event, reply) for event in events[reply.id])]
+
     def judge_messages(self):
         """One message in, one out, unaltered; nothing acknowledged is lost, nothing comes from nowhere."""
         held = [stored.own_content for stored in self.hop.messages]
@@ -216,3 +234,11 @@ class Site:
             f"next hop: {len(lost)} lost {[text[:300] for text in lost[:3]]}, "
             f"{len(extra)} unexpected {[text[:300] for text in extra[:3]]}"
         )
+
+
+def holds(event, reply):
+    """... or has more of them than it lists."""
+    if "refusals" in event or "recipients" in event:
+        return True
+    told = [event, *event.get("refused", []), *event.get("to", [])]
+    return any((one.get("code"), one.get("enhanced", "")) == (reply.code, reply.enhanced) for one in told)

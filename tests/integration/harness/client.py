@@ -55,6 +55,7 @@ class Client:
     def __init__(self, address, *, source=None, timeout=20, family=socket.AF_INET, receive_buffer=None):
         self.transcript = []
         self.complaints = []
+        self.refusals = []
         self.needs_id = True
         self.spoke = False
         self.timeout = timeout * patience()
@@ -125,6 +126,7 @@ class Client:
     def inspect(self, reply):
         if reply.code < 400:
             return
+        self.refusals.append(reply)
         if not all(ENHANCED.match(text) for text in reply.texts):
             self.complaints.append(f"no enhanced code: {reply}")
         if self.needs_id and not reply.id:
