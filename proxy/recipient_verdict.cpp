@@ -67,6 +67,7 @@ class RecipientJudgement {
         inquiry_(inquiry),
         verdict_(policy::judge_recipient(question.client, &question.sender, question.recipient,
                                          question.settings, question.sparing)),
+        barred_(sender_barred()),
         next_(is_judged_by_client(verdict_, question.client, question.settings, question.sparing)
                   ? Step::lists
                   : Step::none) {}
@@ -84,6 +85,18 @@ class RecipientJudgement {
  private:
   enum class Step : std::uint8_t { lists, client, none };
 
+  // A sender who is both barred and allowed is allowed: what its recipient would be without that line.
+  std::optional<policy::Refuse> sender_barred() {
+    const auto* refusal = std::get_if<policy::Refuse>(&verdict_);
+    if (!refusal || refusal->why != mail::Refusal::barred_sender) return std::nullopt;
+    auto unbarred =
+        policy::judge_recipient(asked_.client, nullptr, asked_.recipient, asked_.settings, asked_.sparing);
+    if (!is_judged_by_client(unbarred, asked_.client, asked_.settings, asked_.sparing)) return std::nullopt;
+    auto barred = *refusal;
+    verdict_ = std::move(unbarred);
+    return barred;
+  }
+
   std::vector<mail::FactKey> ask_lists(bool known_decides) {
     const auto& [client, sender, recipient, settings, book, now, hits, sparing] = asked_;
     SenderLook look =
@@ -92,7 +105,10 @@ class RecipientJudgement {
     listed_ = std::move(look.verdict);
     apply(listed_, recipient, verdict_);
     next_ = listed_.kind == SenderVerdict::Kind::allowed || !inquiry_ ? Step::none : Step::client;
-    if (const auto* blocked = std::get_if<policy::Refuse>(&verdict_)) refuse(*blocked);
+    if (barred_ && listed_.kind != SenderVerdict::Kind::allowed)
+      refuse(*barred_);
+    else if (const auto* blocked = std::get_if<policy::Refuse>(&verdict_))
+      refuse(*blocked);
     if (!known_decides && book && hits == Hits::are_counted)
       for (const auto& [kind, entry] : look.hits) book->count_hit(kind, entry);
     return {};
@@ -132,6 +148,7 @@ class RecipientJudgement {
   const RecipientQuestion& asked_;
   const Inquiry* inquiry_;
   policy::RecipientVerdict verdict_;
+  std::optional<policy::Refuse> barred_;  // its sender, unless a list allows it
   SenderVerdict listed_;
   Step next_;
 };

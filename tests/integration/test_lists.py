@@ -96,6 +96,19 @@ def test_lists_an_allowed_sender_is_spared_evidence_and_blocking(case):
     ask(site, LISTED, "550 5.7.1", recipient="anna@foreign.test")
 
 
+def test_lists_an_allowed_sender_is_spared_its_barring_line(case):
+    """Where SPF vouches for it."""
+    file = case.path("bar-senders")
+    with open(file, "w") as out:
+        out.write("*@good.test\n*@plain.test\n")
+    site = site_of(case, {"barring": {"senders": file, "reply": "Address barred"}})
+    check(ask(site, GOOD, "550 5.7.1 Address barred")["why"] == "barred-sender", "another reason")
+    command(site, "allow", "add", "anna@good.test")
+    check(ask(site, GOOD, "250")["rule"] == "allow anna@good.test", "not by the entry")
+    ask(site, FORGER, "550 5.7.1 Address barred")
+    ask(site, GOOD, "550 5.7.1 Address barred", sender="bert@plain.test")
+
+
 def test_lists_a_sender_whose_domain_publishes_no_spf(case):
     site = site_of(case)
     command(site, "allow", "add", "plain.test", "--authenticated")
