@@ -63,7 +63,7 @@ bool ClientAccount::is_counted(const RateSettings& settings) const {
 // Of a stranger, the strongest that can be found out.
 io::Task<std::string> ClientAccount::who(const policy::Settings& settings) const {
   const policy::ClientFacts& facts = client_.facts;
-  if (!facts.authenticated.empty()) co_return "user " + facts.authenticated;
+  if (!facts.authenticated.empty()) co_return "user " + to_lower(facts.authenticated);
   if (policy::relay_right(facts, settings) == RelayRight::client_certificate)
     co_return "certificate " +
         (facts.certificate_name.empty() ? facts.certificate_fingerprint : facts.certificate_name);
@@ -139,8 +139,7 @@ std::optional<policy::Refuse> ClientAccount::answered(const relay::RecipientAnsw
   }
   if (client_.inquiry && answer.kind != defer) {
     tally_.count(answer.kind == exists);
-    if (answer.kind != exists && tally_.is_harvest(treatment.limits.harvest))
-      return policy::refuse(mail::Refusal::harvest);
+    if (!role && tally_.is_harvest(treatment.limits.harvest)) return policy::refuse(mail::Refusal::harvest);
   }
   return std::move(verdict.refusal);
 }

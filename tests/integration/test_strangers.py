@@ -420,8 +420,7 @@ def test_stranger_who_harvests(case):
     client.mail("anna@good.test")
     for number in range(10):
         client.rcpt(f"guess{number}@example.test", "550 5.1.1")
-    client.rcpt("anna@example.test")
-    client.rcpt("guess10@example.test", "421 4.7.0 Too many unknown recipients")
+    client.rcpt("anna@example.test", "421 4.7.0 Too many unknown recipients")
     client.expect_closed()
     event = site.gateway.await_event("message")
     check(event["to"][-1]["why"] == "harvest", f"{event}")
