@@ -96,6 +96,17 @@ int complain(std::string_view what, int status) {
   return status;
 }
 
+// The program that runs, as it can be called again: it may be in no PATH.
+std::string this_program() {
+  std::error_code fault;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", fault);
+  return fault ? "sallyport" : path.string();
+}
+
+std::string command_on(const std::string& events, std::string_view command) {
+  return fmt::format("{} {} --events {}", this_program(), command, events);
+}
+
 // The events as they are kept, to show what the gateway found out.
 class EvidenceReader {
  public:
@@ -140,7 +151,7 @@ io::Task<> play_all(const DemoStage& stage, std::shared_ptr<const io::ClientTls>
     if (stranger) {
       const std::string line = co_await events.next();
       if (const auto event = JsonView::parse(line))
-        stage.evidence(event->root());
+        stage.evidence(event->root(), command_on(scene.events, "explain"));
       else if (wrong.empty())
         wrong = "no event with evidence";
     }
@@ -170,9 +181,11 @@ void print_how_to_connect(const Gateway& gateway, const std::string& folder) {
       "no login; mail to anna@example.com and bob@example.com is taken.\n"
       "What arrives lies in {2}/maildir/new; the events of the gateway in {2}/events.log.\n"
       "Why was a stranger refused? With the id that stands in the reply:\n\n"
-      "  sallyport explain ID --events {2}/events        or: sallyport log --events {2}/events\n\n"
+      "  {3} ID\n"
+      "  {4}                 finds ids\n\n"
       "Ctrl-C ends it; that folder stays, until you remove it.\n",
-      mx.to_string(), mx.port, folder);
+      mx.to_string(), mx.port, folder, command_on(folder + "/events", "explain"),
+      command_on(folder + "/events", "log"));
   std::fflush(stdout);
 }
 

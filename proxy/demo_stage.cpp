@@ -39,9 +39,9 @@ void DemoStage::aside(std::string_view text) const {
   lines("    ", text, fmt::emphasis::faint, kShownLine);
 }
 
-void DemoStage::evidence(const JsonValue& event) const {
+void DemoStage::evidence(const JsonValue& event, std::string_view how_to_explain) const {
   fmt::print("\n{}", styled(evidence_explained(event), fmt::emphasis::faint));
-  fmt::print("\n  All of it: sallyport explain {}\n", event["id"].text());
+  fmt::print("\n  All of it: {} {}\n", how_to_explain, event["id"].text());
 }
 
 void DemoStage::outcome(bool good, std::string_view text) const {

@@ -21,7 +21,7 @@ class DemoStage {
   void server(std::string_view text) const;
   void server_again(std::string_view text) const;  // what was shown before at full length: in one line
   void aside(std::string_view text) const;
-  void evidence(const JsonValue& event) const;
+  void evidence(const JsonValue& event, std::string_view how_to_explain) const;
   void outcome(bool good, std::string_view text) const;
 
  private:
