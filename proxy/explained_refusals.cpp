@@ -20,6 +20,17 @@ std::string refusal_explained(const JsonValue& refused) {
   return out;
 }
 
+// The table is written for a page: "([rates.md](rates.md))" is "(docs/rates.md)" at a terminal.
+std::string without_links(std::string_view page) {
+  std::string out;
+  for (auto link = page.find("]("); link != std::string_view::npos; link = page.find("](")) {
+    const auto name = page.rfind('[', link), end = page.find(')', link);
+    out.append(page.substr(0, name)).append("docs/").append(page.substr(name + 1, link - name - 1));
+    page.remove_prefix(end + 1);
+  }
+  return out.append(page);
+}
+
 }  // namespace
 
 std::span<const std::string_view> refusal_keys() {
@@ -47,7 +58,7 @@ std::string reason_shown(std::string_view why) {
   const auto texts = mail::refusal_texts();
   const auto found = std::ranges::find_if(texts, [&](const auto& text) { return text.name == why; });
   const std::string_view help = found == texts.end() ? std::string_view() : found->help;
-  return fmt::format("reason: {}{}{}", shown(why), help.empty() ? "" : ". ", help);
+  return fmt::format("reason: {}{}{}", shown(why), help.empty() ? "" : ". ", without_links(help));
 }
 
 bool was_refused(const JsonValue& event, std::string_view why) {

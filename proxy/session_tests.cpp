@@ -114,16 +114,18 @@ struct Outcome {
   std::string verdict;
   std::string why;    // "" = accepted
   std::string reply;  // likewise
+  std::string rule;   // the line of a list that decided
   int score = 0;
   bool greylisted = false;
 };
 
 Outcome outcome_of(const policy::RecipientVerdict& verdict, int score, ComesAgain comes_again) {
-  Outcome outcome{word_for(verdict), {}, {}, score, comes_again == ComesAgain::yes};
+  Outcome outcome{word_for(verdict), {}, {}, {}, score, comes_again == ComesAgain::yes};
   if (const auto* refuse = std::get_if<policy::Refuse>(&verdict)) {
     outcome.why = mail::text_of(refuse->why).name;
     outcome.reply = reply_as_text(*refuse);
   }
+  outcome.rule = std::visit([](const auto& decided) { return decided.rule; }, verdict);
   return outcome;
 }
 
@@ -157,6 +159,7 @@ std::string explanation(const Outcome& outcome, const policy::ClientDecision& ju
     out += fmt::format("{}{} {} ({})", std::exchange(before, ", "), to_string(check), what,
                        word_for(part.outcome));
   }
+  if (!outcome.rule.empty()) out += (outcome.why.empty() ? "; allowed by " : "; by ") + outcome.rule;
   if (!outcome.reply.empty()) out += "; " + outcome.reply;
   return printable(out, 1024);
 }
