@@ -67,12 +67,11 @@ std::string end_of(const JsonValue& event) {
 }  // namespace
 
 std::string message_explained(const JsonValue& event, WallTime began) {
-  static constexpr std::array<std::string_view, 23> said = {
-    static constexpr std::array<std::string_view, 24> said = {
-        "time",           "type",        "id",         "session", "client",     "listener",
-        "helo",           "user",        "spared",     "from",    "to",         "size",
-        "fate",           "code",        "enhanced",   "reply",   "route",      "host",
-        "next_hop_reply", "ms_next_hop", "ms_content", "ms",      "rule_texts", "why"};
+  static constexpr std::array<std::string_view, 24> said = {
+      "time",           "type",        "id",         "session", "client",     "listener",
+      "helo",           "user",        "spared",     "from",    "to",         "size",
+      "fate",           "code",        "enhanced",   "reply",   "route",      "host",
+      "next_hop_reply", "ms_next_hop", "ms_content", "ms",      "rule_texts", "why"};
   std::vector<std::string_view> keys(said.begin(), said.end());
   std::ranges::copy(evidence_keys(), std::back_inserter(keys));
   std::ranges::copy(refusal_keys(), std::back_inserter(keys));

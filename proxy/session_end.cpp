@@ -88,7 +88,7 @@ void Session::record() {
   event.text("spared", to_string(spared_));
   record_account(event, rate_);
   event.text("would_be", rate_.would_be);
-  record_rules(event, "rule_texts", treatment_->matched);
+  if (treatment_) record_rules(event, "rule_texts", treatment_->matched);
   if (unlogged_ > 0) event.number("not_logged", unlogged_);
   if (machine_) record_refusals(event, machine_->refusals());
   event.number("transactions", transactions_).number("messages", messages_).text("end", end_);

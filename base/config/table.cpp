@@ -4,15 +4,27 @@
 
 #include <algorithm>
 
-#include "base/config/json_line.h"
-
 namespace sallyport::config {
 namespace {
+
+// On one line: it stands in a row of a table.
+std::string in_a_row(std::string_view json) {
+  std::string out;
+  for (std::size_t at = 0; at < json.size(); ++at) {
+    if (json[at] != '\n') {
+      out += json[at];
+      continue;
+    }
+    at = std::min(json.find_first_not_of(' ', at + 1), json.size()) - 1;
+    if (out.ends_with(',')) out += ' ';
+  }
+  return out;
+}
 
 std::string preset_text(const FieldInfo& field) {
   if (field.required) return "required";
   if (field.inside || field.preset.is_null()) return "–";
-  return "`" + to_json_line(field.preset) + "`";
+  return "`" + in_a_row(to_json(field.preset)) + "`";
 }
 
 std::string row(const FieldInfo& field) {

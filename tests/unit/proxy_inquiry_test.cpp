@@ -30,7 +30,7 @@ class HeldResolver : public dns::Resolver {
   }
   void fail(std::string question) { thrown_ = std::move(question); }
   // Asked past the cache it says so.
-  void add_fresh(const std::string& records) { fresh_ = dns::testing::zone(kZone + records); }
+  void add_fresh(const std::string& records) { fresh_ = dns::testing::zone(kGoodZone + records); }
   bool was_asked(const std::string& question) const { return std::ranges::count(asked, question) > 0; }
 
   io::Task<dns::AnswerPtr> ask(dns::Question question, dns::Asking asking) override {
