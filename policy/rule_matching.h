@@ -19,8 +19,8 @@ class RuleMatching {
   RuleMatching(const RuleTables& tables, const RuleFacts& facts);
 
   RuleMatch run();
-  // Rules that wait for the same hold together or not at all; of several such groups each may hold, with any
-  // of the others: those are more than the worlds there are, and never fewer.
+  // Rules that wait for the same hold together or not at all; of several such groups each may hold, with
+  // any of the others: those are more than the worlds there are, and never fewer.
   OtherProfiles others(const Profile& acting);
 
  private:
