@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -140,7 +141,23 @@ Result<> StateFile::connect() {
   Result<Session> session = open_session();
   if (!session) return session.error();
   session_.emplace(std::move(*session));
+  session_->file = mark(path_);
+  session_->log = mark(path_ + "-wal");
   return {};
+}
+
+StateFile::FileMark StateFile::mark(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) return {};
+  return {status.st_dev, status.st_ino};
+}
+
+// SQLite goes on writing into a file that nobody finds any more.
+Result<> StateFile::check_in_place() {
+  const FileMark log = mark(path_ + "-wal");
+  if (session_->log == FileMark()) session_->log = log;
+  if (mark(path_) == session_->file && log == session_->log) return {};
+  return fail(Errc::invalid, "it was deleted, replaced or cut while in use");
 }
 
 Result<StateFile::Session> StateFile::open_session() const {
@@ -235,7 +252,7 @@ Result<> StateFile::transaction(const std::function<Result<>()>& work) {
   if (result) result = sqlite_run(database, "COMMIT");
   faults::crash_point("state.committed");
   if (result) lock_.note(session_->last);
-  if (result) return result;
+  if (result) return check_in_place();
   session_->first = first;
   session_->last = last;
   // The error that counts is the first one; SQLite may have rolled back already.

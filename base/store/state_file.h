@@ -12,6 +12,8 @@
 // file is damaged: call begin_anew()), no_space, io.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -60,8 +62,15 @@ class StateFile {
 
  private:
   // An open database; `append` is always there.
+  // Which file stands at a path; all 0: none, or an empty one.
+  struct FileMark {
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool operator==(const FileMark&) const = default;
+  };
   struct Session {
     SqliteHandle database;
+    FileMark file, log;  // as they were opened; the write-ahead log is made by the first that needs it
     std::optional<Statement> append;
     std::int64_t first = 0, last = 0;  // rows
     std::int64_t early_before = std::numeric_limits<std::int64_t>::max();
@@ -75,6 +84,8 @@ class StateFile {
   };
 
   StateFile(std::string path, StateLimits limits, StateLock lock);
+  static FileMark mark(const std::string& path);
+  Result<> check_in_place();
   Result<> begin(const OnTrouble& on_trouble);
   Result<Session> open_session() const;
   static Result<> read_clock(Session& session);

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <filesystem>
+#include <functional>
 #include <mutex>
 #include <vector>
 
@@ -332,6 +334,39 @@ TEST_CASE("state: locked by another program for a while (X10)") {
   CHECK((*store)->get("k", "a") == "v");
   CHECK((*store)->get("k", "b") == "v");
   CHECK_FALSE(has_set_aside(directory));
+}
+
+TEST_CASE("state: a file that is taken away while in use is written anew, and told of (X10)") {
+  const TestClock clock;
+  const auto remove = [](const std::string& path) { std::filesystem::remove(path); };
+  const auto rename = [](const std::string& path) { std::filesystem::rename(path, path + ".moved"); };
+  const auto cut = [](const std::string& path) { std::filesystem::resize_file(path, 0); };
+  const std::vector<std::function<void(const std::string&)>> ways = {
+      [&](const std::string& file) { remove(file); },
+      [&](const std::string& file) { remove(file + "-wal"); },
+      [&](const std::string& file) { remove(file), remove(file + "-wal"), remove(file + "-shm"); },
+      [&](const std::string& file) { rename(file); },
+      [&](const std::string& file) { cut(file); },
+  };
+  for (const auto& way : ways) {
+    CAPTURE(&way - ways.data());
+    const ScratchDirectory directory;
+    const std::string file = directory.file("state.db");
+    Troubles troubles;
+    {
+      const auto store = StateStore::open(file, clock, troubles.hear());
+      REQUIRE(store.has_value());
+      CHECK(run((*store)->put_durable("k", "before", "v", clock.time + 1h)).has_value());
+      CHECK(troubles.told().empty());
+      way(file);
+      CHECK(run((*store)->put_durable("k", "after", "v", clock.time + 1h)).has_value());
+    }
+    CHECK(troubles.told().find("while in use") != std::string::npos);
+    const auto store = StateStore::open(file, clock, troubles.hear());
+    REQUIRE(store.has_value());
+    CHECK((*store)->get("k", "before") == "v");
+    CHECK((*store)->get("k", "after") == "v");
+  }
 }
 
 TEST_CASE("state: without a usable path memory goes on and put_durable says so (X10)") {
