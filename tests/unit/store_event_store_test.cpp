@@ -162,7 +162,9 @@ TEST_CASE("what is no file in a store hangs nobody, and is named") {
   CHECK(EventReader(scene.directory).passed_over().size() == 2);
   CHECK_FALSE(SegmentFiles{.log = pipe, .index = {}}.open_log());
   EventStore store(scene.settings, scene.clock);
-  CHECK(store.news()->text.contains(" is no file"));
+  const auto news = store.news();
+  REQUIRE(news);
+  CHECK_MESSAGE(news->text.contains(" is no file"), news->text);
   store.append("message", ",\"id\":\"" + kId + "\"");
   REQUIRE(store.flush(kPatience));
   CHECK(scene.found(kId) == 2);
