@@ -10,7 +10,7 @@ import time
 
 from harness.client import message
 from harness.dns_server import DnsServer
-from harness.next_hop_script import hold
+from harness.next_hop_script import close, hold
 from harness.outcome import check, poll
 from harness.setups import users_file, with_tls
 from harness.strangers import merge, stranger, strangers_site
@@ -190,6 +190,32 @@ def test_rates_hold_for_transactions_that_are_open_at_once(case):
     asked(site, "anna", TOO_MUCH)
 
 
+def test_rates_count_what_may_have_been_taken(case):
+    """The next hop closes behind the final dot: nobody knows."""
+    site = users_site(case, messages="1/1d")
+    site.exact = False
+    site.hop.on("DOT", close, times=1)
+    client = logged_in(site, "anna")
+    asks(client, "250")
+    client.data(message(), "451")
+    client.quit()
+    site.gateway.await_event("message", lambda event: event["fate"] == "ambiguous")
+    asked(site, "anna", TOO_MUCH)
+
+
+def test_rates_do_not_count_a_recipient_whose_message_is_over(case):
+    only_one = {"rules": [{"to": "bert@example.test", "use": "1/1d"}, {"use": "off"}]}
+    site = users_site(case, messages=only_one, recipients="3/1d")
+    with logged_in(site, "anna") as client:
+        asks(client, "250", "bert@example.test")
+        client.data(content := message("first\r\n"))
+        site.expect_delivered(content)
+        asks(client, "250")
+        client.rcpt("bert@example.test", TOO_MUCH + "user anna may have 1 messages")
+        client.rcpt("carl@example.test", "250")
+        client.quit()
+
+
 def test_rates_of_bytes_at_once(case):
     """Of two messages that were asked for at the same time one goes beyond the limit, and not both."""
     site = users_site(case, bytes="2KB/1d")
@@ -220,11 +246,19 @@ def test_rates_of_guesses_at_once(case):
         client.mail(SENDER)
         client.line(f"RCPT TO:<guess{number}@example.test>")
         site.hop.await_command(f"RCPT TO:<guess{number}@example.test>")
+    late = threading.Event()
+    site.hop.on("RCPT", hold(late, "250 2.1.5 ok"), match="bert")
+    known = stranger(site, GOOD)
+    known.mail(SENDER)
+    known.line("RCPT TO:<bert@example.test>")
+    site.hop.await_command("RCPT TO:<bert@example.test>")
     answer.set()
     replies = sorted(str(client.read_reply()) for client in clients)
     check(["550" in reply for reply in replies].count(True) == 2, f"{replies}")
     check([TOO_MUCH[:9] in reply for reply in replies].count(True) == 3, f"{replies}")
-    for client in clients:
+    late.set()
+    known.expect(TOO_MUCH)
+    for client in (*clients, known):
         client.quit()
 
 

@@ -76,6 +76,18 @@ TEST_CASE("greylist: an identity that came back five times is known, and leaves 
   }
 }
 
+TEST_CASE("greylist: nobody waits while what is remembered cannot be read") {
+  Bench bench;
+  const store::ScratchDirectory scratch;
+  const auto hear = [](std::string_view) {};
+  bench.state = std::move(*store::StateStore::open(scratch.file("missing/state.db"), bench.clock, hear));
+  Greylist greylist(*bench.state);
+  const auto standing =
+      greylist.look({{policy::ClientIdentity::Kind::network, "192.0.2.0/24"}, {}, {}}, bench.settings);
+  CHECK(standing.unread);
+  CHECK_FALSE(standing.defers());
+}
+
 TEST_CASE("greylist: who waits is shown by name, until it comes back") {
   Bench bench;
   GreylistWaiting waiting(*bench.state);
