@@ -98,6 +98,8 @@ std::string_view name_of(Verb verb) {
   return std::ranges::find(verbs, verb, &Name::verb)->name;
 }
 
+bool is_like_auth(std::string_view line) { return istarts_with(trim(line), "AUTH"); }
+
 std::string_view loggable(std::string_view line, bool secret) {
   std::string_view rest = trim(line);
   switch (const Verb verb = parse_command(line).verb) {
@@ -109,7 +111,8 @@ std::string_view loggable(std::string_view line, bool secret) {
     case Verb::bdat:
       return rest.substr(0, max_logged);
     case Verb::unknown:
-      return secret ? std::string_view() : take_word(rest).substr(0, max_logged_word);
+      if (secret || is_like_auth(line)) return {};
+      return rest.substr(0, rest.find_first_of(" \t")).substr(0, max_logged_word);
     default:
       return verb == Verb::auth ? name_of(verb) : take_word(rest);
   }

@@ -38,6 +38,8 @@ struct CommandLine {
 CommandLine parse_command(std::string_view line);
 std::string_view name_of(Verb verb);  // "" where no word stands for it
 
+// AUTH in whatever spelling: behind "AUTH<tab>PLAIN" or "AUTH:LOGIN" passwords come all the same.
+bool is_like_auth(std::string_view line);
 // What a log may hold of a line: MAIL, RCPT, HELO and their like as they were written, of anything else its
 // first word, of AUTH nothing but that. `secret`: what is no command may be a password.
 std::string_view loggable(std::string_view line, bool secret);

@@ -69,7 +69,7 @@ bool ServerMachine::State::read_command(std::string_view& input) {
   spoken = lines.text();
   const CommandLine command = parse_command(spoken);
   in_hand = command.verb;
-  said_auth = said_auth || in_hand == Verb::auth;
+  said_auth = said_auth || in_hand == Verb::auth || is_like_auth(spoken);
   if (is_other_protocol(spoken))
     close_with(not_smtp(), Why::other_protocol);
   else if (result == LineReader::Result::too_long)

@@ -66,6 +66,16 @@ TEST_CASE("what may be a password is not noted") {
   CHECK(outside({"EHLO x\r\n", "PASS secret\r\n"}) == Lines{"PASS: unknown-command"});
 }
 
+TEST_CASE("nor what follows AUTH in another spelling") {
+  for (const char* line : {"AUTH\tPLAIN\tAGEAc2VjcmV0\r\n", "AUTH:LOGIN\r\n", "AUTH=PLAIN\r\n",
+                           "authlogin\r\n", " AUTH:LOGIN\r\n"}) {
+    CAPTURE(line);
+    const auto noted = outside({"EHLO x\r\n", line, "YQ==\r\n", "c2VjcmV0\r\n"});
+    CHECK(noted == Lines{": unknown-command", ": unknown-command", ": unknown-command"});
+  }
+  CHECK(outside({"EHLO x\r\n", "FOO\tbar\r\n"}) == Lines{"FOO: unknown-command"});
+}
+
 TEST_CASE("what is refused in a transaction is noted for it, and not what the driver refused") {
   MemorySession session(defaults());
   session.receive("EHLO x\r\n");
