@@ -139,6 +139,11 @@ void Inquiry::said_mail(const mail::Path& sender) {
   std::string address = sender.address();
   if (address == sender_ && !overdrawn()) return;
   ask_again();
+  if (resolver(Stage::lists_anew)->overdrawn()) {  // whoever came back then has to come once more
+    resolver(Stage::lists_anew)->close();
+    resolver(Stage::lists_anew) = fresh_resolver();
+    asked_anew_ = false;
+  }
   forget(Stage::mail);
   evidence_.sender_is_ours = settings_->policy->domains.find(sender.domain_ascii) != nullptr;
   const bool named = !sender.is_null() && !sender.is_literal();

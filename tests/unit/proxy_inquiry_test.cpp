@@ -321,6 +321,23 @@ TEST_CASE("inquiry: lists are asked anew in a time of their own, however long th
   CHECK(inquiry->evidence().find(kFirstList)->codes.size() == 2);
 }
 
+TEST_CASE("inquiry: lists that could not be asked anew for want of questions defer one message, not all") {
+  Scene scene({list("bl.test", Listed::client, 5)});
+  scene.resolver.add_fresh("1.113.0.203.bl.test. A 127.0.0.3\n");
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(connect(inquiry));
+  scene.resolver.full = true;
+  scene.run(ask_anew(inquiry));
+  scene.run(settle_all(inquiry));
+  CHECK(inquiry->overdrawn());
+  scene.resolver.full = false;
+  scene.run(mail_from(inquiry, path("b@good.test")));
+  CHECK_FALSE(inquiry->overdrawn());
+  scene.run(ask_anew(inquiry));
+  scene.run(settle_all(inquiry));
+  CHECK(inquiry->evidence().find(kFirstList)->codes.size() == 2);
+}
+
 TEST_CASE("inquiry: what is said anew is asked anew, and late answers about the old are dropped") {
   Scene scene;
   scene.resolver.hold("A old.good.test");
