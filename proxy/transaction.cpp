@@ -167,6 +167,7 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   delivery_ = co_await services_.relay.deliver(route_, envelope_, trace, content_,
                                                settings_.policy->role_mailbox, give_up, last_look);
   handing_over_ = false;
+  const NeededMemory needed;  // what was taken is told so, whatever is remembered of it
   relayed_ = services_.clock.now() - handed;
   if (delivered() || fate() == "ambiguous") held_.keep();
   if (delivered()) in_flight_.answered();
