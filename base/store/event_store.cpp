@@ -175,6 +175,7 @@ void EventStore::Impl::run() {
   }
   lock.unlock();
   sync();
+  segment_.reset();  // with its lock: the next store is opened as soon as this one has ended
   lock.lock();
   ended_ = true;
   changed_.notify_all();

@@ -150,6 +150,15 @@ TEST_CASE("garbage in a segment harms neither a reader nor the events beside it"
   }
 }
 
+TEST_CASE("a store may be opened the moment the one before it is gone") {
+  const Scene scene;
+  for (int i = 0; i < 300; ++i) {
+    EventStore store(scene.settings, scene.clock);
+    const auto news = store.news();
+    REQUIRE_MESSAGE(!news, news->text);
+  }
+}
+
 TEST_CASE("what is no file in a store hangs nobody, and is named") {
   Scene scene;
   scene.write({kId});
