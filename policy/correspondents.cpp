@@ -43,10 +43,14 @@ std::string correspondent_of(const mail::Path& sender) {
 }
 
 std::string correspondent_key(std::string_view ours, std::string_view theirs) {
-  std::string pair(ours);
+  std::string pair;
+  pair.reserve(ours.size() + 1 + theirs.size());
+  pair += ours;
   pair += '\0';
   pair += theirs;
-  return mail::sha256(pair).substr(0, kKey);
+  std::string key = mail::sha256(pair);
+  key.resize(kKey);
+  return key;
 }
 
 bool is_correspondent(WallTime last_written, WallTime now, const CorrespondentSettings& settings) {

@@ -22,11 +22,13 @@ std::string domain_key(const std::string& domain, const mail::Path& theirs) {
 
 Correspondents::Of Correspondents::look(const mail::Path& sender, const mail::Path& recipient,
                                         const policy::CorrespondentSettings& settings) const {
-  const auto is_known = [&](const std::optional<WallTime>& last) {
+  const std::string theirs = policy::correspondent_of(sender);
+  const auto knows = [&](const char* kind, const std::string& ours) {
+    const auto last = this->last(kind, policy::correspondent_key(ours, theirs));
     return last && policy::is_correspondent(*last, state_.now(), settings);
   };
-  if (is_known(last_written(recipient, sender))) return Of::recipient;
-  return is_known(last_written(recipient.domain_ascii, sender)) ? Of::domain : Of::nobody;
+  if (knows(kOfAddress, policy::mailbox_of(recipient))) return Of::recipient;
+  return knows(kOfDomain, recipient.domain_ascii) ? Of::domain : Of::nobody;
 }
 
 void Correspondents::learn(const mail::Path& ours, const mail::Path& theirs,

@@ -110,6 +110,7 @@ Inquiry* Transaction::inquiry() const {
 void Transaction::keep(std::string_view content) {
   if (forged_results_.past_header()) return content_.append(content);
   std::string kept;
+  kept.reserve(content.size());
   forged_results_.feed(content, kept);
   content_.append(kept);
 }

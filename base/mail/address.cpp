@@ -112,9 +112,18 @@ PathFault read_path(std::string_view text, const PathOptions& options, Path& pat
   return fault != PathFault::none ? fault : check_lengths(path, options.lenient);
 }
 
+// Made at once: this is done a dozen times for each recipient.
+std::string mailbox(std::string_view local, std::string_view domain) {
+  std::string whole;
+  whole.reserve(local.size() + 1 + domain.size());
+  whole += local;
+  if (!domain.empty()) (whole += '@') += domain;
+  return whole;
+}
+
 }  // namespace
 
-std::string Path::address() const { return domain.empty() ? local : local + '@' + domain; }
+std::string Path::address() const { return mailbox(local, domain); }
 
 std::string Path::unquoted_local() const {
   if (!is_quoted()) return local;
@@ -138,15 +147,9 @@ std::string Path::plain_local() const {
   return quoted + '"';
 }
 
-std::string Path::key() const {
-  const std::string name = to_lower(plain_local());
-  return domain_ascii.empty() ? name : name + '@' + domain_ascii;
-}
+std::string Path::key() const { return mailbox(to_lower(plain_local()), domain_ascii); }
 
-std::string Path::spelling() const {
-  const std::string name = to_lower(local);
-  return domain_ascii.empty() ? name : name + '@' + domain_ascii;
-}
+std::string Path::spelling() const { return mailbox(to_lower(local), domain_ascii); }
 
 PathFault parse_path(std::string_view between_brackets, const PathOptions& options, Path& out) {
   if (options.lenient) between_brackets = trim(between_brackets);

@@ -1,7 +1,6 @@
 #include "base/mail/digest.h"
 
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
@@ -30,13 +29,19 @@ bool is_trace_field(std::string_view beginning) {
          std::ranges::any_of(trace_fields, [&](auto field) { return iequals(field, name); });
 }
 
+// Looked up once: OpenSSL would do so by name for each digest, which costs more than a short one itself.
+const EVP_MD* algorithm() {
+  static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return fetched ? fetched : EVP_sha256();
+}
+
 }  // namespace
 
-void MessageDigest::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+void FreeDigest::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
 
 MessageDigest::MessageDigest() : context_(EVP_MD_CTX_new()) {
   // OpenSSL's own allocations are all that can fail here.
-  if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
+  if (!context_ || EVP_DigestInit_ex2(context_.get(), algorithm(), nullptr) != 1) throw std::bad_alloc();
 }
 
 void MessageDigest::feed(std::string_view content) {
@@ -93,9 +98,12 @@ std::string MessageDigest::finish() {
 }
 
 std::string sha256(std::string_view octets) {
-  std::string sum(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(octets.data()), octets.size(),
-         reinterpret_cast<unsigned char*>(sum.data()));
+  thread_local const std::unique_ptr<EVP_MD_CTX, FreeDigest> context(EVP_MD_CTX_new());
+  std::string sum(32, '\0');
+  if (!context || EVP_DigestInit_ex2(context.get(), algorithm(), nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), octets.data(), octets.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(sum.data()), nullptr) != 1)
+    throw std::bad_alloc();
   return sum;
 }
 

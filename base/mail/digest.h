@@ -13,6 +13,10 @@ struct evp_md_ctx_st;
 
 namespace sallyport::mail {
 
+struct FreeDigest {
+  void operator()(evp_md_ctx_st* context) const;
+};
+
 class MessageDigest {
  public:
   MessageDigest();
@@ -22,16 +26,13 @@ class MessageDigest {
 
  private:
   enum class State : unsigned char { line_start, kept_line, skipped_line, body };
-  struct Free {
-    void operator()(evp_md_ctx_st* context) const;
-  };
 
   std::string_view line_start(std::string_view content);
   std::string_view rest_of_line(std::string_view content);
   bool judge_beginning();
   void hash(std::string_view octets);
 
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
+  std::unique_ptr<evp_md_ctx_st, FreeDigest> context_;
   std::string beginning_;  // of a header line, until its field is known
   State state_ = State::line_start;
   bool skipping_ = false;  // the field that a folded line would continue

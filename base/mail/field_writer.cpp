@@ -10,6 +10,7 @@ namespace sallyport::mail {
 namespace {
 
 constexpr std::size_t fold_at = 78;
+constexpr std::size_t kUsualField = 256;  // octets of one, several lines together
 
 // A set of octets, to be asked for each octet of a text.
 class Octets {
@@ -79,6 +80,11 @@ std::string escaped(std::string_view text, std::string_view special) {
 std::string quoted(std::string_view clean) { return '"' + escaped(clean, "\"\\") + '"'; }
 
 }  // namespace
+
+FieldWriter::FieldWriter(std::string_view name) : column_(name.size() + 1) {
+  out_.reserve(kUsualField);
+  (out_ += name) += ':';
+}
 
 void FieldWriter::word(std::string_view text) {
   if (column_ + 1 + text.size() > fold_at) return new_line(text);

@@ -16,7 +16,7 @@ inline constexpr std::size_t kMostShown = 450;
 // (RFC 5322 2.1.1).
 class FieldWriter {
  public:
-  explicit FieldWriter(std::string_view name) : out_(std::string(name) + ':'), column_(out_.size()) {}
+  explicit FieldWriter(std::string_view name);
 
   void word(std::string_view text);
   void new_line(std::string_view text);

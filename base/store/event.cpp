@@ -6,6 +6,7 @@ namespace sallyport::store {
 namespace {
 
 constexpr std::size_t kMaxValue = 2048;
+constexpr std::size_t kUsualSize = 1024;  // of a message with one recipient
 
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
@@ -18,11 +19,10 @@ std::string_view shorten(std::string_view text) {
 
 }  // namespace
 
-Event::Event(const char* type) : type_(type) { body_.reserve(256); }
+Event::Event(const char* type) : type_(type) { body_.reserve(kUsualSize); }
 
 void Event::key(std::string_view name) {
-  if (!body_.ends_with('{')) body_ += ',';
-  body_ += '"';
+  body_ += body_.ends_with('{') ? "\"" : ",\"";
   body_ += name;
   body_ += "\":";
 }

@@ -12,13 +12,17 @@ constexpr std::size_t kMaxLine = 2048;
 }  // namespace
 
 Result<std::string> command_line(std::initializer_list<std::string_view> parts) {
+  std::size_t octets = 2;
+  for (const auto part : parts) octets += part.size();
   std::string line;
+  line.reserve(octets);
   for (const auto part : parts) line += part;
   if (std::ranges::any_of(line, [](char c) { return is_control(c); })) {
     return fail(Errc::invalid, "control character in a command: " + printable(line, 200));
   }
   if (line.size() > kMaxLine - 2) return fail(Errc::limit, "command too long: " + printable(line, 200));
-  return line + "\r\n";
+  line += "\r\n";
+  return line;
 }
 
 Result<std::string> mail_command(const mail::Path& sender, const mail::MailParameters& parameters,
