@@ -254,6 +254,11 @@ Result<> Gateway::reload(std::shared_ptr<const Settings> settings) {
   return Result<>{};
 }
 
+void Gateway::renew_lists(std::shared_ptr<const Settings> settings) {
+  adopt(std::move(settings));
+  known_good_.clear();
+}
+
 // -- the way down --------------------------------------------------------------------------------------
 
 void Gateway::on_every_core(const char* name, io::Task<> (*task)(Gateway*, Cores::Core*)) {

@@ -32,6 +32,9 @@ class Gateway {
   // New sessions use the new settings. Listeners are opened and closed as they changed; if one cannot be
   // opened nothing changes and the error says why.
   Result<> reload(std::shared_ptr<const Settings> settings);
+  // Lists have changed and nothing else: new sessions use them.
+  void renew_lists(std::shared_ptr<const Settings> settings);
+  std::shared_ptr<const Settings> settings() const;  // what new sessions use
   // Closes the listeners, lets running messages finish for timeouts.drain at most, ends the rest.
   void stop();
 
@@ -61,7 +64,6 @@ class Gateway {
   void announce() const;
   void on_every_core(const char* name, io::Task<> (*task)(Gateway*, Cores::Core*));
   bool wait_until_empty(TimePoint deadline) const;
-  std::shared_ptr<const Settings> settings() const;
   Running running() const;
 
   const Clock& clock_;

@@ -15,6 +15,7 @@
 #include "base/needed_memory.h"
 #include "proxy/check.h"
 #include "proxy/gateway.h"
+#include "proxy/reloading.h"
 #include "proxy/session_tests.h"
 #include "proxy/settings.h"
 #include "proxy/trimming.h"
@@ -60,85 +61,6 @@ Gateway::PassedSockets passed_sockets() {
   }
   std::free(names);
   return sockets;
-}
-
-void record_reload(store::EventLog& events, bool good, std::string_view detail) {
-  store::Event event("reload");
-  event.flag("ok", good).text("detail", detail);
-  events.write(event);
-}
-
-// People read a diagnostic line by line, its caret below the fault; programs get it whole.
-void note(store::EventLog& events, store::LogFormat format, const config::Diagnostic& one) {
-  const auto* const level = one.severity == config::Severity::error ? "error" : "warning";
-  const std::string text = one.to_string();
-  if (format == store::LogFormat::json) return events.note(level, text);
-  std::string_view rest = text;
-  for (auto end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
-    events.note(level, rest.substr(0, end));
-    rest.remove_prefix(end + 1);
-  }
-  events.note(level, rest);
-}
-
-// SIGHUP. A bad file never replaces a good configuration (promise P10).
-class Reloading {
- public:
-  Reloading(const ServeOptions& options, const Settings& started, Gateway& gateway, store::EventLog& events)
-      : options_(options),
-        state_file_(started.state_file),
-        kept_events_(started.events),
-        workers_(started.workers),
-        gateway_(gateway),
-        events_(events) {}
-
-  void run();
-
- private:
-  Result<> try_to();
-  void tell_what_needs_a_restart(const Settings& settings) const;
-
-  const ServeOptions& options_;
-  const std::string state_file_;  // what this process runs with until its end
-  const store::EventStoreSettings kept_events_;
-  const int workers_;
-  Gateway& gateway_;
-  store::EventLog& events_;
-};
-
-void Reloading::run() {
-  faults::crash_point("reload.signal");
-  try {
-    const auto result = try_to();
-    record_reload(events_, result.has_value(), result ? "" : result.error().detail);
-    faults::crash_point("reload.done");
-  } catch (const std::exception& error) {
-    record_reload(events_, false, error.what());
-  }
-}
-
-Result<> Reloading::try_to() {
-  config::Diagnostics diagnostics;
-  auto settings = load(options_.directory, {}, diagnostics);
-  if (settings) run_session_tests(options_.directory, settings, diagnostics);
-  for (const auto& one : diagnostics.all()) note(events_, options_.log_format, one);
-  faults::crash_point("reload.loaded");
-  if (diagnostics.has_errors()) return fail(Errc::invalid, "the old configuration stays");
-  if (auto fit = usable(*settings); !fit)
-    return fail(fit.error().code, fit.error().detail + "; the old configuration stays");
-  auto reloaded = gateway_.reload(settings);
-  if (reloaded) tell_what_needs_a_restart(*settings);
-  return reloaded;
-}
-
-void Reloading::tell_what_needs_a_restart(const Settings& settings) const {
-  const auto warn = [this](std::string_view key) {
-    events_.note("warning",
-                 fmt::format("{} has changed: this needs a restart, and does nothing until then", key));
-  };
-  if (settings.state_file != state_file_) warn("state.sqlite");
-  if (settings.events != kept_events_) warn("events");
-  if (settings.workers != workers_) warn("workers");
 }
 
 void notify_reloading() {
@@ -187,13 +109,14 @@ int serve(const ServeOptions& options) {
   io::EventLoop loop;
   io::SignalSet signals(loop.executor(), {SIGHUP, SIGTERM, SIGINT, SIGQUIT});
   Gateway gateway(events, system_clock());
-  Reloading reloading(options, *settings, gateway, events);
   if (auto started = gateway.start(std::move(settings), passed_sockets()); !started)
     return complain(started.error(), exit_status(started.error().code));
+  Reloading reloading(options, gateway, events);
   if (geteuid() == 0) events.note("warning", "running as root: use a user of its own (docs/install.md)");
   sd_notify(0, "READY=1");
   care.spawn(loop.executor(), "watchdog", keep_watchdog(gateway, events));
   care.spawn(loop.executor(), "trimming", trim_memory(gateway));
+  care.spawn(loop.executor(), "lists", reloading.watch_lists());
   loop.run(obey_signals(signals, reloading));
   sd_notify(0, "STOPPING=1");
   faults::crash_point("stop.signal");

@@ -88,24 +88,47 @@ void compose_rulable_values(const Loading& loading, Settings& settings) {
   const TreatmentSources sources{compose_site(loading), read_barring_lists(loading),
                                  read_sender_lists(loading)};
   static_cast<Treatment&>(settings) = compose_treatment(loading.written, sources);
+  settings.treatments = nullptr;
+  settings.reach = {};
   if (settings.rules.empty()) return;
   settings.treatments =
       std::make_shared<Treatments>(loading.written, sources, loading.rulesets, settings.rules);
   settings.reach = settings.treatments->reach();
 }
 
-std::shared_ptr<const Settings> compose(const Loading& loading) {
-  auto settings = std::make_shared<Settings>();
-  settings->directory = loading.directory;
-  copy_plain_values(loading.written, *settings);
-  compose_rulable_values(loading, *settings);
-  settings->lists = compose_watched_lists(loading);
-  settings->routes = compose_routes(loading);
-  settings->tls = compose_tls(loading);
-  settings->listeners = compose_listeners(loading);
+void compose_all(const Loading& loading, Settings& settings) {
+  settings.directory = loading.directory;
+  copy_plain_values(loading.written, settings);
+  compose_rulable_values(loading, settings);
+  settings.lists = compose_watched_lists(loading);
+  settings.routes = compose_routes(loading);
+  settings.tls = compose_tls(loading);
+  settings.listeners = compose_listeners(loading);
   check_networks(loading);
   check_next_hops(loading);
   check_route_names(loading);
+}
+
+// Whatever a list file has a part in.
+void compose_listed(const Loading& loading, Settings& settings) {
+  compose_rulable_values(loading, settings);
+  settings.routes = compose_routes(loading);
+}
+
+// From what is read to what is used; `compose` does so to `settings`.
+std::shared_ptr<const Settings> interpret(const std::string& directory, const LoadOptions& options,
+                                          std::shared_ptr<Settings> settings, Diagnostics& diagnostics,
+                                          void (*compose)(const Loading&, Settings&)) {
+  const Node& document = *settings->document;
+  conceal_secret_lists(document, diagnostics);
+  Written written;
+  auto reading = policy::rule_words();
+  config::Reader reader(diagnostics, &reading);
+  written_table().read(document, written, reader);
+  const auto hostname = compose_hostname(written, options, {directory, 0, 0}, diagnostics);
+  settings->list_files.clear();
+  compose({written, reading.rulesets, options, directory, hostname, diagnostics, settings->list_files},
+          *settings);
   return settings;
 }
 
@@ -155,18 +178,19 @@ const relay::Route* Settings::route(const std::string& name) const {
 
 std::shared_ptr<const Settings> load(const std::string& directory, const LoadOptions& options,
                                      Diagnostics& diagnostics) {
-  const auto document = read_document(directory, options.overlay, diagnostics);
   std::shared_ptr<const Settings> settings;
-  if (document) {
-    conceal_secret_lists(*document, diagnostics);
-    Written written;
-    auto reading = policy::rule_words();
-    config::Reader reader(diagnostics, &reading);
-    written_table().read(*document, written, reader);
-    const config::Position whole{directory, 0, 0};
-    const auto hostname = compose_hostname(written, options, whole, diagnostics);
-    settings = compose({written, reading.rulesets, options, directory, hostname, diagnostics});
+  if (auto document = read_document(directory, options.overlay, diagnostics)) {
+    auto fresh = std::make_shared<Settings>();
+    fresh->document = std::make_shared<const Node>(std::move(*document));
+    settings = interpret(directory, options, std::move(fresh), diagnostics, compose_all);
   }
+  diagnostics.sort();
+  return diagnostics.has_errors() ? nullptr : settings;
+}
+
+std::shared_ptr<const Settings> load_lists(const Settings& before, Diagnostics& diagnostics) {
+  auto settings =
+      interpret(before.directory, {}, std::make_shared<Settings>(before), diagnostics, compose_listed);
   diagnostics.sort();
   return diagnostics.has_errors() ? nullptr : settings;
 }

@@ -15,6 +15,7 @@
 
 #include "base/config/diagnostic.h"
 #include "base/config/node.h"
+#include "base/file_mark.h"
 #include "base/io/tls.h"
 #include "base/ip_address.h"
 #include "base/store/event_store.h"
@@ -102,9 +103,18 @@ struct Treatment {
 
 class Treatments;
 
+// A list that the configuration names, and its mark just before it was read.
+struct ListFile {
+  std::string path;
+  FileMark mark;
+  bool operator==(const ListFile&) const = default;
+};
+
 // As a Treatment: that of whoever no rule holds for.
 struct Settings : Treatment {
-  std::string directory;  // conf.d
+  std::string directory;                         // conf.d
+  std::shared_ptr<const config::Node> document;  // what was read there
+  std::vector<ListFile> list_files;              // of recipients, senders, patterns, conditions
   policy::Rules rules;
   std::map<std::string, std::shared_ptr<const relay::Route>> routes;
   std::vector<ListenerSettings> listeners;
@@ -144,6 +154,9 @@ struct LoadOptions {
 // nullptr with at least one error in `diagnostics`, or settings with perhaps some warnings.
 std::shared_ptr<const Settings> load(const std::string& directory, const LoadOptions& options,
                                      config::Diagnostics& diagnostics);
+
+// The same configuration, of which only the list files are read again. nullptr with errors, as load().
+std::shared_ptr<const Settings> load_lists(const Settings& before, config::Diagnostics& diagnostics);
 
 // `sallyport config show`: the whole configuration as JSON with comments; `changed` leaves out what is at
 // its default. "" with errors in `diagnostics`. Passwords are never shown.

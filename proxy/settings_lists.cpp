@@ -74,13 +74,21 @@ UserLine split_user(std::string_view line) {
 
 }  // namespace
 
+std::optional<std::string> read_list_file(const std::string& file, const config::Position& blame,
+                                          const Loading& loading) {
+  if (!loading.options.open_files) return std::nullopt;
+  loading.list_files.push_back(
+      {file, mark_of(file)});  // before it is read: a change meanwhile is none missed
+  return config::read_file(file, blame, loading.diagnostics, config::max_list_size);
+}
+
 namespace {
 
 // A file of which `parse(text, faults)` makes a List; every fault is told with its place in the file.
 template <class List, class Parse>
 List read_list(const Located<std::string>& file, const Loading& loading, Parse parse) {
-  if (file.value.empty() || !loading.options.open_files) return {};
-  auto text = config::read_file(file.value, file.position, loading.diagnostics, config::max_list_size);
+  if (file.value.empty()) return {};
+  auto text = read_list_file(file.value, file.position, loading);
   if (!text) return {};
   std::vector<policy::ListFault> faults;
   List list = parse(*text, faults);
@@ -158,8 +166,7 @@ SenderListFiles read_sender_lists(const Loading& loading) {
 
 std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,
                                              const Loading& loading) {
-  if (!loading.options.open_files) return {};
-  const auto text = config::read_file(file, blame, loading.diagnostics);
+  const auto text = read_list_file(file, blame, loading);
   if (!text) return {};
   loading.diagnostics.remember_source(file, *text);
   std::vector<std::string> keys;

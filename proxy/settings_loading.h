@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Loading {
   const std::string& directory;
   const std::string& hostname;
   config::Diagnostics& diagnostics;
+  std::vector<ListFile>& list_files;  // those that have been read
 
   config::Position whole() const { return {directory, 0, 0}; }  // for what is nowhere written
 };
@@ -46,7 +48,10 @@ void check_networks(const Loading& loading);
 void check_next_hops(const Loading& loading);    // none may be a listener of ours
 void check_route_names(const Loading& loading);  // known, and used
 
-// Files that the configuration names; {} and an error if they cannot be read.
+// Files that the configuration names; {} and an error if they cannot be read. Those of lists are noted in
+// `list_files`.
+std::optional<std::string> read_list_file(const std::string& file, const config::Position& blame,
+                                          const Loading& loading);
 policy::GenericNames read_generic_names(const Located<std::string>& file, const Loading& loading);
 policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy::Star star,
                                         const Loading& loading);

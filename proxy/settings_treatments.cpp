@@ -73,8 +73,7 @@ policy::Rules compose_rules(const Loading& loading) {
   for (const auto& listener : loading.written.listeners.value) listeners.push_back(listener.name);
   const auto read = [&](const std::string& file,
                         const config::Position& blame) -> std::optional<std::string> {
-    if (!loading.options.open_files) return std::nullopt;
-    auto text = config::read_file(file, blame, loading.diagnostics, config::max_list_size);
+    auto text = read_list_file(file, blame, loading);
     if (text) loading.diagnostics.remember_source(file, *text);
     return text;
   };

@@ -1,0 +1,48 @@
+// What a running gateway takes over without a restart: the configuration after SIGHUP, and lists when
+// their files change. What has errors never replaces what is good (promise P10).
+//
+// All of it on the thread that runs the program; files are looked at, and lists read, on one of its own, so
+// that a file system that hangs holds up nothing but the lists.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/io/task.h"
+#include "base/io/worker_pool.h"
+#include "base/store/event_log.h"
+#include "proxy/gateway.h"
+#include "proxy/serve.h"
+
+namespace sallyport::proxy {
+
+class Reloading {
+ public:
+  // All of them outlive it; `gateway` runs.
+  Reloading(const ServeOptions& options, Gateway& gateway, store::EventLog& events);
+
+  // SIGHUP: reads everything again, and says in an event `reload` what became of it.
+  void run();
+
+  // Looks at the list files twice a second, for good. What has changed, and has then stayed the same for
+  // one look, is read: an event `lists`.
+  io::Task<> watch_lists();
+
+ private:
+  struct NewLists;
+
+  Result<> try_to();
+  void tell_what_needs_a_restart(const Settings& settings) const;
+  io::Task<> look_at_lists();
+  io::Task<> renew_lists(std::shared_ptr<NewLists> lists);
+
+  const ServeOptions& options_;
+  Gateway& gateway_;
+  store::EventLog& events_;
+  const std::shared_ptr<const Settings> started_;  // what this process runs with until its end
+  std::vector<ListFile> tried_;                    // as they were when last read, be it in vain
+  std::vector<ListFile> seen_;                     // by the look before this one
+  io::WorkerPool reader_{"lists", 1, 1};
+};
+
+}  // namespace sallyport::proxy

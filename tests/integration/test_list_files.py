@@ -1,0 +1,122 @@
+"""Lists that change while the gateway runs: without a signal, whole, and never a broken one in the place of a good one."""
+
+import os
+
+from harness.outcome import check
+from harness.strangers import GOOD
+from test_lists import BLOCKED, ask, site_of
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def replace(path, text):
+    """As editors do."""
+    write(path + ".new", text)
+    os.replace(path + ".new", path)
+
+
+def renewed(site, change, path, ok=True):
+    """Changes the file; the event of it."""
+    since = site.gateway.mark()
+    change()
+    event = site.gateway.await_event("lists", since=since)
+    check(event["ok"] is ok and event["files"] == path, f"{event}")
+    return event
+
+
+def refused(site, sender):
+    ask(site, GOOD, BLOCKED, sender=sender)
+
+
+def test_list_files_count_without_a_signal(case):
+    path = case.path("block")
+    write(path, "# nobody yet\n")
+    site = site_of(case, {"lists": {"block": path}})
+    ask(site, GOOD, "250")
+
+    def append():
+        with open(path, "a") as file:
+            file.write("good.test\n")
+
+    renewed(site, append, path)
+    check(ask(site, GOOD, BLOCKED)["rule"] == f"{path}:2", "another line")
+    renewed(site, lambda: replace(path, "plain.test\n"), path)
+    ask(site, GOOD, "250")
+    refused(site, "x@plain.test")
+    renewed(site, lambda: write(path, "good.test\n"), path)
+    refused(site, "anna@good.test")
+    check(not site.gateway.of_type("reload"), "the whole configuration was read again")
+
+
+def test_list_files_behind_links(case):
+    """The link, or the folder that it goes through, points elsewhere."""
+    for name, text in (("monday", "# nobody\n"), ("tuesday", "good.test\n")):
+        os.mkdir(case.path(name))
+        write(case.path(name) + "/block", text)
+    current = case.path("current")
+    os.symlink(case.path("monday"), current)
+    path = current + "/block"
+    site = site_of(case, {"lists": {"block": path}})
+    ask(site, GOOD, "250")
+
+    def switch():
+        os.symlink(case.path("tuesday"), current + ".new")
+        os.replace(current + ".new", current)
+
+    renewed(site, switch, path)
+    refused(site, "anna@good.test")
+
+
+def test_list_files_with_errors_change_nothing(case):
+    """Nor does one that is gone. Each is told once, and the next good one counts."""
+    path = case.path("block")
+    write(path, "good.test\n")
+    site = site_of(case, {"lists": {"block": path}})
+    bad = renewed(site, lambda: write(path, "plain.test\nhalf an\n"), path, ok=False)
+    check(bad["detail"] == "the old lists stay", f"{bad}")
+    check(any(f"{path}:2:" in note["text"] for note in site.gateway.of_type("note")), "the place is not told")
+    refused(site, "anna@good.test")
+    renewed(site, lambda: os.remove(path), path, ok=False)
+    refused(site, "anna@good.test")
+    renewed(site, lambda: write(path, "plain.test\n"), path)
+    ask(site, GOOD, "250")
+    check(len(site.gateway.of_type("lists")) == 3, "told more than once")
+
+
+def test_list_files_of_barring_rules_and_recipients(case):
+    """And what is being written in conf.d stays there until SIGHUP."""
+    barred, friends, known = (case.path(name) for name in ("barred", "friends", "known"))
+    write(barred, "")
+    write(friends, "nobody.test\n")
+    write(known, "anna@example.test\npostmaster@example.test\n")
+    barring = {"senders": barred, "mode": {"rules": [{"from": {"file": friends}, "use": "off"}, {"use": "enforce"}]}}
+    site = site_of(case, {"barring": barring, "routes": {"groupware": {"recipients": {"list": known}}}})
+    ask(site, GOOD, "250")
+    with open(site.gateway.conf + "/90-half.json", "w") as file:
+        file.write('{ "limits": {')
+    renewed(site, lambda: write(barred, "*@good.test\n"), barred)
+    ask(site, GOOD, "550 5.7.1")
+    renewed(site, lambda: write(friends, "good.test\n"), friends)
+    ask(site, GOOD, "250")
+    ask(site, GOOD, "550 5.1.1", recipient="bert@example.test")
+    everybody = "anna@example.test\nbert@example.test\npostmaster@example.test\n"
+    renewed(site, lambda: replace(known, everybody), known)
+    ask(site, GOOD, "250", recipient="bert@example.test")
+    told = [note["text"] for note in site.gateway.of_type("note") if "10-site.json" in note["text"]]
+    check(not told, f"what conf.d says is no news: {told}")
+
+
+def test_list_files_that_break_a_session_test_change_nothing(case):
+    path = case.path("block")
+    write(path, "# nobody\n")
+    site = site_of(case, {"lists": {"block": path}})
+    write(
+        site.gateway.conf + "/good.test.json",
+        """{ "sessions": [ { "name": "good", "client": "192.0.2.1", "helo": "mx.good.test", "from": "anna@good.test",
+        "to": { "anna@example.test": "accept" } } ], "zone": ["good.test. TXT \\"v=spf1 ip4:192.0.2.1 -all\\""] }""",
+    )
+    renewed(site, lambda: write(path, "good.test\n"), path, ok=False)
+    ask(site, GOOD, "250")
