@@ -44,7 +44,6 @@ struct CodeRange {
 };
 
 struct ListSettings {
-  std::string zone;
   std::vector<CodeRange> codes;
   std::vector<mail::Listed> of{mail::Listed::client};
   Mode mode = Mode::enforce;

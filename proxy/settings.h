@@ -124,13 +124,15 @@ struct Settings : Treatment {
   Reach reach;
   Timeouts timeouts;
   DnsSettings dns;
-  std::vector<dns::WatchedList> lists;  // as policy->checks.lists, place by place
-  std::string state_file;               // "" = memory only
-  store::EventStoreSettings events;     // directory "" = they are not kept
-  bool record_all = false;              // what no decision needs is asked all the same, for the record
-  std::string temp_directory;           // for messages over 1 MiB
-  std::string users_file;               // name:crypt(3) hash; "" = nobody can authenticate
-  int workers = 0;                      // 0: one a core
+  // What is asked of the lists; what their answers count is CheckSettings::lists. Both are
+  // checks.dnsbl.zones in its order, which no rule changes, and FactKey::list is the place in it.
+  std::vector<dns::WatchedList> lists;
+  std::string state_file;            // "" = memory only
+  store::EventStoreSettings events;  // directory "" = they are not kept
+  bool record_all = false;           // what no decision needs is asked all the same, for the record
+  std::string temp_directory;        // for messages over 1 MiB
+  std::string users_file;            // name:crypt(3) hash; "" = nobody can authenticate
+  int workers = 0;                   // 0: one a core
 
   // Of those whom that profile stands for; not to outlive these settings.
   std::shared_ptr<const Treatment> treatment(const policy::Profile& profile) const;

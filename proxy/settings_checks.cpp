@@ -24,7 +24,6 @@ std::string shown(const Entry& list) {
 policy::ListSettings compose_list(const Entry& list) {
   const policy::ListSettings& written = list.value;
   policy::ListSettings settings = written;
-  settings.zone = to_lower(list.name);
   for (const auto& range : list.value.ranges.value) settings.codes.push_back(range.value);
   settings.name = shown(list);
   return settings;
