@@ -50,6 +50,7 @@ struct ListSettings {
   bool flag = false;    // no weight: a header field only
   bool secret = false;  // the zone's name holds a key: neither in replies nor in events, nor its TXT
   std::string name;     // as it is shown; the zone, unless it is secret
+  Duration timeout = std::chrono::seconds(2);  // for an answer
 
   // The greatest weight among the codes that are configured; 0: none of them is.
   int weight(const std::vector<IpAddress>& codes) const;

@@ -67,9 +67,10 @@ bool can_match(std::string_view pattern) {
 
 }  // namespace
 
-struct GenericNames::Patterns {
-  RE2::Set set{pattern_options(), RE2::ANCHOR_BOTH};
-  int size = 0;
+struct GenericNames::Entries {
+  std::vector<std::string> words;  // sorted
+  RE2::Set patterns{pattern_options(), RE2::ANCHOR_BOTH};
+  int size = 0;  // of the patterns
 
   // What is wrong with `pattern`, or "".
   std::string add(std::string_view pattern) {
@@ -77,31 +78,38 @@ struct GenericNames::Patterns {
     const RE2 alone({pattern.data(), pattern.size()}, pattern_options());
     if (!alone.ok()) return alone.error();
     std::string fault;
-    if (set.Add({pattern.data(), pattern.size()}, &fault) < 0) return fault;
+    if (patterns.Add({pattern.data(), pattern.size()}, &fault) < 0) return fault;
     ++size;
     return {};
   }
+  // False: they need too much memory, and none of them matches.
+  bool finish() {
+    std::ranges::sort(words);
+    const bool good = size == 0 || patterns.Compile();
+    if (!good) size = 0;
+    return good;
+  }
+  bool has(std::string_view word) const { return std::ranges::binary_search(words, word); }
+  bool matches(std::string_view name) const { return size > 0 && patterns.Match(name, nullptr); }
 };
 
-GenericNames GenericNames::parse(std::string_view text, std::vector<Fault>& faults) {
-  GenericNames names;
-  auto patterns = std::make_shared<Patterns>();
+GenericNames GenericNames::parse(std::string_view text, std::vector<Fault>& faults, std::string file) {
+  auto entries = std::make_shared<Entries>();
   ListEntry last;
   for (const ListEntry& entry : list_entries(text)) {
     if (std::ranges::all_of(entry.text, is_letter)) {
-      names.words_.push_back(to_lower(entry.text));
+      entries->words.push_back(to_lower(entry.text));
       continue;
     }
     last = entry;
-    if (std::string fault = patterns->add(entry.text); !fault.empty())
+    if (std::string fault = entries->add(entry.text); !fault.empty())
       faults.push_back({entry.line, entry.column, std::move(fault)});
   }
-  std::ranges::sort(names.words_);
-  if (patterns->size == 0) return names;
-  if (patterns->set.Compile())
-    names.patterns_ = std::move(patterns);
-  else
+  if (!entries->finish())
     faults.push_back({last.line, last.column, "the patterns up to here need too much memory together"});
+  GenericNames names;
+  names.file_ = std::move(file);
+  names.entries_ = std::move(entries);
   return names;
 }
 
@@ -112,8 +120,9 @@ bool GenericNames::matches(std::string_view name, const IpAddress& client) const
   const std::string_view labels = without_last_labels(lower_name, 2);
   if (any_word(labels, speaks_of_mail) || any_word(labels, speaks_of_fixed_address)) return false;
   if (holds_address(labels, client)) return true;
-  const auto is_listed = [&](std::string_view word) { return std::ranges::binary_search(words_, word); };
-  return any_word(labels, is_listed) || (patterns_ && patterns_->set.Match(lower_name, nullptr));
+  if (!entries_) return false;
+  const auto is_listed = [&](std::string_view word) { return entries_->has(word); };
+  return any_word(labels, is_listed) || entries_->matches(lower_name);
 }
 
 }  // namespace sallyport::policy

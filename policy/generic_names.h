@@ -8,7 +8,7 @@
 //
 // A name with a word of fixed addresses or of mail ("static", "mail", "smtp", "mx") is never generic.
 //
-// Immutable once parsed; copies share; usable from every thread.
+// Immutable once parsed; copies share the entries; usable from every thread.
 #pragma once
 
 #include <cstdint>
@@ -27,18 +27,20 @@ class GenericNames {
   using Fault = ListFault;
   static constexpr std::int64_t kMostMemory = 8 * 1024 * 1024;  // of all patterns together
 
-  // Reads a list; what is wrong with it goes to `faults` (all of it at once).
-  static GenericNames parse(std::string_view text, std::vector<Fault>& faults);
+  // Reads a list; what is wrong with it goes to `faults` (all of it at once). `file` tells one list from
+  // another.
+  static GenericNames parse(std::string_view text, std::vector<Fault>& faults, std::string file = {});
+  const std::string& file() const { return file_; }
 
   // `name`: the reverse name, with or without its last dot. Patterns that come to need more memory than
   // they may are taken for ones that do not match.
   bool matches(std::string_view name, const IpAddress& client) const;
 
  private:
-  struct Patterns;
+  struct Entries;
 
-  std::vector<std::string> words_;  // sorted
-  std::shared_ptr<const Patterns> patterns_;
+  std::string file_;
+  std::shared_ptr<const Entries> entries_;  // null: there are none
 };
 
 }  // namespace sallyport::policy

@@ -40,16 +40,17 @@ Spared spared(const ListenerSettings& listener, const IpAddress& client, const I
   return dns::is_private(client) || client == ours ? Spared::internal : Spared::nobody;
 }
 
-Inquiry::Inquiry(IpAddress client, IpAddress ours, std::shared_ptr<const Settings> settings,
-                 InquiryServices services, const io::Executor& core)
+Inquiry::Inquiry(InquiryClient client, std::shared_ptr<const Settings> settings, InquiryServices services,
+                 const io::Executor& core)
     : core_(core),
-      ours_(ours),
+      ours_(client.ours),
       settings_(std::move(settings)),
+      at_connect_(client.at_connect ? std::move(client.at_connect) : settings_),
       services_(std::move(services)),
       allowance_(std::make_shared<dns::Allowance>(settings_->dns.budget.questions)),
       arrived_(core) {
-  evidence_.client = client;
-  client_ = client.to_string();
+  evidence_.client = client.address;
+  client_ = client.address.to_string();
   for (auto& resolver : resolvers_) resolver = fresh_resolver();
 }
 
@@ -171,7 +172,7 @@ void Inquiry::expect_reverse_name() {
     wanted = true;
   }
   if (!wanted) return;
-  std::string input = input_of({Check::rdns}, {client_});
+  std::string input = input_of({Check::rdns}, {client_, at_connect_->policy->generic_names.file()});
   if (!recall(input)) begin({Check::rdns}, std::move(input), ask_reverse_name(resolver(Stage::connect)));
 }
 
@@ -194,7 +195,7 @@ bool Inquiry::is_reverse_name(const std::string& helo) const {
 // -- the other look-ups ----------------------------------------------------------------------------------
 
 bool Inquiry::is_generic(const std::string& name) const {
-  return settings_->policy->generic_names.matches(name, evidence_.client);
+  return at_connect_->policy->generic_names.matches(name, evidence_.client);
 }
 
 // A name of its own names the client, beside one of a pool.

@@ -53,11 +53,18 @@ struct InquiryServices {
   FactMemory* facts = nullptr;  // null: nothing is remembered
 };
 
+// Whom it is about.
+struct InquiryClient {
+  IpAddress address;
+  IpAddress ours;                                    // that it connected to
+  std::shared_ptr<const Treatment> at_connect = {};  // null: no rule holds for it
+};
+
 class Inquiry : public std::enable_shared_from_this<Inquiry> {
  public:
-  // `ours`: the address that the client connected to. On the core where all of it will run.
-  Inquiry(IpAddress client, IpAddress ours, std::shared_ptr<const Settings> settings,
-          InquiryServices services, const io::Executor& core);
+  // On the core where all of it will run.
+  Inquiry(InquiryClient client, std::shared_ptr<const Settings> settings, InquiryServices services,
+          const io::Executor& core);
 
   void connected();
   void greeted(bool talked_early, Duration waited);
@@ -146,6 +153,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   std::string client_;  // as text
   IpAddress ours_;
   std::shared_ptr<const Settings> settings_;
+  std::shared_ptr<const Treatment> at_connect_;  // how long is waited for lists, what is generic
   InquiryServices services_;
   std::shared_ptr<dns::Allowance> allowance_;
   std::array<ResolverPtr, kStages> resolvers_;  // of the round that each stage is in

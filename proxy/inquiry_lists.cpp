@@ -122,14 +122,15 @@ void Inquiry::ask_lists_anew() {
 io::Task<Fact> Inquiry::ask_list(ResolverPtr resolver, FactKey key, dns::Subject subject, bool fresh) {
   const auto place = static_cast<std::size_t>(key.list);
   const dns::WatchedList& list = settings_->lists[place];
-  const TimePoint deadline = services_.clock.now() + list.timeout;
+  const TimePoint began = services_.clock.now();
+  const TimePoint deadline = began + at_connect_->policy->checks.lists[place].timeout;
   const auto answer =
       co_await dns::ask_list(*resolver, services_.clock, list.zone, subject, {deadline, fresh});
-  if (services_.lists) tell_watch(place, answer, deadline);
+  if (services_.lists) tell_watch(place, answer, began + list.timeout);
   co_return fact_of(answer, key, checks().lists[place], subject);
 }
 
-// Only what took the list's own time speaks against it: a session's budget may end sooner.
+// Only what took the list's own time speaks against it: a session's budget, or a rule, may end it sooner.
 void Inquiry::tell_watch(std::size_t list, const dns::ListAnswer& answer, TimePoint deadline) {
   const bool failed = answer.result == dns::ListAnswer::Result::temporary;
   if (failed && services_.clock.now() < deadline) return;

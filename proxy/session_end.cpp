@@ -21,7 +21,7 @@ io::Task<> Session::end() {
   end_transaction({}, "abandoned");
   if (client_.inquiry && settings_->record_all) co_await client_.inquiry->settle_all();
   if (client_.inquiry) client_.inquiry->stop();
-  account_.penalty().book(settings_->limits.penalty);
+  if (treatment_) account_.penalty().book(treatment_->limits.penalty);
   record();
   faults::crash_point("session.ended");
   if (may_hang_up()) {

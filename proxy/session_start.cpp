@@ -89,7 +89,8 @@ io::Task<> Session::inquire() {
   auto begin_inquiry = [this, core = co_await io::this_executor()](const IpAddress& client) {
     const InquiryServices services{services_.clock, services_.tasks, services_.resolver, lists_,
                                    &services_.facts};
-    auto inquiry = std::make_shared<Inquiry>(client, ours_, settings_, services, core);
+    auto inquiry =
+        std::make_shared<Inquiry>(InquiryClient{client, ours_, treatment_}, settings_, services, core);
     inquiry->connected();
     return inquiry;
   };

@@ -86,7 +86,7 @@ void compose_rulable_values(const Loading& loading, Settings& settings) {
   check_lists(loading);
   check_greylist_rules(loading);
   const TreatmentSources sources{compose_site(loading), read_barring_lists(loading),
-                                 read_sender_lists(loading)};
+                                 read_generic_names(loading), read_sender_lists(loading)};
   static_cast<Treatment&>(settings) = compose_treatment(loading.written, sources);
   settings.treatments = nullptr;
   settings.reach = {};

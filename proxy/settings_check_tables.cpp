@@ -148,8 +148,7 @@ const Checks& rdns_table() {
           .field("generic_names", &ChecksSection::generic_names, located(config::file_name()),
                  Stage::connect,
                  "list of words and patterns (RE2) of reverse names that are `generic`, besides those that "
-                 "hold the client's address")
-          .fixed();
+                 "hold the client's address");
   return table;
 }
 
@@ -234,9 +233,9 @@ const Table<ListSection>& list_table() {
                  "whether it lists names (by default if `of` has one of the others); test entries are TEST "
                  "and INVALID")
           .fixed()
-          .field("timeout", &ListSection::timeout, config::optional(wait(milliseconds(50), seconds(10))),
-                 Stage::connect, "for an answer of this list")
-          .fixed();
+          .field("timeout", &ListSection::own_timeout,
+                 config::optional(wait(milliseconds(50), seconds(10))), Stage::connect,
+                 "for an answer of this list");
   return table;
 }
 
@@ -280,10 +279,8 @@ const Table<ListsSection>& lists_table() {
                  "the lists, each under the name of its zone")
           .field("timeout", &ListsSection::timeout, wait(milliseconds(50), seconds(10)), Stage::connect,
                  "for an answer")
-          .fixed()
           .field("good_timeout", &ListsSection::good_timeout, wait(milliseconds(50), seconds(10)),
-                 Stage::connect, "for an answer of a list with negative points only")
-          .fixed();
+                 Stage::connect, "for an answer of a list with negative points only");
   return table;
 }
 

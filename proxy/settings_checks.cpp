@@ -21,9 +21,14 @@ std::string shown(const Entry& list) {
   return list.value.name.empty() ? to_lower(list.name) : list.value.name;
 }
 
-policy::ListSettings compose_list(const Entry& list) {
+Duration timeout_of(const ListSection& list, const ListsSection& lists) {
+  return list.own_timeout.value_or(is_good(list) ? lists.good_timeout : lists.timeout);
+}
+
+policy::ListSettings compose_list(const Entry& list, const ListsSection& lists) {
   const policy::ListSettings& written = list.value;
   policy::ListSettings settings = written;
+  settings.timeout = timeout_of(list.value, lists);
   for (const auto& range : list.value.ranges.value) settings.codes.push_back(range.value);
   settings.name = shown(list);
   return settings;
@@ -37,13 +42,12 @@ std::optional<dns::TestPoints> points(const std::optional<FamilyChoice>& written
 
 dns::WatchedList watched(const Entry& list, const ListsSection& lists) {
   const ListSection& written = list.value;
-  const Duration usual = is_good(written) ? lists.good_timeout : lists.timeout;
   return {dns::Name::parse(list.name).value_or(dns::Name()),
           shown(list),
           {points(written.ipv4, written.is_asked_of(Listed::client), Family::ipv4),
            points(written.ipv6, false, Family::ipv6),
            points(written.domain, written.is_asked_of_names(), Family::domain)},
-          written.timeout.value_or(usual)};
+          timeout_of(written, lists)};
 }
 
 Mode judged(EarlyTalkerMode mode) {
@@ -73,7 +77,7 @@ policy::CheckSettings compose_checks(const PolicySections& sections) {
   settings.doubtful_at = sections.thresholds.doubtful;
   // Each is possible by itself (check_greylist_rules); rules that hold together make it so.
   settings.greylist.window = std::max(settings.greylist.window, 2 * settings.greylist.delay);
-  for (const Entry& list : written.dnsbl.zones) settings.lists.push_back(compose_list(list));
+  for (const Entry& list : written.dnsbl.zones) settings.lists.push_back(compose_list(list, written.dnsbl));
   return settings;
 }
 

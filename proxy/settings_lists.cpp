@@ -116,10 +116,25 @@ policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy
   return list;
 }
 
-policy::GenericNames read_generic_names(const Located<std::string>& file, const Loading& loading) {
-  return read_list<policy::GenericNames>(file, loading, [](const std::string& text, auto& faults) {
-    return policy::GenericNames::parse(text, faults);
-  });
+namespace {
+
+void read_generic_names(const Located<std::string>& file, const Loading& loading, GenericNameLists& lists) {
+  if (file.value.empty() || lists.contains(file.value)) return;
+  lists.emplace(file.value,
+                read_list<policy::GenericNames>(file, loading, [&](const std::string& text, auto& faults) {
+                  return policy::GenericNames::parse(text, faults, file.value);
+                }));
+}
+
+}  // namespace
+
+GenericNameLists read_generic_names(const Loading& loading) {
+  GenericNameLists lists;
+  for_each_variant(loading.written, loading.rulesets,
+                   [&](const PolicySections& sections, const config::Rule*) {
+                     read_generic_names(sections.checks.generic_names, loading, lists);
+                   });
+  return lists;
 }
 
 namespace {

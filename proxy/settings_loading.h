@@ -52,12 +52,14 @@ void check_route_names(const Loading& loading);  // known, and used
 // `list_files`.
 std::optional<std::string> read_list_file(const std::string& file, const config::Position& blame,
                                           const Loading& loading);
-policy::GenericNames read_generic_names(const Located<std::string>& file, const Loading& loading);
 policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy::Star star,
                                         const Loading& loading);
 // Every barring list that the sections name, in whatever rule, once: by its path.
 using BarringLists = std::map<std::string, policy::WildcardList>;
 BarringLists read_barring_lists(const Loading& loading);
+// Likewise.
+using GenericNameLists = std::map<std::string, policy::GenericNames>;
+GenericNameLists read_generic_names(const Loading& loading);
 // Every allow and block list, as well.
 struct SenderListFiles {
   using ByPath = std::map<std::string, std::shared_ptr<const policy::SenderList>>;

@@ -152,7 +152,6 @@ std::shared_ptr<const policy::Settings> compose_site(const Loading& loading) {
                                    written.tls.value.client_names.value};
   settings->role_names = written.role_names;
   settings->role_mailbox = written.role_mailbox.value;
-  settings->generic_names = read_generic_names(written.checks.generic_names, loading);
   check_role_mailbox(loading, settings->domains);
   return settings;
 }

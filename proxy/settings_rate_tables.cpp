@@ -59,13 +59,13 @@ Table<PenaltySettings> penalty_without_weights() {
              "What a stranger did wrong lately, less the mail of it that was taken. Whoever has had mail "
              "taken "
              "is slowed at most, never turned away.")
+      .ruled()
       .field("half_life", &PenaltySettings::half_life,
              config::duration<Duration>(seconds(1), hours(24 * 7)), Stage::connect,
              "in which half of it is forgotten")
       .field("remember", &PenaltySettings::remember,
              config::duration<Duration>(minutes(1), hours(24 * 366)), Stage::connect,
              "how long mail that was taken keeps a client from being turned away")
-      .ruled()
       .field("mode", &PenaltySettings::mode, mode(), Stage::rcpt,
              "`enforce`, `observe` (counted and recorded, nobody is slowed or turned away) or `off`")
       .field("slow_at", &PenaltySettings::slow_at, integer<int>(0, 1'000'000), Stage::rcpt,

@@ -128,8 +128,7 @@ const Table<Limits>& limits_table() {
           .field("junk_commands", &Limits::junk_commands, integer<int>(1, 10'000), Stage::connect,
                  "commands that do nothing (NOOP, RSET, VRFY ...) between two messages")
           .field("sessions", &Limits::sessions, integer<int>(1, 1'000'000), Stage::connect,
-                 "sessions at once, in all")
-          .fixed()
+                 "sessions at once, in all: a client is turned away where there are so many")
           .field("sessions_per_address", &Limits::sessions_per_address, integer<int>(1, 1'000'000),
                  Stage::connect, "sessions at once from one address; of IPv6, from one /64")
           .field("sessions_per_network", &Limits::sessions_per_network, integer<int>(1, 1'000'000),

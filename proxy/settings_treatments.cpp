@@ -11,9 +11,10 @@ namespace {
 // Rules that are as many as their recipients must not fill the memory.
 constexpr std::size_t kMostTreatments = 8192;
 
-policy::WildcardList list_of(const Located<std::string>& file, const BarringLists& lists) {
+template <class List>
+List list_of(const Located<std::string>& file, const std::map<std::string, List>& lists) {
   const auto found = lists.find(file.value);
-  return found == lists.end() ? policy::WildcardList() : found->second;
+  return found == lists.end() ? List() : found->second;
 }
 
 policy::Barring compose_barring(const BarringSection& written, const BarringLists& lists) {
@@ -85,6 +86,7 @@ Treatment compose_treatment(const PolicySections& sections, const TreatmentSourc
   policy->barring = compose_barring(sections.barring, sources.barring_lists);
   policy->sender_lists = compose_sender_lists(sections.lists, sources.sender_lists);
   policy->checks = compose_checks(sections);
+  policy->generic_names = list_of(sections.checks.generic_names, sources.generic_names);
   policy->max_received = sections.limits.received;
   policy->max_received_by_us = sections.limits.received_by_us;
   Treatment treatment;

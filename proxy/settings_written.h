@@ -81,7 +81,7 @@ struct FamilyChoice {
 struct ListSection : policy::ListSettings {
   Located<std::vector<Named<policy::CodeRange>>> ranges;  // each under its spelling
   std::optional<FamilyChoice> ipv4, ipv6, domain;         // not written: by what `of` asks it of
-  std::optional<Duration> timeout;
+  std::optional<Duration> own_timeout;                    // not written: that of its kind
 
   bool is_asked_of(mail::Listed subject) const;
   bool is_asked_of_names() const;

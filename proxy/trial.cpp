@@ -23,8 +23,9 @@ std::optional<mail::Path> read_path(std::string_view written, bool bare_name) {
 io::Task<std::shared_ptr<Inquiry>> inquire(const Trial& trial, std::shared_ptr<const Settings> settings,
                                            InquiryServices services) {
   const auto at_connect = treatment_at_connect(*settings, trial.client, trial.listener->name);
-  auto inquiry = std::make_shared<Inquiry>(trial.client, trial.listener->bind.front().address, settings,
-                                           std::move(services), co_await io::this_executor());
+  const InquiryClient client{trial.client, trial.listener->bind.front().address, at_connect};
+  auto inquiry =
+      std::make_shared<Inquiry>(client, settings, std::move(services), co_await io::this_executor());
   inquiry->connected();
   if (at_connect->policy->checks.mode(mail::Check::early_talker) != Mode::off)
     inquiry->greeted(trial.talks_early, Duration::zero());

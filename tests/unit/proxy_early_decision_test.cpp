@@ -234,7 +234,7 @@ class Judgement {
     policy::ClientFacts client;
     client.address = dns::testing::address("203.0.113.1");
     const auto inquiry = std::make_shared<Inquiry>(
-        client.address, dns::testing::address("192.0.2.25"), settings_,
+        InquiryClient{client.address, dns::testing::address("192.0.2.25")}, settings_,
         InquiryServices{system_clock(), tasks_, resolver_, nullptr}, co_await io::this_executor());
     inquiry->connected();
     inquiry->greeted(false, {});

@@ -76,8 +76,9 @@ struct Scene {
   std::shared_ptr<Inquiry> session(const char* client = "203.0.113.1", const char* helo = "mx.good.test",
                                    const char* domain = "good.test") {
     auto inquiry = std::make_shared<Inquiry>(
-        dns::testing::address(client), dns::testing::address("192.0.2.25"), settings,
-        InquiryServices{clock, tasks, resolver, watch, remembers ? &memory : nullptr}, loop.executor());
+        InquiryClient{dns::testing::address(client), dns::testing::address("192.0.2.25"), at_connect},
+        settings, InquiryServices{clock, tasks, resolver, watch, remembers ? &memory : nullptr},
+        loop.executor());
     loop.run(whole_session(inquiry, helo, domain));
     return inquiry;
   }
@@ -94,6 +95,7 @@ struct Scene {
   FactMemory memory;
   bool remembers = true;
   std::shared_ptr<Settings> settings = site();
+  std::shared_ptr<const Treatment> at_connect;  // null: the settings
   std::shared_ptr<dns::ListWatch> watch =
       std::make_shared<dns::ListWatch>(settings->lists, clock, [](std::string_view, std::string_view) {});
   io::TaskGroup tasks{[](std::string_view, std::string_view what) { FAIL_CHECK(what); }};
@@ -180,6 +182,27 @@ TEST_CASE("other settings remember nothing of the former ones") {
   CHECK(scene.cost() == 0);
   scene.settings = former;  // a session that is still under them
   CHECK(scene.cost() > 5);
+}
+
+TEST_CASE("who is treated otherwise at connect is looked at by other generic names") {
+  std::vector<policy::GenericNames::Fault> faults;
+  policy::Settings customers = *site()->policy;
+  customers.generic_names = policy::GenericNames::parse("cust\n", faults, "lists/customers");
+  Treatment treatment;
+  treatment.policy = std::make_shared<policy::Settings>(std::move(customers));
+  Scene scene;
+  const auto finding = [&](std::shared_ptr<const Treatment> at_connect) {
+    scene.at_connect = std::move(at_connect);
+    const auto inquiry = scene.session("203.0.113.5");
+    const Fact* fact = inquiry->evidence().find({Check::rdns});
+    REQUIRE(fact);
+    return fact->finding;
+  };
+  const auto ruled = std::make_shared<Treatment>(treatment);
+  for (int round = 0; round < 2; ++round) {
+    CHECK(finding(nullptr) == Finding::rdns_confirmed);
+    CHECK(finding(ruled) == Finding::rdns_generic);
+  }
 }
 
 TEST_CASE("what other servers said is not remembered") {

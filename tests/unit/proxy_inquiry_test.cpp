@@ -86,9 +86,9 @@ struct Scene {
   }
 
   std::shared_ptr<Inquiry> about(const char* client) {
-    return std::make_shared<Inquiry>(dns::testing::address(client), dns::testing::address("192.0.2.25"),
-                                     settings, InquiryServices{clock, tasks, resolver, watch},
-                                     loop.executor());
+    return std::make_shared<Inquiry>(
+        InquiryClient{dns::testing::address(client), dns::testing::address("192.0.2.25"), at_connect},
+        settings, InquiryServices{clock, tasks, resolver, watch}, loop.executor());
   }
 
   // Runs `steps` as a session would, on the loop.
@@ -97,6 +97,7 @@ struct Scene {
   AheadClock clock;
   HeldResolver resolver;
   std::shared_ptr<Settings> settings = std::make_shared<Settings>();
+  std::shared_ptr<const Treatment> at_connect;  // null: the settings
   std::shared_ptr<dns::ListWatch> watch;
   std::string thrown;
   io::TaskGroup tasks{[this](std::string_view, std::string_view what) { thrown = what; }};
@@ -390,6 +391,21 @@ TEST_CASE("inquiry: a list that does not answer is not asked, and that is on rec
   scene.run(connect(inquiry));
   CHECK(found(*inquiry, kFirstList) == Finding::dnsbl_temporary);
   CHECK_FALSE(scene.resolver.was_asked("A 1.113.0.203.bl.test"));
+}
+
+TEST_CASE("inquiry: a rule says how long a list is waited for, and that says nothing against the list") {
+  Scene scene({list("bl.test", Listed::client, 5)});
+  policy::Settings hurried = *scene.settings->policy;
+  hurried.checks.lists.at(0).timeout = std::chrono::milliseconds(20);
+  Treatment treatment;
+  treatment.policy = std::make_shared<policy::Settings>(std::move(hurried));
+  scene.at_connect = std::make_shared<Treatment>(treatment);
+  scene.resolver.hold("A 1.113.0.203.bl.test");
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(connect(inquiry));
+  scene.run(settle_all(inquiry));
+  CHECK(found(*inquiry, kFirstList) == Finding::dnsbl_temporary);
+  CHECK(scene.watch->standing(0, dns::Family::ipv4) == dns::ListWatch::Standing::asked);
 }
 
 // Behind NAT: 198.51.100.25 is our address outside, 192.0.2.25 that of the socket.

@@ -13,6 +13,8 @@ inline const std::string kGoodZone = R"($ORIGIN good.test.
 mx A 203.0.113.1
 mx TXT "v=spf1 a -all"
 1.113.0.203.in-addr.arpa. PTR mx
+5.113.0.203.in-addr.arpa. PTR cust7
+cust7 A 203.0.113.5
 2.113.0.203.in-addr.arpa. PTR other.test.
 other.test. A 198.51.100.1
 1.113.0.203.bl.test. A 127.0.0.2
