@@ -51,6 +51,17 @@ std::string hint_of(RuleFact fact) {
   return takes_bool(fact) ? hint + "; true: any, false: none" : hint;
 }
 
+// As the name of a file is written where a list file is meant.
+bool may_be_file(RuleFact fact, std::string_view written) {
+  return takes_file(fact) && written.contains('/') &&
+         !IpAddress::parse(written.substr(0, written.find('/')));
+}
+
+std::string file_hint(std::string_view written) {
+  return fmt::format("a list in a file is written {{\"file\": \"{}\"}}, one entry a line there",
+                     printable(written, 80));
+}
+
 // Each value once: the index wants no pattern twice.
 class FileReader {
  public:
@@ -121,13 +132,24 @@ bool ConditionReader::read_condition(const config::Member& member, ReadCondition
 bool ConditionReader::read_value(const Node& node, ReadCondition& out) {
   if (const auto* text = node.as<std::string>()) return read_text(node, *text, out);
   if (const auto* any = node.as<bool>(); any && takes_bool(out.fact)) {
-    out.keys.push_back(facts(out.fact).add_any(*any, next_));
+    out.keys.push_back(add_any(out.fact, *any));
     out.proves = out.proves && *any;
     return true;
   }
   if (node.as<config::Object>() && takes_file(out.fact)) return read_file(node, out);
-  return error(node.position, fmt::format("\"{}\" is no {}", to_string(out.fact), node.describe()),
+  return error(node.position, fmt::format("\"{}\" cannot be {}", to_string(out.fact), node.describe()),
                hint_of(out.fact));
+}
+
+// The key that was given out for it.
+RuleKey ConditionReader::meaning(RuleKey key, KeyMeaning meaning) {
+  if (context_.lint && key == meanings_.size()) meanings_.push_back(std::move(meaning));
+  return key;
+}
+
+RuleKey ConditionReader::add_any(RuleFact fact, bool any) {
+  return meaning(facts(fact).add_any(any, next_),
+                 {.kind = any ? KeyMeaning::Kind::anybody : KeyMeaning::Kind::nobody});
 }
 
 bool ConditionReader::read_text(const Node& node, std::string_view written, ReadCondition& out) {
@@ -138,15 +160,16 @@ bool ConditionReader::read_text(const Node& node, std::string_view written, Read
   auto value = read_rule_value(out.fact, written);
   if (auto* fault = std::get_if<ValueFault>(&value))
     return error(node.position, fmt::format("\"{}\": {}", to_string(out.fact), fault->message),
-                 std::move(fault->hint));
+                 may_be_file(out.fact, written) ? file_hint(written) : std::move(fault->hint));
   if (const auto* network = std::get_if<Network>(&value)) {
-    out.keys.push_back(facts(out.fact).add(*network, next_));
+    out.keys.push_back(meaning(facts(out.fact).add(*network, next_),
+                               {.kind = KeyMeaning::Kind::network, .network = *network}));
     out.proves = out.proves && !is_anybody(*network);
   } else if (const auto& pattern = std::get<std::string>(value); pattern.empty()) {
-    out.keys.push_back(facts(out.fact).add_any(false, next_));
+    out.keys.push_back(add_any(out.fact, false));
     out.proves = false;
   } else {
-    out.keys.push_back(facts(out.fact).add(pattern, next_));
+    out.keys.push_back(meaning(facts(out.fact).add(pattern, next_), {.pattern = pattern}));
   }
   return true;
 }
@@ -163,13 +186,14 @@ bool ConditionReader::read_file(const Node& node, ReadCondition& out) {
                             ? members.front().value.as<std::string>()
                             : nullptr;
   if (!written || written->empty())
-    return error(node.position, fmt::format("\"{}\" is no {}", to_string(out.fact), node.describe()),
+    return error(node.position, fmt::format("\"{}\" cannot be {}", to_string(out.fact), node.describe()),
                  R"({"file": "lists/partners"}, one entry a line)");
   const auto beside = std::filesystem::path(node.position.file).parent_path();
   const auto path = (beside / *written).lexically_normal().string();
   const auto loaded = file(out.fact, path, members.front().value.position);
   if (!loaded) return false;
-  out.keys.push_back(facts(out.fact).add(loaded, next_));
+  out.keys.push_back(
+      meaning(facts(out.fact).add(loaded, next_), {.kind = KeyMeaning::Kind::file, .file = loaded}));
   return true;
 }
 
@@ -211,6 +235,7 @@ bool ConditionReader::read_modifiers(const config::Rule& rule, ReadRule& out) {
       good = error(value.position,
                    fmt::format("\"authenticated\" is true or false, not {}", value.describe()));
     } else if (!has_from) {
+      if (rule.conditions.empty()) continue;  // told: a rule without a condition
       good =
           error(position, "\"authenticated\" speaks of MAIL FROM, but there is no \"from\" in this rule");
     } else {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/rule_lint.h"
 #include "policy/rule_tables.h"
 #include "policy/rules_compiler.h"
 
@@ -31,7 +32,8 @@ class ConditionReader {
 
   // False if anything was wrong with it.
   bool read(const config::Ruleset& ruleset, const config::Rule& rule, ReadRule& out);
-  RuleKey keys() const { return next_; }  // so many were given out
+  RuleKey keys() const { return next_; }                                 // so many were given out
+  const std::vector<KeyMeaning>& meanings() const { return meanings_; }  // of each; none without lint
 
  private:
   bool read_condition(const config::Member& member, ReadCondition& out);
@@ -41,6 +43,8 @@ class ConditionReader {
   std::shared_ptr<const ConditionFile> file(RuleFact fact, const std::string& path,
                                             const config::Position& blame);
   bool read_modifiers(const config::Rule& rule, ReadRule& out);
+  RuleKey meaning(RuleKey key, KeyMeaning meaning);
+  RuleKey add_any(RuleFact fact, bool any);
   bool check_listener(const config::Node& node, const std::string& name);
   bool error(const config::Position& position, const std::string& message, std::string hint = {});
   FactKeys& facts(RuleFact fact) { return tables_.facts.at(static_cast<std::size_t>(fact)); }
@@ -49,6 +53,7 @@ class ConditionReader {
   RuleTables& tables_;
   const config::Ruleset* ruleset_ = nullptr;
   RuleKey next_ = 0;
+  std::vector<KeyMeaning> meanings_;
   std::map<std::string, std::shared_ptr<const ConditionFile>> files_;  // by fact and path
 };
 

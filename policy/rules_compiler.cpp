@@ -39,7 +39,9 @@ class Compiler {
       : context_(context), tables_(std::make_shared<RuleTables>()), reader_(context, *tables_) {}
 
   void add(const config::Ruleset& ruleset) {
+    if (!ruleset.good) return read_only(ruleset);
     const auto number = static_cast<std::uint32_t>(tables_->usual.size());
+    rulesets_.push_back(&ruleset);
     tables_->stages.push_back(ruleset.stage);
     tables_->usual.push_back(static_cast<std::uint32_t>(ruleset.rules.size() - 1));
     auto& words = tables_->words.emplace_back();
@@ -57,13 +59,23 @@ class Compiler {
     tables_->first_by_name.assign(tables_->usual.size(), std::numeric_limits<std::uint32_t>::max());
     tables_->first_of_all_by_name = tables_->first_by_name;
     list_rules();
+    if (context_.lint) lint_reach(*tables_, reader_.meanings(), rulesets_, context_.diagnostics);
     return Rules(tables_);
   }
 
  private:
+  // The configuration is refused for it; what else is wrong with it is to be told as well.
+  void read_only(const config::Ruleset& ruleset) {
+    for (const config::Rule& rule : ruleset.rules) {
+      ReadRule ignored;
+      reader_.read(ruleset, rule, ignored);
+    }
+  }
+
   void add(const config::Ruleset& ruleset, const config::Rule& rule, CompiledRule compiled) {
     ReadRule read;
     if (!reader_.read(ruleset, rule, read) || read.off) return;
+    if (context_.lint) lint_conditions(ruleset, rule, context_);
     if (is_repeated(ruleset, rule, read)) return;
     warn_of_claim(ruleset, rule, read);
     compiled.proof = read.proof;
@@ -98,19 +110,22 @@ class Compiler {
     const auto strictness = rule.value.strictness;
     const bool easier = strictness == std::partial_ordering::less;
     if ((!easier && strictness != std::partial_ordering::unordered) || read.observed) return;
-    bool claims = false;
-    for (const ReadCondition& condition : read.conditions) {
-      if (condition.proves) return;
-      claims |= condition.fact == RuleFact::helo ||
-                (condition.fact == RuleFact::from && read.proof != Proof::always);
-    }
-    if (!claims) return;
+    const auto speaks_of = [&](RuleFact fact) {
+      return std::ranges::find(read.conditions, fact, &ReadCondition::fact) != read.conditions.end();
+    };
+    const bool by_sender = speaks_of(RuleFact::from);
+    const bool proven = (by_sender && read.proof == Proof::always) ||
+                        std::ranges::any_of(read.conditions, &ReadCondition::proves);
+    if (proven || !(by_sender || speaks_of(RuleFact::helo))) return;
+    constexpr const char* kNoClaims = R"("ip", "rdns" and "auth" are no mere claims)";
     context_.diagnostics.warning(
         rule.position,
-        fmt::format("{}: this rule {} it easier for whoever claims to be that sender", ruleset.path,
-                    easier ? "makes" : "may make"),
-        R"("authenticated": true makes "from" count only where SPF passes; "ip", "rdns" and "auth" are no )"
-        "mere claims");
+        fmt::format("{}: this rule {} it easier for whoever {}", ruleset.path,
+                    easier ? "makes" : "may make",
+                    by_sender ? "claims to be that sender" : "says that name in HELO"),
+        by_sender ? fmt::format(R"("authenticated": true makes "from" count only where SPF passes; {})",
+                                kNoClaims)
+                  : kNoClaims);
   }
 
   std::span<const RuleKey> keys_of(const CompiledCondition& condition) const {
@@ -159,6 +174,7 @@ class Compiler {
   const RuleContext& context_;
   std::shared_ptr<RuleTables> tables_;
   ConditionReader reader_;
+  std::vector<const config::Ruleset*> rulesets_;  // of the tables, place by place
   std::map<std::tuple<std::vector<ReadCondition>, Proof, bool>, config::Position> seen_;
 };
 

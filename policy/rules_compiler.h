@@ -9,6 +9,7 @@
 
 #include "base/config/ruleset.h"
 #include "policy/rules.h"
+#include "policy/settings.h"
 
 namespace sallyport::policy {
 
@@ -17,12 +18,20 @@ config::RulesetReading rule_words();
 // JSON Schema of a ruleset, whatever its values are.
 config::Node rule_schema();
 
+// What of the site tells that a rule can do nothing.
+struct RuleSite {
+  const Domains* domains = nullptr;               // null: not known
+  std::optional<std::vector<std::string>> users;  // who can log in; nullopt: not known
+};
+
 struct RuleContext {
   std::vector<std::string> listeners;
   // The text of a list file; nullopt: it was told why, or files are not to be read.
   std::function<std::optional<std::string>(const std::string& file, const config::Position& blame)>
       read_file;
   config::Diagnostics& diagnostics;
+  bool lint = false;  // tell of rules that do nothing: for `check`
+  RuleSite site = {};
 };
 
 // What is wrong goes to the diagnostics, all of it at once.

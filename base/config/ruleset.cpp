@@ -13,8 +13,9 @@ bool is_among(const std::string& name, const std::vector<std::string>& names) {
   return std::ranges::find(names, name) != names.end();
 }
 
-// "use" where a rule has it, and all else put where it belongs.
-const Node* take_apart(const Node& node, Rule& rule, Reader& reader, bool& good) {
+// "use" where a rule has it, and all else put where it belongs. `known`: false where something has no
+// place.
+const Node* take_apart(const Node& node, Rule& rule, Reader& reader, bool& known) {
   const RulesetReading& words = *reader.rulesets();
   const Node* use = nullptr;
   for (const Member& member : *node.as<Object>()) {
@@ -25,43 +26,49 @@ const Node* take_apart(const Node& node, Rule& rule, Reader& reader, bool& good)
     } else if (is_among(member.key, words.modifiers)) {
       if (!member.value.is_null()) rule.modifiers.push_back(member);
     } else {
-      auto known = words.conditions;
-      known.insert(known.end(), words.modifiers.begin(), words.modifiers.end());
-      known.emplace_back("use");
-      reader.unknown_key(member, known);
-      good = false;
+      auto names = words.conditions;
+      names.insert(names.end(), words.modifiers.begin(), words.modifiers.end());
+      names.emplace_back("use");
+      reader.unknown_key(member, names);
+      known = false;
     }
   }
-  if (!use || use->is_null())
-    good = reader.error(node.position, R"("use" is missing: what this rule gives)", kForm);
-  return use;
+  if (use && !use->is_null()) return use;
+  reader.error(node.position, R"("use" is missing: what this rule gives)", kForm);
+  return nullptr;
 }
 
 class RulesReader {
  public:
   RulesReader(const RulesetField& field, Reader& reader) : field_(field), reader_(reader) {}
 
+  // All that is wrong is told, of every rule.
   bool read(const Array& written, Ruleset& out) {
-    bool good = true;
+    bool known = true;  // then it can be said which rules have conditions
     std::vector<const Node*> uses;
     for (const Node& node : written) {
       Rule rule{.position = node.position, .conditions = {}, .modifiers = {}, .value = {}};
       if (node.as<Object>()) {
-        uses.push_back(take_apart(node, rule, reader_, good));
+        uses.push_back(take_apart(node, rule, reader_, known));
       } else {
-        good = reader_.expected(node, R"(a rule: {"to": ..., "use": ...})");
+        known = reader_.expected(node, R"(a rule: {"to": ..., "use": ...})");
         uses.push_back(nullptr);
       }
       out.rules.push_back(std::move(rule));
     }
-    if (!good) return false;
-    return check_order(out.rules) && read_values(uses, out.rules);
+    const bool ordered = known && check_order(out.rules);
+    return read_values(uses, out.rules) && ordered;
   }
 
  private:
   bool check_order(const std::vector<Rule>& rules) {
     const auto first =
         std::ranges::find_if(rules, [](const Rule& rule) { return rule.conditions.empty(); });
+    if (first != rules.end() && first + 1 != rules.end() && !first->modifiers.empty())
+      return reader_.error(
+          first->modifiers.front().position,
+          fmt::format("\"{}\" in a rule without a condition", first->modifiers.front().key),
+          R"(name whom it holds for: {"from": "example.org", ..., "use": ...})");
     if (first == rules.end())
       return reader_.error(rules.back().position,
                            "the last rule has conditions: what counts where none of the rules holds?",
@@ -78,9 +85,9 @@ class RulesReader {
   }
 
   bool read_values(const std::vector<const Node*>& uses, std::vector<Rule>& rules) {
-    bool good = field_.read_last(*uses.back());
+    bool good = uses.back() && field_.read_last(*uses.back());
     for (std::size_t i = 0; i + 1 < rules.size(); ++i)
-      if (!field_.read_other(*uses[i], rules[i].value)) good = false;
+      if (!uses[i] || !field_.read_other(*uses[i], rules[i].value)) good = false;
     return good;
   }
 
@@ -103,9 +110,9 @@ bool read_ruleset(const Node& node, const RulesetField& field, Reader& reader) {
   if (!written) return reader.expected(rules, "a list of rules", kForm);
   if (written->empty()) return reader.error(rules.position, "there is no rule in this list", kForm);
   Ruleset ruleset{reader.path(), reader.steps(), field.stage, node, {}};
-  if (!RulesReader(field, reader).read(*written, ruleset)) return false;
+  const bool good = ruleset.good = RulesReader(field, reader).read(*written, ruleset);
   reader.rulesets()->rulesets.push_back(std::move(ruleset));
-  return true;
+  return good;
 }
 
 }  // namespace sallyport::config

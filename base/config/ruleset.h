@@ -45,6 +45,7 @@ struct Ruleset {
   Stage stage = Stage::rcpt;
   Node written;
   std::vector<Rule> rules;
+  bool good = true;  // false: an error was told, and the rules are there for what else is wrong with them
 };
 
 // What a rule may hold beside "use", and the rulesets found.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "base/text.h"
 
@@ -13,6 +15,20 @@ constexpr std::size_t max_word = 64;  // longer ones are no slips of the finger
 
 // Two slips in a longer word, one in a short one.
 std::size_t tolerated(std::string_view word) { return word.size() < 4 ? 1 : word.size() < 12 ? 2 : 3; }
+
+// As others call it.
+const std::string* translated(std::string_view written, const std::vector<std::string>& known) {
+  using Pair = std::pair<std::string_view, std::string_view>;
+  constexpr std::array<Pair, 10> words{Pair{"whitelist", "allow"}, Pair{"blacklist", "block"},
+                                       Pair{"allowlist", "allow"}, Pair{"blocklist", "block"},
+                                       Pair{"recipient", "to"},    Pair{"sender", "from"},
+                                       Pair{"client", "ip"},       Pair{"network", "ip"},
+                                       Pair{"user", "auth"},       Pair{"ptr", "rdns"}};
+  for (const auto& [theirs, ours] : words)
+    if (iequals(written, theirs))
+      if (const auto found = std::ranges::find(known, ours); found != known.end()) return &*found;
+  return nullptr;
+}
 
 }  // namespace
 
@@ -37,7 +53,8 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
 
 std::string did_you_mean(std::string_view written, const std::vector<std::string>& known) {
   if (written.size() > max_word) return {};
-  const std::string* nearest = nullptr;
+  const std::string* nearest = translated(written, known);
+  if (nearest) return fmt::format("did you mean \"{}\"?", *nearest);
   std::size_t best = tolerated(written) + 1;
   for (const auto& word : known) {
     if (word.size() > max_word) continue;

@@ -72,6 +72,16 @@ std::size_t TableInfo::index(std::string_view name) const {
   return static_cast<std::size_t>(std::ranges::find(fields, name, &FieldInfo::name) - fields.begin());
 }
 
+std::string place_of(const TableInfo& info, const std::string& path, const std::string& key) {
+  for (const auto& field : info.fields)
+    if (field.inside && field.inside->index(key) != field.inside->fields.size())
+      return fmt::format("\"{}\" belongs into {}", key, inner_path(path, field));
+  for (const auto& field : info.fields)
+    if (field.inside)
+      if (auto found = place_of(*field.inside, inner_path(path, field), key); !found.empty()) return found;
+  return {};
+}
+
 Node table_schema(const TableInfo& info) {
   Node properties = Node::object();
   Node required = Node::list();

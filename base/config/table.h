@@ -39,6 +39,9 @@ struct TableInfo {
   std::size_t index(std::string_view name) const;  // fields.size(): no such field
 };
 
+// Where below the section at `path` that key belongs, in words; "" = nowhere.
+std::string place_of(const TableInfo& info, const std::string& path, const std::string& key);
+
 Node table_schema(const TableInfo& info);
 // The reference page's part for a section and all sections within it, as Markdown.
 std::string table_reference(const TableInfo& info, const std::string& path);
@@ -202,7 +205,7 @@ class Table {
   bool read_member(const Member& member, S& out, Reader& reader) const {
     const auto index = info_.index(member.key);
     if (index == fields_.size()) {
-      reader.unknown_key(member, info_.names());
+      reader.unknown_key(member, info_.names(), place_of(info_, reader.path(), member.key));
       return false;
     }
     if (member.value.is_null()) return true;

@@ -1,5 +1,7 @@
 #include "base/config/type.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -63,10 +65,14 @@ bool Reader::expected(const Node& node, std::string_view words, std::string hint
                std::move(hint));
 }
 
-void Reader::unknown_key(const Member& member, const std::vector<std::string>& known) {
+void Reader::unknown_key(const Member& member, const std::vector<std::string>& known, std::string hint) {
+  constexpr std::size_t kMostNamed = 12;
   std::string message = fmt::format("unknown key \"{}\"", printable(member.key, max_path_step));
   if (!path_.empty()) message += " in " + path_;
-  diagnostics_.error(member.position, std::move(message), did_you_mean(member.key, known));
+  if (auto near = did_you_mean(member.key, known); !near.empty()) hint = std::move(near);
+  if (hint.empty() && known.size() <= kMostNamed)
+    hint = fmt::format("known are {}", fmt::join(known, ", "));
+  diagnostics_.error(member.position, std::move(message), std::move(hint));
 }
 
 Node text_schema() { return Node::object().add("type", Node::text("string")); }
@@ -119,7 +125,7 @@ std::optional<std::int64_t> read_integer(const Node& node, std::int64_t low, std
   if (value && *value >= low && *value <= high) return *value;
   const auto* text = node.as<std::string>();
   const bool quoted = text && parse_unsigned(text->starts_with('-') ? text->substr(1) : *text);
-  reader.expected(node, words, quoted ? "without quotes" : "");
+  reader.expected(node, words, quoted ? "without quotes" : node.as<double>() ? "a whole number" : "");
   return std::nullopt;
 }
 
@@ -196,6 +202,8 @@ Type<std::string> file_name() {
   auto type = text(max_path, "a file name");
   type.read = [read = type.read](const Node& node, std::string& out, Reader& reader) {
     std::string written;
+    if (node.as<Array>())
+      return reader.expected(node, "a file name", "the entries stand in that file, one a line");
     if (!read(node, written, reader)) return false;
     const auto beside = std::filesystem::path(node.position.file).parent_path();
     out = written.empty() ? written : (beside / written).lexically_normal().string();

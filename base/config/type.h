@@ -64,7 +64,8 @@ class Reader {
   RulesetReading* rulesets() const { return rulesets_; }
   bool error(const Position& position, std::string_view message, std::string hint = {});  // false, always
   bool expected(const Node& node, std::string_view words, std::string hint = {});         // false, always
-  void unknown_key(const Member& member, const std::vector<std::string>& known);
+  // `hint`: where no known key is near.
+  void unknown_key(const Member& member, const std::vector<std::string>& known, std::string hint = {});
 
  private:
   Diagnostics& diagnostics_;

@@ -159,6 +159,9 @@ TEST_CASE("what is wrong with a ruleset is told where it stands") {
                 "a.json:1:44: error: room.chairs: this rule is never reached"},
            Case{R"({"rules": [{"to": "x", "use": 1}, {"mode": "off", "use": 1}]})",
                 "\"mode\" in the last rule"},
+           Case{R"({"rules": [{"mode": "off", "use": 1}, {"use": 1}]})",
+                "a.json:1:33: error: room.chairs: \"mode\" in a rule without a condition"},
+           Case{R"({"rules": [{"zzz": "x", "use": 1}, {"use": 1}]})", "known are to, "},
            Case{R"({"rules": [{"to": "x", "use": 11}, {"use": 12}]})",
                 "a.json:1:51: error: room.chairs: expected an integer from 0 to 10, found 11"},
            Case{R"({"rules": [{"to": "x", "use": 11}, {"use": 12}]})",
@@ -170,8 +173,29 @@ TEST_CASE("what is wrong with a ruleset is told where it stands") {
     const Read read(R"({"room": {"chairs": )" + std::string(one.written) + "}}");
     CHECK_FALSE(read.good);
     CHECK_MESSAGE(has(read.told(), one.told), read.told());
-    CHECK(read.reading.rulesets.empty());
+    for (const Ruleset& ruleset : read.reading.rulesets) CHECK_FALSE(ruleset.good);
   }
+}
+
+TEST_CASE("all that is wrong with a ruleset is told at once") {
+  const Read read(R"({"room": {"chairs": {"rules": [
+    {"to": "x", "use": 77},
+    {"to": "x"},
+    {"too": "x", "use": 88},
+    "rule",
+    {"to": "y", "use": 99}]}}})");
+  CHECK_FALSE(read.good);
+  for (const char* told :
+       {"found 77", "\"use\" is missing", "unknown key \"too\"", "expected a rule", "found 99"})
+    CHECK_MESSAGE(has(read.told(), told), read.told());
+  const Read unordered(
+      R"({"room": {"chairs": {"rules": [{"to": "x", "use": 77}, {"to": "y", "use": 1}]}}})");
+  for (const char* told : {"found 77", "the last rule has conditions"})
+    CHECK_MESSAGE(has(unordered.told(), told), unordered.told());
+  // Conditions are looked at by others, good or not.
+  REQUIRE(unordered.reading.rulesets.size() == 1);
+  CHECK_FALSE(unordered.reading.rulesets.front().good);
+  CHECK(unordered.reading.rulesets.front().rules.size() == 2);
 }
 
 TEST_CASE("what is read at the start, fixed, a section or in a list is no ruleset") {

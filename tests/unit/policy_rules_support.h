@@ -41,7 +41,9 @@ inline const config::Table<Root>& root_table() {
 
 // A configuration, the files that it may name, and what is told of it.
 struct Loaded {
-  explicit Loaded(std::string text, std::map<std::string, std::string> named = {})
+  // With `site` rules that do nothing are told of.
+  explicit Loaded(std::string text, std::map<std::string, std::string> named = {},
+                  const std::optional<RuleSite>& site = std::nullopt)
       : files(std::move(named)) {
     auto node = config::parse(std::move(text), "conf.d/a.json", diagnostics);
     REQUIRE(node);
@@ -50,11 +52,13 @@ struct Loaded {
     config::Reader reader(diagnostics, &reading);
     root_table().read(*node, root, reader);
     rulesets = reading.rulesets;
-    rules = compile_rules(rulesets, {{"mx", "submission"},
-                                     [this](const std::string& file, const config::Position& blame) {
-                                       return read(file, blame);
-                                     },
-                                     diagnostics});
+    RuleContext context{
+        {"mx", "submission"},
+        [this](const std::string& file, const config::Position& blame) { return read(file, blame); },
+        diagnostics};
+    context.lint = site.has_value();
+    if (site) context.site = *site;
+    rules = compile_rules(rulesets, context);
     diagnostics.sort();
   }
   std::optional<std::string> read(const std::string& file, const config::Position& blame) {
