@@ -191,7 +191,7 @@ int check(const CheckOptions& options) {
   io::ignore_sigpipe();
   const auto& [directory, json, offline] = options;
   config::Diagnostics diagnostics;
-  auto settings = load(directory, {.lint_lists = true}, diagnostics);
+  auto settings = load(directory, {.lint = true}, diagnostics);
   SessionTests tests;
   if (settings) tests = run_session_tests(directory, settings, diagnostics);
   if (settings) tell(idle_entries(*settings), diagnostics);

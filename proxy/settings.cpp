@@ -82,11 +82,13 @@ void copy_plain_values(const Written& written, Settings& settings) {
 }
 
 void compose_rulable_values(const Loading& loading, Settings& settings) {
-  settings.rules = compose_rules(loading);
+  const auto site = compose_site(loading);
+  settings.rules = compose_rules(loading, site->domains);
   check_lists(loading);
   check_greylist_rules(loading);
-  const TreatmentSources sources{compose_site(loading), read_barring_lists(loading),
-                                 read_generic_names(loading), read_sender_lists(loading)};
+  if (loading.options.lint) lint_values(loading);
+  const TreatmentSources sources{site, read_barring_lists(loading), read_generic_names(loading),
+                                 read_sender_lists(loading)};
   static_cast<Treatment&>(settings) = compose_treatment(loading.written, sources);
   settings.treatments = nullptr;
   settings.reach = {};
@@ -127,7 +129,8 @@ std::shared_ptr<const Settings> interpret(const std::string& directory, const Lo
   written_table().read(document, written, reader);
   const auto hostname = compose_hostname(written, options, {directory, 0, 0}, diagnostics);
   settings->list_files.clear();
-  compose({written, reading.rulesets, options, directory, hostname, diagnostics, settings->list_files},
+  compose({document, written, reading.rulesets, options, directory, hostname, diagnostics,
+           settings->list_files},
           *settings);
   return settings;
 }

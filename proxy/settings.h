@@ -149,7 +149,7 @@ struct LoadOptions {
   // Built-in changes laid over the files as a last one, as JSON text: the demo's ports and routes.
   std::string overlay = {};
   bool open_files = true;            // certificates, lists; false for `config show`
-  bool lint_lists = false;           // tell of lines that do nothing: for `check`
+  bool lint = false;                 // tell of what does nothing, in lists and rules: for `check`
   std::string system_hostname = {};  // stands in for the system's own name; "" = ask the system
 };
 

@@ -343,9 +343,9 @@ const Table<ChecksSection>& checks_table() {
 const Table<ThresholdsSection>& thresholds_table() {
   static const auto table = Table<ThresholdsSection>("What points come to, all checks together.")
                                 .ruled()
-                                .field("reject", &ThresholdsSection::reject, integer<int>(1, 1'000),
-                                       Stage::rcpt, "from so many on mail is refused")
-                                .field("doubtful", &ThresholdsSection::doubtful, integer<int>(0, 1'000),
+                                .field("reject", &ThresholdsSection::reject, points(1, 1'000), Stage::rcpt,
+                                       "from so many on mail is refused")
+                                .field("doubtful", &ThresholdsSection::doubtful, points(0, 1'000),
                                        Stage::rcpt, "from so many on a client is greylisted");
   return table;
 }

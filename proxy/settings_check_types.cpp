@@ -38,15 +38,23 @@ std::vector<std::string> names_of(std::size_t words) {
   return names;
 }
 
+constexpr const char* kWholePoints =
+    "points are whole numbers: where others count 2.5 of 5.0, write 5 of 10, thresholds and all";
+
+std::optional<std::int64_t> read_points_of(const Node& node, config::Reader& reader) {
+  const std::string words = fmt::format("an integer from {} to {}", -kMaxScore, kMaxScore);
+  if (!node.as<double>()) return config::read_integer(node, -kMaxScore, kMaxScore, words, reader);
+  reader.expected(node, words, kWholePoints);
+  return std::nullopt;
+}
+
 // {"score": N}
 bool read_score(const Node& node, Outcome& out, config::Reader& reader, const std::string& words) {
   const auto& members = *node.as<config::Object>();
   if (members.size() != 1 || members.front().key != "score")
     return reader.expected(node, words, R"(points are written {"score": 2})");
   const config::Reader::Step step(reader, "score");
-  const auto score =
-      config::read_integer(members.front().value, -kMaxScore, kMaxScore,
-                           fmt::format("an integer from {} to {}", -kMaxScore, kMaxScore), reader);
+  const auto score = read_points_of(members.front().value, reader);
   if (score) out = Outcome::points(static_cast<int>(*score));
   return score.has_value();
 }
@@ -120,9 +128,7 @@ bool read_codes(const Node& node, Codes& out, config::Reader& reader) {
           position, fmt::format("\"{}\" is no code of a list", printable(key, 80)),
           R"("127.0.0.2", "127.0.0.2-127.0.0.11" or "127.0.*.2-3", octet by octet; 127.255.255.x and )"
           "what is outside 127/8 never mean a listing");
-    const auto weight =
-        config::read_integer(value, -kMaxScore, kMaxScore,
-                             fmt::format("an integer from {} to {}", -kMaxScore, kMaxScore), reader);
+    const auto weight = read_points_of(value, reader);
     if (!weight) good = false;
     if (!range || !weight) continue;
     range->weight = static_cast<int>(*weight);
@@ -238,6 +244,14 @@ config::Type<Outcome> outcome() { return outcome_of(kOutcomeWords, ""); }
 
 config::Type<Outcome> passing_outcome() {
   return outcome_of(kOutcomeWords - 1, "a failure that passes is no reason to refuse for good: \"defer\"");
+}
+
+config::Type<int> points(int low, int high) {
+  auto type = config::integer<int>(low, high);
+  type.read = [read = type.read, words = type.words](const Node& node, int& out, config::Reader& reader) {
+    return node.as<double>() ? reader.expected(node, words, kWholePoints) : read(node, out, reader);
+  };
+  return type;
 }
 
 config::Type<Codes> list_codes() {

@@ -15,6 +15,8 @@ config::Type<Mode> mode_of_either();
 config::Type<policy::Outcome> outcome();
 // The same without "reject": from a failure that passes nothing permanent follows.
 config::Type<policy::Outcome> passing_outcome();
+// A number of points: a whole one.
+config::Type<int> points(int low, int high);
 // {"127.0.0.2-127.0.0.11": 5, "127.0.*.3": -2}
 config::Type<std::vector<config::Named<policy::CodeRange>>> list_codes();
 config::Type<mail::Listed> listed();

@@ -51,7 +51,7 @@ const Table<GreylistSettings>& greylist_table() {
               "to `all` strangers, to those that are `unknown` (no mail delivered in the last 24 hours), "
               "or to `doubtful` ones (whose points reach `thresholds.doubtful`)")
           .field("delay", &GreylistSettings::delay,
-                 more_is_stricter(config::duration<Duration>(seconds(1), hours(24))), Stage::rcpt,
+                 more_is_stricter(config::duration<Duration>(seconds(0), hours(24))), Stage::rcpt,
                  "that has to pass before it is taken")
           .field("window", &GreylistSettings::window,
                  config::duration<Duration>(seconds(2), hours(24 * 30)), Stage::rcpt,

@@ -105,7 +105,7 @@ policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy
   policy::WildcardLints lints;
   auto list = read_list<policy::WildcardList>(file, loading, [&](const std::string& text, auto& faults) {
     auto parsed = policy::WildcardList::parse(text, file.value, faults, star);
-    if (loading.options.lint_lists) lints = policy::lint_wildcard_list(text, parsed);
+    if (loading.options.lint) lints = policy::lint_wildcard_list(text, parsed);
     return parsed;
   });
   for (const auto& lint : lints.told) {
@@ -218,6 +218,21 @@ void check_users_file(const Located<std::string>& file, const Loading& loading) 
                                   fmt::format("users: {}, so nobody can log in by this line", fault),
                                   "one `name:hash` a line, the hash as `mkpasswd -m yescrypt` prints it");
   }
+}
+
+std::optional<std::vector<std::string>> read_user_names(const Loading& loading) {
+  std::vector<std::string> names;
+  const auto& file = loading.written.users;
+  if (file.value.empty()) return names;
+  if (!loading.options.open_files) return std::nullopt;
+  config::Diagnostics untold;  // check_users_file() tells
+  const auto text = config::read_file(file.value, file.position, untold);
+  if (!text) return std::nullopt;
+  for (std::string_view rest = *text; !rest.empty();)
+    if (const auto user = split_user(take_unix_line(rest));
+        !user.name.empty() && !user.name.starts_with('#'))
+      names.emplace_back(user.name);
+  return names;
 }
 
 std::string read_password(const Located<std::string>& file, const Loading& loading) {

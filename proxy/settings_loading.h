@@ -16,6 +16,7 @@
 namespace sallyport::proxy {
 
 struct Loading {
+  const config::Node& document;  // what `written` was read from
   const Written& written;
   const std::vector<config::Ruleset>& rulesets;
   const LoadOptions& options;
@@ -32,7 +33,7 @@ std::string compose_hostname(const Written& written, const LoadOptions& options,
 // What is the same for everybody; compose_treatment() adds the rest.
 std::shared_ptr<const policy::Settings> compose_site(const Loading& loading);
 policy::CheckSettings compose_checks(const PolicySections& sections);
-policy::Rules compose_rules(const Loading& loading);
+policy::Rules compose_rules(const Loading& loading, const policy::Domains& domains);
 std::vector<dns::WatchedList> compose_watched_lists(const Loading& loading);
 std::map<std::string, std::shared_ptr<const relay::Route>> compose_routes(const Loading& loading);
 std::shared_ptr<const io::ServerTls> compose_tls(const Loading& loading);
@@ -40,6 +41,8 @@ std::vector<ListenerSettings> compose_listeners(const Loading& loading);
 
 void check_lists(const Loading& loading);  // DNS lists
 void check_greylist_rules(const Loading& loading);
+// Values that are possible, and do little or what nobody means: for `check`.
+void lint_values(const Loading& loading);
 // From now on no line that is shown has the zone of a secret list.
 void conceal_secret_lists(const config::Node& document, config::Diagnostics& diagnostics);
 
@@ -70,6 +73,8 @@ SenderListFiles read_sender_lists(const Loading& loading);
 std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,
                                              const Loading& loading);
 void check_users_file(const Located<std::string>& file, const Loading& loading);
+// Who can log in; nullopt: that is not known.
+std::optional<std::vector<std::string>> read_user_names(const Loading& loading);
 std::string read_password(const Located<std::string>& file, const Loading& loading);
 
 }  // namespace sallyport::proxy

@@ -69,7 +69,7 @@ BarringLists read_barring_lists(const Loading& loading) {
   return lists;
 }
 
-policy::Rules compose_rules(const Loading& loading) {
+policy::Rules compose_rules(const Loading& loading, const policy::Domains& domains) {
   std::vector<std::string> listeners;
   for (const auto& listener : loading.written.listeners.value) listeners.push_back(listener.name);
   const auto read = [&](const std::string& file,
@@ -78,7 +78,10 @@ policy::Rules compose_rules(const Loading& loading) {
     if (text) loading.diagnostics.remember_source(file, *text);
     return text;
   };
-  return policy::compile_rules(loading.rulesets, {std::move(listeners), read, loading.diagnostics});
+  policy::RuleContext context{std::move(listeners), read, loading.diagnostics};
+  context.lint = loading.options.lint;
+  if (context.lint) context.site = {&domains, read_user_names(loading)};
+  return policy::compile_rules(loading.rulesets, context);
 }
 
 Treatment compose_treatment(const PolicySections& sections, const TreatmentSources& sources) {

@@ -250,6 +250,68 @@ TEST_CASE("errors of rules refuse the configuration, files that they name includ
             "timeouts.relay: expected a duration"));
 }
 
+TEST_CASE("check warns of values that do little, and of rules that do nothing") {
+  ConfD conf;
+  conf.file("lists/users", "anna:$6$abcdefgh$abcdefghijklmnopqrstuvwxyz\n");
+  const auto told = [&](const std::string& text, bool lint = true) {
+    config::Diagnostics diagnostics;
+    conf.file("10-site.json", kSite).file("20-rules.json", text);
+    const auto settings = load(conf.path(), {.lint = lint}, diagnostics);
+    CHECK_MESSAGE(settings, diagnostics.to_string());
+    return diagnostics.to_string();
+  };
+  const char* above = R"({"thresholds": {"reject": 3,
+    "doubtful": 9}})";
+  CHECK(has(told(above), "20-rules.json:2:17: warning: thresholds.doubtful: above thresholds.reject"));
+  CHECK(told(above, false).empty());
+  CHECK(told(R"({"thresholds": {"reject": 3, "doubtful": 9}, "checks": {"greylist": {"apply": "all"}}})")
+            .empty());
+  const std::string by_rule =
+      told(R"({"thresholds": {"doubtful": {"rules": [{"to": "site.test", "use": 9}, {"use": 1}]}}})");
+  CHECK_MESSAGE(has(by_rule, "20-rules.json:1:40: warning: thresholds.doubtful"), by_rule);
+  CHECK(has(told(R"({"limits": {"penalty": {"slow_at": 80, "refuse_at": 10}}})"),
+            "limits.penalty.slow_at: above refuse_at"));
+  CHECK(told(R"({"limits": {"penalty": {"slow_at": 80, "refuse_at": 0}}})").empty());
+  CHECK(has(told(R"({"checks": {"greylist": {"delay": "0s", "window": "10s"}}})"),
+            "checks.greylist.window: many"));
+  CHECK(has(told(R"({"checks": {"greylist": {"remember": "1m"}}})"), "checks.greylist.remember: "));
+  CHECK(has(told(R"({"limits": {"message_size": "2KB", "penalty": {"half_life": "1s"}}})"),
+            "limits.message_size: "));
+  CHECK(has(told(R"({"dns": {"budget": "100ms"}})"), "dns.budget: "));
+  CHECK(has(told(R"({"thresholds": {"reject": {"rules": [{"to": "strict.test", "use": 2},
+      {"to": "a@strict.test", "use": 3}, {"to": "no.test", "direction": "inbound", "use": 4},
+      {"auth": "carl", "use": 3}, {"use": 5}]}}})"),
+            "this rule is never reached"));
+  CHECK(has(
+      told(
+          R"({"users": "lists/users", "thresholds": {"reject": {"rules": [{"auth": ["anna", "carl"], "use": 2}, {"use": 5}]}}})"),
+      "nobody logs in as \"carl\""));
+}
+
+TEST_CASE("keys that others have, or that stand elsewhere, are told where they belong") {
+  ConfD conf;
+  const auto told = [&](const std::string& text) {
+    const Loaded loaded(conf, text);
+    CHECK_FALSE(loaded.settings);
+    return loaded.told();
+  };
+  CHECK(has(told(R"({"greylist": {"mode": "off"}})"), "\"greylist\" belongs into checks"));
+  CHECK(has(told(R"({"checks": {"codes": {}}})"), "\"codes\" belongs into checks.dnsbl.zones.<name>"));
+  CHECK(has(told(R"({"lists": {"whitelist": "x"}})"), "did you mean \"allow\"?"));
+  CHECK(has(told(R"({"lists": {"allow": ["a@b.test"]}})"), "the entries stand in that file, one a line"));
+}
+
+TEST_CASE("points are whole numbers, and whoever writes others is told how to") {
+  ConfD conf;
+  for (const char* text :
+       {R"({"thresholds": {"reject": 2.5}})", R"({"checks": {"rdns": {"missing": {"score": 2.5}}}})",
+        R"({"checks": {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.2": 2.5}}}}}})"}) {
+    const Loaded loaded(conf, text);
+    CHECK_MESSAGE(has(loaded.told(), "found 2.5"), loaded.told());
+    CHECK(has(loaded.told(), "points are whole numbers: where others count 2.5 of 5.0, write 5 of 10"));
+  }
+}
+
 TEST_CASE("of two rates the stricter is the one that allows no more, at once and at length") {
   const auto warned = [](const char* rule, const char* usual) {
     ConfD conf;

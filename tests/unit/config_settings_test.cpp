@@ -306,7 +306,7 @@ TEST_CASE("check tells of lines of a barring list that do nothing, others do not
   std::string lines = "*@spam.test\n";
   for (int i = 0; i < 22; ++i) lines += "a" + std::to_string(i) + "@spam.test\n";
   conf.file("lists/bar", lines);
-  const auto told = Loaded(conf.path(), {.lint_lists = true}).diagnostics.to_string();
+  const auto told = Loaded(conf.path(), {.lint = true}).diagnostics.to_string();
   CHECK(told.find("lists/bar:2:1: warning: this line does nothing: line 1 bars all of it already\n"
                   "    a0@spam.test\n") != std::string::npos);
   CHECK(told.find("lists/bar:21:1: warning") != std::string::npos);
