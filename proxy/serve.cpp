@@ -48,6 +48,11 @@ std::shared_ptr<const Settings> load_or_complain(const std::string& directory) {
   // Mail must flow after a power cut: what was meant otherwise is told, and no reason not to start.
   if (settings) run_session_tests(directory, settings, diagnostics);
   if (!diagnostics.all().empty()) fmt::print(stderr, "{}\n", diagnostics.to_string());
+  if (settings && diagnostics.has_errors())
+    fmt::print(
+        stderr,
+        "sallyport: starts all the same, for mail must flow; a reload is refused until the sessions of "
+        "*.test.json end as stated\n");
   return settings;
 }
 

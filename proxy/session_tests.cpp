@@ -14,7 +14,6 @@
 #include "policy/client.h"
 #include "proxy/evidence_event.h"
 #include "proxy/session_tests_table.h"
-#include "proxy/smtp/command_line.h"
 #include "proxy/trial.h"
 
 namespace sallyport::proxy {
@@ -47,66 +46,65 @@ std::optional<dns::ZoneResolver> read_zone(const Lines& of_file, const Lines& of
   return zone;
 }
 
-const ListenerSettings* find_listener(const config::Located<std::string>& name, const Settings& settings,
-                                      Diagnostics& diagnostics) {
-  if (name.value.empty()) return &listener_of_strangers(settings);
-  const auto found = std::ranges::find(settings.listeners, name.value, &ListenerSettings::name);
-  if (found != settings.listeners.end()) return &*found;
-  std::vector<std::string> names;
-  for (const auto& listener : settings.listeners) names.push_back(listener.name);
-  diagnostics.error(name.position, fmt::format("there is no listener \"{}\"", printable(name.value, 80)),
-                    config::did_you_mean(name.value, names));
-  return nullptr;
-}
-
-// nullopt with an error, if a client could not say so.
-class TrialReader {
+// Where it comes in; null with an error, if there is no such place.
+class ListenerFinder {
  public:
-  TrialReader(const Settings& settings, Diagnostics& diagnostics)
+  ListenerFinder(const Settings& settings, Diagnostics& diagnostics)
       : settings_(settings), diagnostics_(diagnostics) {}
 
-  std::optional<Trial> read(const config::Located<SessionSection>& written) {
-    const SessionSection& session = written.value;
-    Trial trial;
-    trial.client = session.client;
-    trial.talks_early = session.talks_early;
-    trial.authenticated = session.authenticated;
-    trial.listener = find_listener(session.listener, settings_, diagnostics_);
-    good_ = trial.listener != nullptr;
-    if (trial.listener && trial.listener->auth_required && session.authenticated.empty())
-      fault(written.position, fmt::format("the listener {} requires AUTH", trial.listener->name),
-            "write who has logged in: \"authenticated\": \"anna\"");
-    read_envelope(session, trial);
-    if (!good_) return std::nullopt;
-    return trial;
+  const ListenerSettings* find(const config::Located<SessionSection>& session) {
+    const auto& [value, position] = session;
+    const auto& user = value.authenticated;
+    const ListenerSettings* listener =
+        value.listener.value.empty() ? &usual(!user.value.empty()) : named(value.listener);
+    if (!listener) return nullptr;
+    if (listener->auth_required && user.value.empty()) {
+      diagnostics_.error(position, fmt::format("the listener {} requires AUTH", listener->name),
+                         "write who has logged in: \"authenticated\": \"anna\"");
+      return nullptr;
+    }
+    if (!listener->auth_required && !user.value.empty())
+      diagnostics_.warning(user.position,
+                           fmt::format("nobody can log in at the listener {}", listener->name),
+                           "one with \"auth\": \"required\" is meant: \"listener\": \"submission\"");
+    return listener;
   }
 
  private:
-  void read_envelope(const SessionSection& session, Trial& trial) {
-    trial.helo = session.helo.value;
-    trial.size = session.size;
-    if (!smtp::is_helo_name(trial.helo)) fault(session.helo.position, "no client can say this in HELO");
-    if (auto sender = read_sender(session.from.value))
-      trial.sender = std::move(*sender);
-    else
-      fault(session.from.position, "this is no address", "user@example.com, or <> for the null sender");
-    for (const auto& to : session.to) {
-      if (auto recipient = read_recipient(to.name))
-        trial.recipients.push_back(std::move(*recipient));
-      else
-        fault(to.position, fmt::format("\"{}\" is no address", printable(to.name, 80)));
-    }
+  const ListenerSettings& usual(bool of_user) const {
+    if (of_user)
+      if (const auto found = std::ranges::find(settings_.listeners, true, &ListenerSettings::auth_required);
+          found != settings_.listeners.end())
+        return *found;
+    return listener_of_strangers(settings_);
   }
 
-  void fault(const Position& position, std::string message, std::string hint = {}) {
-    diagnostics_.error(position, std::move(message), std::move(hint));
-    good_ = false;
+  const ListenerSettings* named(const config::Located<std::string>& name) {
+    const auto found = std::ranges::find(settings_.listeners, name.value, &ListenerSettings::name);
+    if (found != settings_.listeners.end()) return &*found;
+    std::vector<std::string> names;
+    for (const auto& listener : settings_.listeners) names.push_back(listener.name);
+    diagnostics_.error(name.position, fmt::format("there is no listener \"{}\"", printable(name.value, 80)),
+                       config::did_you_mean(name.value, names));
+    return nullptr;
   }
 
   const Settings& settings_;
   Diagnostics& diagnostics_;
-  bool good_ = true;
 };
+
+Trial trial_of(const SessionSection& session, const ListenerSettings& listener) {
+  Trial trial;
+  trial.client = session.client;
+  trial.listener = &listener;
+  trial.talks_early = session.talks_early;
+  trial.helo = session.helo;
+  trial.authenticated = session.authenticated.value;
+  trial.sender = session.from;
+  trial.size = session.size;
+  for (const auto& to : session.to.value) trial.recipients.push_back(*read_recipient(to.name));
+  return trial;
+}
 
 // -- what becomes of it -----------------------------------------------------------------------------------
 
@@ -175,17 +173,21 @@ class SessionTester {
 
   const SessionTests& counted() const { return counted_; }
 
-  void test(const Lines& zone_of_file, const config::Located<SessionSection>& session) {
+  // `readable`: the file is; else it is only looked for what else is wrong.
+  void test(const Lines& zone_of_file, const config::Located<SessionSection>& session, bool readable) {
     ++counted_.sessions;
-    auto trial = TrialReader(*settings_, diagnostics_).read(session);
+    const auto* listener = ListenerFinder(*settings_, diagnostics_).find(session);
     auto zone = read_zone(zone_of_file, session.value.zone, diagnostics_);
-    bool good = trial && zone;
-    if (good) {
-      TrialResult result;
-      loop_.run(keep(attempt(*trial, settings_, {system_clock(), tasks_, *zone, nullptr}), result));
-      good = compare(session.value, result);
-    }
-    if (!good) ++counted_.failed;
+    if (session.value.to.value.empty())
+      diagnostics_.warning(session.value.to.position,
+                           fmt::format("session \"{}\" has no recipient, and tests nothing",
+                                       printable(session.value.name, 80)),
+                           R"("to": {"anna@example.com": "accept"})");
+    if (!readable || !listener || !zone) return void(++counted_.failed);
+    const Trial trial = trial_of(session.value, *listener);
+    TrialResult result;
+    loop_.run(keep(attempt(trial, settings_, {system_clock(), tasks_, *zone, nullptr}), result));
+    if (!compare(session.value, result)) ++counted_.failed;
   }
 
  private:
@@ -193,8 +195,8 @@ class SessionTester {
 
   bool compare(const SessionSection& session, const TrialResult& result) {
     bool good = true;
-    for (std::size_t i = 0; i < session.to.size(); ++i) {
-      const auto& [recipient, position, expected] = session.to[i];
+    for (std::size_t i = 0; i < session.to.value.size(); ++i) {
+      const auto& [recipient, position, expected] = session.to.value[i];
       const policy::CheckSettings& checks = result.treatments[i]->policy->checks;
       const auto judged = policy::judge_known(result.evidence, checks);
       const Outcome outcome = outcome_of(result.verdicts[i], judged.score, result.comes_again[i]);
@@ -224,8 +226,10 @@ SessionTests run_session_tests(const std::string& directory,
   for (const config::Node& document : config::load_test_files(directory, diagnostics)) {
     TestFileSection file;
     config::Reader reader(diagnostics);
-    if (!test_file_table().read(document, file, reader)) continue;
-    for (const auto& session : file.sessions) tester.test(file.zone, session);
+    const bool readable = test_file_table().read(document, file, reader);
+    if (readable && file.sessions.value.empty())
+      diagnostics.warning(file.sessions.position, "no session is stated, and nothing tested");
+    for (const auto& session : file.sessions.value) tester.test(file.zone, session, readable);
   }
   return tester.counted();
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "base/mail/replies.h"
+#include "base/text.h"
+#include "proxy/smtp/command_line.h"
 #include "proxy/trial.h"
 #include "proxy/verdict_words.h"
 
@@ -93,26 +95,60 @@ config::Type<ExpectationSection> expectation() {
   return type;
 }
 
+config::Type<std::string> helo() {
+  return config::parsed<std::string>(
+      "what a client can say in HELO",
+      [](std::string_view text) -> Result<std::string> {
+        if (text.size() <= kMaxName && smtp::is_helo_name(text)) return std::string(text);
+        return fail(Errc::invalid, "a name or an address literal, without blanks");
+      },
+      [](const std::string& text) { return text; });
+}
+
+config::Type<mail::Path> sender() {
+  return config::parsed<mail::Path>(
+      "an address, or <> for the null sender",
+      [](std::string_view text) -> Result<mail::Path> {
+        if (auto path = read_sender(text)) return *path;
+        return fail(Errc::invalid, "user@example.com");
+      },
+      [](const mail::Path& path) { return path.address(); });
+}
+
+// Under its address each.
+config::Type<std::vector<config::Named<ExpectationSection>>> recipients() {
+  auto type = config::map_of(expectation());
+  type.read = [read = type.read](const config::Node& node, auto& out, config::Reader& reader) {
+    bool good = read(node, out, reader);
+    for (const auto& to : out)
+      if (!read_recipient(to.name))
+        good = reader.error(to.position, fmt::format("\"{}\" is no address", printable(to.name, 80)),
+                            "user@example.com");
+    return good;
+  };
+  return type;
+}
+
 const Table<SessionSection>& session_table() {
   static const auto table =
       Table<SessionSection>("One session, and what should become of its recipients.")
-          .required("name", &SessionSection::name, text(kMaxName), Stage::start, "for whom it fails")
+          .required("name", &SessionSection::name, text(kMaxName), Stage::start,
+                    "how it is called where it is told of")
           .required("client", &SessionSection::client, config::ip_address(), Stage::connect, "its address")
-          .field("listener", &SessionSection::listener, located(text(kMaxName)), Stage::connect,
-                 "where it comes in; not written: where strangers do")
+          .field(
+              "listener", &SessionSection::listener, located(text(kMaxName)), Stage::connect,
+              "where it comes in; not written: where strangers do, or with `authenticated` where users do")
           .field("talks_early", &SessionSection::talks_early, config::boolean(), Stage::connect,
                  "before its greeting")
-          .required("helo", &SessionSection::helo, located(text(kMaxName)), Stage::helo,
-                    "what it calls itself")
-          .field("authenticated", &SessionSection::authenticated, text(kMaxName), Stage::mail,
+          .required("helo", &SessionSection::helo, helo(), Stage::helo, "what it calls itself")
+          .field("authenticated", &SessionSection::authenticated, located(text(kMaxName)), Stage::mail,
                  "the user who has logged in")
-          .required("from", &SessionSection::from, located(text(kMaxName)), Stage::mail,
-                    "the sender; `<>` for none")
+          .required("from", &SessionSection::from, sender(), Stage::mail, "the sender; `<>` for none")
           .field("size", &SessionSection::size, config::size(0, kMaxSize), Stage::mail,
                  "of the message, as declared in MAIL")
           .field("zone", &SessionSection::zone, list_of(located(text(kMaxLine))), Stage::start,
                  "what the DNS says, beside the lines of the file: lines of a master file")
-          .required("to", &SessionSection::to, config::map_of(expectation()), Stage::rcpt,
+          .required("to", &SessionSection::to, located(recipients()), Stage::rcpt,
                     "each recipient, and what should become of it");
   return table;
 }
@@ -125,7 +161,8 @@ const Table<TestFileSection>& test_file_table() {
           .field("zone", &TestFileSection::zone, list_of(located(text(kMaxLine))), Stage::start,
                  "what the DNS says to all of them: lines of a master file")
           .required("sessions", &TestFileSection::sessions,
-                    list_of(located(config::section(session_table()))), Stage::start, "one after another");
+                    located(list_of(located(config::section(session_table())))), Stage::start,
+                    "one after another");
   return table;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/config/table.h"
+#include "base/mail/address.h"
 
 namespace sallyport::proxy {
 
@@ -22,18 +23,18 @@ struct SessionSection {
   std::string name;
   IpAddress client;
   config::Located<std::string> listener;  // "" = where strangers come in
-  config::Located<std::string> helo;
-  std::string authenticated;
+  std::string helo;
+  config::Located<std::string> authenticated;
   bool talks_early = false;
-  config::Located<std::string> from;
+  mail::Path from;
   std::uint64_t size = 0;  // 0: it is not declared
   std::vector<config::Located<std::string>> zone;
-  std::vector<config::Named<ExpectationSection>> to;
+  config::Located<std::vector<config::Named<ExpectationSection>>> to;  // each name is an address
 };
 
 struct TestFileSection {
   std::vector<config::Located<std::string>> zone;  // for all of its sessions
-  std::vector<config::Located<SessionSection>> sessions;
+  config::Located<std::vector<config::Located<SessionSection>>> sessions;
 };
 
 const config::Table<TestFileSection>& test_file_table();

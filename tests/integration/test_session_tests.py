@@ -113,7 +113,7 @@ def test_stated_sessions_with_mistakes(case):
         zone=["mx.good.test. A 203.0.113.300"],
     )
     out = stated.check(status=78)
-    for words in ("no client can say this in HELO", '"a b" is no address', 'there is no listener "xm"', "203.0.113.300"):
+    for words in ("expected what a client can say in HELO, found", '"a b" is no address', 'there is no listener "xm"', "203.0.113.300"):
         check(words in out, f"{words}: {out}")
 
 
