@@ -2,15 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 
 #include "base/io/descriptor.h"
@@ -39,11 +38,11 @@ enum State : std::uint32_t { kFree = 0, kSent = 0x544e4553, kAnswered = 0x44524e
 
 }  // namespace
 
-// The state is written last and cleared first; all else is only looked at while it is set.
+// All else is only looked at while the state is set.
 struct InFlight::Slot {
-  std::uint32_t state;
-  std::uint32_t checksum;
-  std::array<std::uint8_t, 3> lengths;  // of id, sender, route, which follow one another
+  std::uint32_t state = kFree;
+  std::uint32_t checksum = 0;
+  std::array<std::uint8_t, 3> lengths{};  // of id, sender, route, which follow one another
   std::array<char, kSlotSize - 11> text;
 
   void fill(std::string_view id, std::string_view sender, std::string_view route) {
@@ -54,9 +53,13 @@ struct InFlight::Slot {
       end = std::ranges::copy(parts[i], end).out;
     }
     checksum = sum();
+    state = kSent;
   }
 
   std::size_t used() const { return std::size_t{lengths[0]} + lengths[1] + lengths[2]; }
+  std::string_view octets() const {
+    return {reinterpret_cast<const char*>(this), offsetof(Slot, text) + used()};
+  }
 
   // FNV-1a over lengths and text.
   std::uint32_t sum() const {
@@ -77,24 +80,22 @@ struct InFlight::Slot {
                 .route = std::string(all.substr(route)),
                 .answered = state == kAnswered};
   }
-
-  void set(std::uint32_t to) { std::atomic_ref(state).store(to, std::memory_order_release); }
 };
 
-// The mapped file.
 struct InFlight::File {
-  explicit File(void* mapped) : memory(static_cast<char*>(mapped)) {}
-  ~File() { ::munmap(memory, kFileSize); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
+  explicit File(io::Descriptor file) : descriptor(std::move(file)) {}
 
   static Result<std::unique_ptr<File>> open(const std::string& path, const OnTrouble& on_trouble);
-  static Result<std::unique_ptr<File>> map(const std::string& path, const io::Descriptor& descriptor);
+  bool read(std::size_t index, Slot& slot) const;
+  bool write(std::size_t index, std::string_view octets) const;
+  bool set(std::size_t index, State state) const;
 
-  char* memory;
+  io::Descriptor descriptor;
 };
 
 namespace {
+
+off_t place_of(std::size_t index) { return static_cast<off_t>(kHeader + index * kSlotSize); }
 
 Result<io::Descriptor> open_regular(const std::string& path) {
   constexpr int kFlags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
@@ -118,7 +119,7 @@ bool is_register(const io::Descriptor& descriptor) {
          ::pread(descriptor.get(), &head, sizeof head, 0) == sizeof head && head == Head{};
 }
 
-// Every block is the file's own from now on: a full disk would be a SIGBUS at the first use of a hole.
+// Every block is the file's own from now on: a full disk refuses no entry.
 Result<> lay_out(const std::string& path, const io::Descriptor& descriptor) {
   if (const int error = ::posix_fallocate(descriptor.get(), 0, kFileSize); error != 0) {
     (void)::ftruncate(descriptor.get(), 0);
@@ -144,15 +145,20 @@ Result<std::unique_ptr<InFlight::File>> InFlight::File::open(const std::string& 
     if (!descriptor) return descriptor.error();
   }
   if (auto laid_out = lay_out(path, *descriptor); !laid_out) return laid_out.error();
-  return map(path, *descriptor);
+  return std::make_unique<File>(std::move(*descriptor));
 }
 
-Result<std::unique_ptr<InFlight::File>> InFlight::File::map(const std::string& path,
-                                                            const io::Descriptor& descriptor) {
-  void* memory =
-      ::mmap(nullptr, kFileSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, descriptor.get(), 0);
-  if (memory == MAP_FAILED) return file_error(path, errno);
-  return std::make_unique<File>(memory);
+bool InFlight::File::read(std::size_t index, Slot& slot) const {
+  return ::pread(descriptor.get(), &slot, sizeof slot, place_of(index)) == sizeof slot;
+}
+
+bool InFlight::File::write(std::size_t index, std::string_view octets) const {
+  const ssize_t written = ::pwrite(descriptor.get(), octets.data(), octets.size(), place_of(index));
+  return written == static_cast<ssize_t>(octets.size());
+}
+
+bool InFlight::File::set(std::size_t index, State state) const {
+  return write(index, {reinterpret_cast<const char*>(&state), sizeof state});
 }
 
 InFlight::InFlight() = default;
@@ -173,21 +179,17 @@ std::unique_ptr<InFlight> InFlight::open(const std::string& file, const OnTroubl
   return in_flight;
 }
 
-InFlight::Slot& InFlight::slot(std::size_t index) const {
-  return reinterpret_cast<Slot*>(file_->memory + kHeader)[index];
-}
-
 std::size_t InFlight::take_left(const std::function<void(const Left&)>& on_left) {
   std::size_t torn = 0;
   for (std::size_t index = 0; file_ && index < kSlots; ++index) {
-    Slot& slot = this->slot(index);
-    if (slot.state == kFree) continue;
+    Slot slot;
+    if (!file_->read(index, slot) || slot.state == kFree) continue;
     if (const auto left = slot.read()) {
       on_left(*left);
     } else {
       ++torn;
     }
-    slot.set(kFree);
+    (void)file_->set(index, kFree);
   }
   return torn;
 }
@@ -200,27 +202,27 @@ InFlight::Entry InFlight::enter(std::string_view id, std::string_view sender, st
     const std::lock_guard lock(shard.mutex);
     if (shard.free.empty()) continue;
     const std::size_t index = shard.free.back();
-    shard.free.pop_back();
-    Slot& slot = this->slot(index);
+    Slot slot;
     const auto id_part = id.substr(0, kMaxId);
     const auto route_part = route.substr(0, kMaxRoute);
     const auto room = slot.text.size() - id_part.size() - route_part.size();
     slot.fill(id_part, sender.substr(0, room), route_part);
-    slot.set(kSent);
+    if (!file_->write(index, slot.octets())) return {};
+    shard.free.pop_back();
     return {this, index};
   }
   return {};
 }
 
 void InFlight::release(std::size_t index) {
-  slot(index).set(kFree);
+  (void)file_->set(index, kFree);
   Shard& shard = shards_[index / kPerShard];
   const std::lock_guard lock(shard.mutex);
   shard.free.push_back(index);  // has room: it once held them all
 }
 
 void InFlight::Entry::answered() {
-  if (owner_) owner_->slot(slot_).set(kAnswered);
+  if (owner_) (void)owner_->file_->set(slot_, kAnswered);
 }
 
 void InFlight::Entry::clear() {

@@ -10,6 +10,8 @@ Errc meaning(int code) {
     case SQLITE_MISMATCH:
     case SQLITE_ERROR:  // our statements do not fit what the file holds
       return Errc::invalid;
+    case SQLITE_BUSY:
+      return Errc::refused;
     case SQLITE_FULL:
       return Errc::no_space;
     default:

@@ -1,7 +1,7 @@
 // SQLite's handles with owners, and its result codes as Errors.
 //
-// Errors: invalid (the file is damaged, or no database at all), no_space (disk or quota full), io (all
-// else: locked by another program, read-only, unreadable). One thread at a time.
+// Errors: invalid (the file is damaged, or no database at all), no_space (disk or quota full), refused
+// (locked by another program), io (all else: read-only, unreadable). One thread at a time.
 #pragma once
 
 #include <sqlite3.h>

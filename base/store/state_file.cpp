@@ -1,15 +1,14 @@
 #include "base/store/state_file.h"
 
-#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <system_error>
 #include <vector>
 
 #include "base/faults.h"
@@ -22,8 +21,13 @@ namespace {
 
 constexpr std::size_t kRowsInAStep = 1'000;  // milliseconds
 
+// Before the first look into the file: SQLite keeps the index of its write-ahead log in memory of its own
+// then. In a mapped file beside it, whoever cuts that file (`cp` of a copy over it is enough) ends the
+// process.
+constexpr const char* kAlone = "PRAGMA busy_timeout = 200; PRAGMA locking_mode = EXCLUSIVE";
+constexpr const char* kBeside = "PRAGMA busy_timeout = 200";
+
 constexpr const char* kSettings = R"(
-PRAGMA busy_timeout = 200;
 PRAGMA cell_size_check = ON;
 PRAGMA trusted_schema = OFF;
 PRAGMA journal_mode = WAL;
@@ -80,6 +84,19 @@ std::int64_t checksum(std::string_view kind, std::string_view key, std::string_v
 }
 
 bool is_there(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+bool is_empty(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::file_size(path, error) == 0 && !error;
+}
+
+Result<SqliteHandle> open_with(const std::string& path, const char* how) {
+  auto database = sqlite_open(path);
+  if (!database) return database;
+  if (const auto set = sqlite_run(database->get(), how); !set) return set.error();
+  if (const auto set = sqlite_run(database->get(), kSettings); !set) return set.error();
+  return database;
+}
 
 // Without its write-ahead log a file may be one half of two.
 Result<> check_pages(sqlite3* database) {
@@ -141,23 +158,28 @@ Result<> StateFile::connect() {
   Result<Session> session = open_session();
   if (!session) return session.error();
   session_.emplace(std::move(*session));
-  session_->file = mark(path_);
-  session_->log = mark(path_ + "-wal");
+  session_->file = FileMark::at(path_);
+  session_->log = FileMark::at(path_ + "-wal");
   return {};
-}
-
-StateFile::FileMark StateFile::mark(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) return {};
-  return {status.st_dev, status.st_ino};
 }
 
 // SQLite goes on writing into a file that nobody finds any more.
 Result<> StateFile::check_in_place() {
-  const FileMark log = mark(path_ + "-wal");
-  if (session_->log == FileMark()) session_->log = log;
-  if (mark(path_) == session_->file && log == session_->log) return {};
+  const std::string log = path_ + "-wal";
+  if (session_->log.is_none()) session_->log = FileMark::at(log);
+  if (!session_->file.has_left(path_) && !is_empty(path_) && !session_->log.has_left(log)) return {};
   return fail(Errc::invalid, "it was deleted, replaced or cut while in use");
+}
+
+// Alone with it, if that can be: a reader (`sqlite3 state.db` in somebody's terminal) is no reason to do
+// without the file.
+Result<SqliteHandle> StateFile::open_database() const {
+  Result<SqliteHandle> database = open_with(path_, kAlone);
+  if (database || database.error().code != Errc::refused) return database;
+  if (const auto used = check_not_in_use(path_); !used) return used.error();
+  database = open_with(path_, kBeside);
+  if (!database && database.error().code == Errc::refused) return fail(Errc::io, database.error().detail);
+  return database;
 }
 
 Result<StateFile::Session> StateFile::open_session() const {
@@ -165,10 +187,9 @@ Result<StateFile::Session> StateFile::open_session() const {
     if (const auto made = make_state_file(path_); !made) return made.error();
   }
   if (const auto checked = check_state_file(path_); !checked) return checked.error();
-  auto database = sqlite_open(path_);
+  auto database = open_database();
   if (!database) return database.error();
   sqlite3* const raw = database->get();
-  if (const auto set = sqlite_run(raw, kSettings); !set) return set.error();
   if (const auto version = check_state_version(raw); !version) return version.error();
   if (const auto writable = check_writable(raw); !writable) return writable.error();
   Session session;
@@ -240,6 +261,7 @@ Result<> StateFile::read(const char* sql, std::int64_t from, std::size_t most,
 }
 
 Result<> StateFile::transaction(const std::function<Result<>()>& work) {
+  if (const auto held = lock_.hold(); !held) return held;
   if (!session_) {
     // The last attempt to begin anew failed.
     if (const auto connected = connect(); !connected) return connected.error();

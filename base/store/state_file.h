@@ -5,14 +5,13 @@
 // is the one that counts. What has been overtaken is removed from the beginning (shorten). <file>.lock is
 // held for as long as the object lives; one that a command holds is waited for, ten seconds at most. A file
 // that is damaged, empty, or of a later version, is renamed to <file>.corrupt-<time> and a new one begun;
-// each record carries a checksum, because SQLite would hand out a flipped bit inside a value. One thread at
-// a time. Whoever made it may be gone by the time a silent disk answers: it keeps nothing of theirs.
+// each record carries a checksum, because SQLite would hand out a flipped bit inside a value. Nobody else
+// reads the file meanwhile (copy it, with its -wal), unless he had it open before. One thread at a time.
+// Whoever made it may be gone by the time a silent disk answers: it keeps nothing of theirs.
 //
 // Errors: refused (another instance holds the lock: "in use by another instance (pid N)"), invalid (the
 // file is damaged: call begin_anew()), no_space, io.
 #pragma once
-
-#include <sys/types.h>
 
 #include <cstdint>
 #include <functional>
@@ -26,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/store/file_mark.h"
 #include "base/store/sqlite.h"
 #include "base/store/state_clock.h"
 #include "base/store/state_limits.h"
@@ -62,12 +62,6 @@ class StateFile {
 
  private:
   // An open database; `append` is always there.
-  // Which file stands at a path; all 0: none, or an empty one.
-  struct FileMark {
-    dev_t device = 0;
-    ino_t inode = 0;
-    bool operator==(const FileMark&) const = default;
-  };
   struct Session {
     SqliteHandle database;
     FileMark file, log;  // as they were opened; the write-ahead log is made by the first that needs it
@@ -84,9 +78,9 @@ class StateFile {
   };
 
   StateFile(std::string path, StateLimits limits, StateLock lock);
-  static FileMark mark(const std::string& path);
   Result<> check_in_place();
   Result<> begin(const OnTrouble& on_trouble);
+  Result<SqliteHandle> open_database() const;
   Result<Session> open_session() const;
   static Result<> read_clock(Session& session);
   Result<> connect();

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/store/file_error.h"
+#include "base/store/file_mark.h"
 #include "base/text.h"
 
 namespace sallyport::store {
@@ -64,11 +65,19 @@ Result<StateLock> StateLock::take(const std::string& path, bool brief) {
   io::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return file_error(path, errno);
   if (const auto locked = wait_for(file.get(), path); !locked) return locked.error();
-  StateLock lock(std::move(file), brief);
+  StateLock lock(path, std::move(file), brief);
   lock.last_row_ = read(lock.file_.get()).last_row;
   if (::ftruncate(lock.file_.get(), 0) != 0) return file_error(path, errno);
   if (!lock.write()) return file_error(path, errno);
   return lock;
+}
+
+Result<> StateLock::hold() {
+  if (!FileMark::of(file_.get()).has_left(path_)) return {};
+  Result<StateLock> again = take(path_, brief_);
+  if (!again) return again.error();
+  file_ = std::move(again->file_);
+  return write();
 }
 
 // The holder is only for who comes meanwhile; the lock counts, not what the file says. Of one length for as

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/io/descriptor.h"
 #include "base/result.h"
@@ -21,13 +22,17 @@ class StateLock {
   // most.
   static Result<StateLock> take(const std::string& path, bool brief);
 
+  // Made anew where somebody removed it; refused: another process has made it.
+  Result<> hold();
   std::int64_t last_row() const { return last_row_; }
   void note(std::int64_t last_row);
 
  private:
-  StateLock(io::Descriptor file, bool brief) : file_(std::move(file)), brief_(brief) {}
+  StateLock(std::string path, io::Descriptor file, bool brief)
+      : path_(std::move(path)), file_(std::move(file)), brief_(brief) {}
   Result<> write() const;
 
+  std::string path_;
   io::Descriptor file_;
   bool brief_;
   std::int64_t last_row_ = 0;

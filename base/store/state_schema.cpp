@@ -19,6 +19,8 @@ namespace {
 constexpr std::int64_t kApplication = 0x53414c50;  // "SALP", in the file's header
 constexpr std::int64_t kVersion = 2;
 constexpr off_t kHeader = 100;
+constexpr off_t kSharedLocks = 0x40000002,
+                kSharedLocksLength = 510;  // where SQLite's readers lock the file
 
 // A log: the newest row of a key counts, one that expires at 0 says that the key was erased. Rows are only
 // added at its end and removed at its beginning, because ten thousand changes a second in their places
@@ -87,6 +89,18 @@ Result<> check_state_file(const std::string& path) {
   if (status.st_size == 0) return fail(Errc::invalid, "it is empty");
   if (status.st_size < kHeader) return fail(Errc::invalid, "it is cut off");
   return {};
+}
+
+Result<> check_not_in_use(const std::string& path) {
+  const io::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return file_error(path, errno);
+  struct flock reader{};
+  reader.l_type = F_RDLCK;
+  reader.l_whence = SEEK_SET;
+  reader.l_start = kSharedLocks;
+  reader.l_len = kSharedLocksLength;
+  if (::fcntl(file.get(), F_GETLK, &reader) != 0 || reader.l_type == F_UNLCK) return {};
+  return fail(Errc::refused, fmt::format("{}: in use by another instance (pid {})", path, reader.l_pid));
 }
 
 Result<> check_state_version(sqlite3* database) {

@@ -3,7 +3,8 @@
 // A new file is made beside its place and moved there when it is whole: a file that holds nothing is one
 // that lost what it held.
 //
-// Errors: invalid (damaged, foreign, or of a later version), no_space, io.
+// Errors: invalid (damaged, foreign, or of a later version), refused (in use by another instance),
+// no_space, io.
 #pragma once
 
 #include <string>
@@ -15,6 +16,9 @@ namespace sallyport::store {
 Result<> make_state_file(const std::string& path);
 // Whether it can be opened for writing, and may be a database.
 Result<> check_state_file(const std::string& path);
+// Whether another process keeps everybody out, as the one that writes the state does. Not while this
+// process has it open: looking drops its locks.
+Result<> check_not_in_use(const std::string& path);
 Result<> check_state_version(sqlite3* database);
 
 }  // namespace sallyport::store

@@ -3,7 +3,6 @@ did wrong.
 
 No limit of a test refills while it runs: they are of a day."""
 
-import sqlite3
 import struct
 import threading
 import time
@@ -13,6 +12,7 @@ from harness.dns_server import DnsServer
 from harness.next_hop_script import close, hold
 from harness.outcome import check, poll
 from harness.setups import users_file, with_tls
+from harness.state_copy import state_rows
 from harness.strangers import merge, stranger, strangers_site
 
 GOOD, NEIGHBOUR = "203.0.113.1", "203.0.113.77"  # with a reverse name, and without
@@ -80,9 +80,9 @@ def await_written(site, key, used):
     """Until the disk has it: what is counted is written within a second."""
 
     def is_written():
-        with sqlite3.connect(f"file:{site.config['state']['sqlite']}?mode=ro", uri=True) as state:
-            rows = state.execute("SELECT value FROM log WHERE kind = ? AND key = ?", (b"rate", key.encode()))
-            return any(struct.unpack(">d", value[:8])[0] > used - 0.5 for (value,) in rows)
+        query = "SELECT value FROM log WHERE kind = ? AND key = ?"
+        rows = state_rows(site.config["state"]["sqlite"], query, (b"rate", key.encode()))
+        return any(struct.unpack(">d", value[:8])[0] > used - 0.5 for (value,) in rows)
 
     poll(is_written, 20, "the count is on disk")
 

@@ -5,7 +5,6 @@ import collections
 import contextlib
 import os
 import resource
-import sqlite3
 import sys
 import time
 
@@ -18,6 +17,7 @@ from harness.gateway import Gateway, base_config, merged  # noqa: E402
 from harness.outcome import Failure, check, patience  # noqa: E402,F401
 from harness.parent import die_with_parent  # noqa: E402
 from harness.ports import free_port  # noqa: E402
+from harness.state_copy import state_rows  # noqa: E402
 
 RELEASE = os.path.join(ROOT, "build", "release", "proxy", "sallyport")
 ESTABLISHED = "01"
@@ -105,7 +105,5 @@ class Measured(Gateway):
 
     def state_records(self):
         """By kind, as they are on disk."""
-        path = self.config["state"]["sqlite"]
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            rows = database.execute("SELECT kind, count(*) FROM record GROUP BY kind")
-            return {kind.decode(): count for kind, count in rows}
+        rows = state_rows(self.config["state"]["sqlite"], "SELECT kind, count(DISTINCT key) FROM log GROUP BY kind")
+        return {kind.decode(): count for kind, count in rows}

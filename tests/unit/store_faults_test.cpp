@@ -3,13 +3,16 @@
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <functional>
 #include <mutex>
 #include <vector>
 
+#include "base/store/file_mark.h"
 #include "base/store/state_file.h"
 #include "base/store/state_store.h"
 #include "tests/unit/store_scratch.h"
@@ -296,13 +299,15 @@ TEST_CASE("state: a file of another version is set aside") {
 TEST_CASE("state: damage while running costs nothing that memory holds") {
   const TestClock clock;
   const ScratchDirectory directory;
+  fill(directory.file("state.db"), clock);
   Troubles troubles;
   {
+    sqlite3* raw = nullptr;  // there before the gateway, which would keep it out
+    REQUIRE(sqlite3_open(directory.file("state.db").c_str(), &raw) == SQLITE_OK);
+    CHECK(sqlite3_exec(raw, "SELECT count(*) FROM log", nullptr, nullptr, nullptr) == SQLITE_OK);
     const auto store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
     REQUIRE(store.has_value());
     CHECK(run((*store)->put_durable("k", "before", "v", clock.time + 1h)).has_value());
-    sqlite3* raw = nullptr;
-    REQUIRE(sqlite3_open(directory.file("state.db").c_str(), &raw) == SQLITE_OK);
     CHECK(sqlite3_exec(raw, "DROP TABLE log", nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(raw);
     CHECK(run((*store)->put_durable("k", "after", "v", clock.time + 1h)).has_value());
@@ -336,6 +341,74 @@ TEST_CASE("state: locked by another program for a while (X10)") {
   CHECK_FALSE(has_set_aside(directory));
 }
 
+TEST_CASE("state: a path counts as another's only where that is certain") {
+  const ScratchDirectory directory;
+  const std::string file = directory.file("a"), moved = directory.file("b");
+  write_file(file, "");
+  const FileMark mark = FileMark::at(file);
+  CHECK_FALSE(mark.has_left(file));
+  write_file(file, "it grows");
+  CHECK_FALSE(mark.has_left(file));
+  CHECK_FALSE(mark.has_left(directory.file(std::string(1'000, 'x'))));  // ENAMETOOLONG
+  std::filesystem::rename(file, moved);
+  CHECK(mark.has_left(file));
+  CHECK_FALSE(mark.has_left(moved));
+  write_file(file, "");
+  CHECK(mark.has_left(file));
+}
+
+TEST_CASE("state: nothing is mapped that somebody could cut (X10)") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  Troubles troubles;
+  const auto store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+  REQUIRE(store.has_value());
+  CHECK(run((*store)->put_durable("k", "a", "v", clock.time + 1h)).has_value());
+  CHECK(std::filesystem::exists(directory.file("state.db-wal")));
+  CHECK_FALSE(std::filesystem::exists(directory.file("state.db-shm")));
+}
+
+TEST_CASE("state: a lock that was removed is there again with the next commit (X13)") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  Troubles troubles;
+  const auto store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+  REQUIRE(store.has_value());
+  std::filesystem::remove(directory.file("state.db.lock"));
+  CHECK(run((*store)->put_durable("k", "a", "v", clock.time + 1h)).has_value());
+  const auto second = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().code == Errc::refused);
+}
+
+TEST_CASE("state: without its lock, the file itself keeps a second instance out (X13)") {
+  const TestClock clock;
+  const ScratchDirectory directory;
+  Troubles troubles;
+  std::array<int, 2> ready{};
+  REQUIRE(::pipe(ready.data()) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const auto store = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+    if (!store) ::_exit(1);
+    std::filesystem::remove(directory.file("state.db.lock"));
+    (void)::write(ready[1], "r", 1);
+    for (;;) ::pause();
+  }
+  ::close(ready[1]);
+  char octet = 0;
+  REQUIRE(::read(ready[0], &octet, 1) == 1);
+  ::close(ready[0]);
+  const auto second = StateStore::open(directory.file("state.db"), clock, troubles.hear());
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().code == Errc::refused);
+  CHECK(second.error().detail.find("instance (pid " + std::to_string(child) + ")") != std::string::npos);
+  CHECK(StateStore::open(directory.file("state.db"), clock, troubles.hear()).has_value());
+}
+
 TEST_CASE("state: a file that is taken away while in use is written anew, and told of (X10)") {
   const TestClock clock;
   const auto remove = [](const std::string& path) { std::filesystem::remove(path); };
@@ -344,7 +417,7 @@ TEST_CASE("state: a file that is taken away while in use is written anew, and to
   const std::vector<std::function<void(const std::string&)>> ways = {
       [&](const std::string& file) { remove(file); },
       [&](const std::string& file) { remove(file + "-wal"); },
-      [&](const std::string& file) { remove(file), remove(file + "-wal"), remove(file + "-shm"); },
+      [&](const std::string& file) { remove(file), remove(file + "-wal"); },
       [&](const std::string& file) { rename(file); },
       [&](const std::string& file) { cut(file); },
   };

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <vector>
 
@@ -123,6 +124,24 @@ TEST_CASE("in flight: foreign, short and old files are set aside") {
     CHECK(opened.in_flight->enter("id", "", "groupware"));
     CHECK(read_file(file + ".corrupt") == content);
   }
+}
+
+TEST_CASE("in flight: a register that is cut while in use costs its entries, and nothing else") {
+  const ScratchDirectory directory;
+  const auto file = directory.file("state.db.inflight");
+  {
+    const auto opened = open(file);
+    auto entry = opened.in_flight->enter("id1", "a@example.net", "groupware");
+    std::filesystem::resize_file(file, 0);
+    entry.answered();
+    auto other = opened.in_flight->enter("id2", "a@example.net", "groupware");
+    CHECK(other);
+    entry.clear();
+    other.leave();
+  }
+  const auto opened = open(file);
+  REQUIRE(opened.trouble.size() == 1);
+  CHECK(opened.trouble[0].find(".corrupt") != std::string::npos);
 }
 
 TEST_CASE("in flight: a register that cannot be had holds nothing and says so") {

@@ -46,6 +46,16 @@ inline void write_file(const std::string& path, std::string_view content) {
   std::ofstream(path, std::ios::binary) << content;
 }
 
+// A copy of a state file in use, to be looked into: nobody else gets into the file itself.
+inline std::string copy_of_state(const std::string& file) {
+  for (const char* end : {"", "-wal"}) {
+    constexpr auto kOver = std::filesystem::copy_options::overwrite_existing;
+    if (std::filesystem::exists(file + end))
+      std::filesystem::copy_file(file + end, file + ".copy" + end, kOver);
+  }
+  return file + ".copy";
+}
+
 // Both clocks go as `time` does; `jumped` is what the wall clock alone has done.
 struct TestClock : Clock {
   TimePoint now() const override { return TimePoint(time.time_since_epoch()); }

@@ -111,7 +111,7 @@ std::unique_ptr<StateStore> open_at(const std::string& file, const Clock& clock,
 
 int rows_in(const std::string& file) {
   sqlite3* database = nullptr;
-  sqlite3_open_v2(file.c_str(), &database, SQLITE_OPEN_READONLY, nullptr);
+  sqlite3_open_v2(copy_of_state(file).c_str(), &database, SQLITE_OPEN_READWRITE, nullptr);
   sqlite3_stmt* count = nullptr;
   sqlite3_prepare_v2(database, "SELECT count(DISTINCT key) FROM log", -1, &count, nullptr);
   const int rows = sqlite3_step(count) == SQLITE_ROW ? sqlite3_column_int(count, 0) : -1;
