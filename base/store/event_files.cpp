@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/store/event_lines.h"
+
 namespace sallyport::store {
 namespace {
 
@@ -93,16 +95,12 @@ SegmentFiles segment_at(const std::string& directory, WallTime first) {
 }
 
 WallTime first_time(const SegmentFiles& segment) {
-  using namespace std::chrono;
   const std::string name = std::filesystem::path(segment.log).filename().string();
   const std::string_view time = time_in(name);
   if (time.empty()) return {};
   const auto part = [&](std::size_t from, std::size_t count) { return number(time.substr(from, count)); };
-  const auto day = year_month_day(year(part(0, 4)), month(static_cast<unsigned>(part(4, 2))),
-                                  std::chrono::day(static_cast<unsigned>(part(6, 2))));
-  if (!day.ok()) return {};
-  return sys_days(day) + hours(part(8, 2)) + minutes(part(10, 2)) + seconds(part(12, 2)) +
-         milliseconds(part(14, 3));
+  return utc_time({part(0, 4), part(4, 2), part(6, 2), part(8, 2), part(10, 2), part(12, 2), part(14, 3)})
+      .value_or(WallTime());
 }
 
 void expire(const std::string& directory, std::uint64_t most, WallTime oldest) {

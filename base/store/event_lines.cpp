@@ -13,6 +13,7 @@ namespace sallyport::store {
 namespace {
 
 constexpr std::size_t kRead = 256 << 10;
+constexpr int kLastYear = 2261;  // the last one that nanoseconds since 1970 reach the end of
 
 bool take(std::string_view& text, std::string_view literal) {
   if (!text.starts_with(literal)) return false;
@@ -40,11 +41,7 @@ std::optional<WallTime> take_time(std::string_view& text) {
     if (!value || !take(text, ends.substr(part, 1))) return std::nullopt;
     parts.at(part) = *value;
   }
-  using namespace std::chrono;
-  const auto day = year_month_day(year(parts[0]), month(static_cast<unsigned>(parts[1])),
-                                  std::chrono::day(static_cast<unsigned>(parts[2])));
-  if (!day.ok()) return std::nullopt;
-  return sys_days(day) + hours(parts[3]) + minutes(parts[4]) + seconds(parts[5]) + milliseconds(parts[6]);
+  return utc_time(parts);
 }
 
 std::string_view take_until_quote(std::string_view& text) {
@@ -54,6 +51,14 @@ std::string_view take_until_quote(std::string_view& text) {
 }
 
 }  // namespace
+
+std::optional<WallTime> utc_time(const std::array<int, 7>& parts) {
+  using namespace std::chrono;
+  const auto day = year_month_day(year(parts[0]), month(static_cast<unsigned>(parts[1])),
+                                  std::chrono::day(static_cast<unsigned>(parts[2])));
+  if (!day.ok() || parts[0] < 1970 || parts[0] > kLastYear) return std::nullopt;
+  return sys_days(day) + hours(parts[3]) + minutes(parts[4]) + seconds(parts[5]) + milliseconds(parts[6]);
+}
 
 std::optional<EventHead> head_of(std::string_view line) {
   EventHead head{};

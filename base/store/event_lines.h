@@ -4,6 +4,7 @@
 // trusted. Reading needs no lock: lines are only ever added behind.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,9 @@ struct EventHead {
   std::string_view type;
   std::string_view id;  // "": of nobody
 };
+// Year, month, day, hour, minute, second, millisecond, UTC; nullopt: no such time, or none that can be told
+// in nanoseconds since 1970.
+std::optional<WallTime> utc_time(const std::array<int, 7>& parts);
 std::optional<EventHead> head_of(std::string_view line);
 
 class EventLines {

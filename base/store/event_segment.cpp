@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/store/file_error.h"
+#include "base/store/file_mark.h"
 
 namespace sallyport::store {
 namespace {
@@ -130,9 +131,6 @@ Result<> EventSegment::begin_another(WallTime now) {
   return begin(segment_at(directory_, std::max(now, first_ + std::chrono::milliseconds(1))));
 }
 
-bool EventSegment::is_gone() const {
-  struct stat status{};
-  return ::fstat(log_.get(), &status) != 0 || status.st_nlink == 0;
-}
+bool EventSegment::is_gone() const { return FileMark::of(log_.get()).has_left(files_.log); }
 
 }  // namespace sallyport::store

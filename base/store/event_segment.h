@@ -31,7 +31,7 @@ class EventSegment {
   bool is_full(WallTime now) const;
   // Goes on in a new segment; after an error in the old one.
   Result<> begin_another(WallTime now);
-  // Somebody removed the file, or the directory.
+  // Somebody removed, renamed or replaced the file, or the directory.
   bool is_gone() const;
 
  private:

@@ -45,7 +45,7 @@ class EventStore::Impl {
   std::uint64_t dropped() const;
   void run();
   bool stop(Duration at_most);
-  void give_up(std::string why);  // there is no writer
+  void give_up(const std::string& why);  // there is no writer
 
  private:
   using Lock = std::unique_lock<std::mutex>;
@@ -57,7 +57,8 @@ class EventStore::Impl {
   bool open();
   void sync();
   void tend();
-  void tell(bool bad, std::string text);
+  void tell(bool bad, const std::string& text);
+  void say(News news);
 
   const EventStoreSettings settings_;
   const Clock& clock_;
@@ -151,8 +152,8 @@ bool EventStore::Impl::stop(Duration at_most) {
   return changed_.wait_for(lock, at_most, [this] { return ended_; });
 }
 
-void EventStore::Impl::give_up(std::string why) {
-  tell(true, std::move(why));
+void EventStore::Impl::give_up(const std::string& why) {
+  tell(true, why);
   ended_ = true;
 }
 
@@ -211,7 +212,12 @@ bool EventStore::Impl::write() {
 
 bool EventStore::Impl::open() {
   const std::uint64_t most = segment_size(settings_.max_size);
-  if (segment_ && segment_->is_gone()) segment_.reset();
+  if (segment_ && segment_->is_gone()) {
+    sync();
+    segment_.reset();
+    say({false, settings_.directory +
+                    " was removed, renamed or replaced while in use: events go on in a new one"});
+  }
   if (segment_ && !segment_->is_full(clock_.wall())) return true;
   if (segment_) {
     sync();
@@ -244,12 +250,16 @@ void EventStore::Impl::sync() {
 }
 
 // Once for each trouble, and once when it is over.
-void EventStore::Impl::tell(bool bad, std::string text) {
+void EventStore::Impl::tell(bool bad, const std::string& text) {
   if (bad == troubled_) return;
   troubled_ = bad;
+  if (bad) return say({true, "events are not kept: " + text});
+  say({false, fmt::format("events are kept again; {} were lost so far", dropped())});
+}
+
+void EventStore::Impl::say(News news) {
   const std::lock_guard lock(mutex_);
-  news_ = bad ? News{true, "events are not kept: " + text}
-              : News{false, fmt::format("events are kept again; {} were lost so far", dropped_)};
+  news_ = std::move(news);
   has_news_ = true;
 }
 

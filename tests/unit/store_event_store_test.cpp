@@ -307,6 +307,39 @@ TEST_CASE("a store that somebody removes is begun anew") {
   CHECK(scene.found("0nbzexcc9bn") == 1);
 }
 
+TEST_CASE("a store that somebody renames is begun anew in its place, and that is told") {
+  const Scene scene;
+  EventStore store(scene.settings, scene.clock);
+  store.append("message", ",\"id\":\"" + kId + "\"");
+  REQUIRE(store.flush(kPatience));
+  CHECK_FALSE(store.news().has_value());
+  std::filesystem::rename(scene.directory, scene.directory + ".moved");
+  store.append("message", ",\"id\":\"0nbzexcc9bn\"");
+  REQUIRE(store.flush(kPatience));
+  CHECK(scene.found(kId) == 0);
+  CHECK(scene.found("0nbzexcc9bn") == 1);
+  const auto news = store.news();
+  REQUIRE(news.has_value());
+  CHECK(news->text.find("while in use") != std::string::npos);
+}
+
+TEST_CASE("a line of a time that nobody lives to see is no event") {
+  Scene scene;
+  scene.write({kId});
+  const auto good = scene.all();
+  append_to(scene.segment(), R"({"time":"9999-12-31T23:59:59.999Z","type":"message","id":"0nc4ex6aagr.1"})"
+                             "\n"
+                             R"({"time":"2262-01-01T00:00:00.000Z","type":"x"})"
+                             "\n"
+                             R"({"time":"1969-12-31T23:59:59.999Z","type":"x"})"
+                             "\n");
+  append_to(scene.directory + "/events-99991231235959999.log", "\n");
+  CHECK(scene.all() == good);
+  scene.clock.time += 1ms;
+  scene.write({"0nbzexcc9bn"});
+  CHECK(scene.all() == good + 1);
+}
+
 TEST_CASE("the log's events are kept whole, whatever becomes of its descriptor") {
   const Scene scene;
   {
