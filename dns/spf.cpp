@@ -48,6 +48,9 @@ bool in_network(const IpAddress& client, const IpAddress& address, const SpfTerm
 constexpr int kWidest4 = 8;
 constexpr int kWidest6 = 16;
 
+// Where nobody can be: reserved (RFC 1112 4), and for what is thrown away (RFC 6666).
+IpAddress nobody(bool by_v4) { return *IpAddress::parse(by_v4 ? "240.0.0.1" : "100::1"); }
+
 // The term matches whoever asks, or nearly so. What an include leads to is looked at by itself.
 bool is_open(const SpfTerm& term, bool by_v4) {
   const int widest = by_v4 ? kWidest4 : kWidest6;
@@ -119,7 +122,7 @@ class Evaluation {
       if (match == Match::temperror) co_return SpfResult::temperror;
       if (match == Match::permerror) co_return SpfResult::permerror;
       if (outermost) outcome_.mechanism = term.written;
-      if (term.kind != Kind::include) outcome_.open = is_open(term, values_.client.is_v4());
+      if (term.kind != Kind::include) outcome_.open = co_await lets_anybody(term, domain);
       if (outermost && term.result == SpfResult::fail && record.exp) co_await explain(*record.exp, domain);
       co_return term.result;
     }
@@ -233,6 +236,21 @@ class Evaluation {
     const AnswerPtr answer = co_await look_up({name, Type::a});
     const Match trouble = trouble_of(name, *answer);
     co_return trouble == Match::yes ? matched(answer->found()) : trouble;
+  }
+
+  // Behind an exists there may be a wildcard, which any client's address or name leads to: nobody's as
+  // well.
+  io::Task<bool> lets_anybody(const SpfTerm& term, const std::string& domain) {
+    if (term.kind != Kind::exists || term.result != SpfResult::pass ||
+        is_open(term, values_.client.is_v4()))
+      co_return is_open(term, values_.client.is_v4());
+    SpfMacroValues values = values_;
+    values.domain = domain;
+    values.client = nobody(values_.client.is_v4());
+    values.validated_name = "unknown";
+    const auto name = Name::parse(shortened_domain(expand(term.domain_spec, values)));
+    if (!name) co_return false;
+    co_return (co_await look_up({*name, Type::a}))->found();
   }
 
   // -- the client's own names (5.5, %{p}) -----------------------------------------------------------

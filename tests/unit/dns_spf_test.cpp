@@ -358,6 +358,11 @@ TEST_CASE("SPF: a pass by a term that lets anybody send is told") {
   for (const char* some : {"ip4:192.0.0.0/8 +all", "a:x.example/24 +all", "mx:x.example/8 +all"})
     CHECK_MESSAGE(!open(some), some);
   CHECK(!open("exists:%{i}.x.example -all", "192.0.2.1.x.example. A 127.0.0.2\n"));
+  CHECK(open("exists:%{i}.x.example -all", "*.x.example. A 127.0.0.2\n"));
+  const std::string named =
+      "1.2.0.192.in-addr.arpa. PTR mail.partner.example\nmail.partner.example. A 192.0.2.1\n";
+  CHECK(open("exists:%{p}.x.example -all", named + "*.x.example. A 127.0.0.2\n"));
+  CHECK(!open("exists:%{p}.x.example -all", named + "mail.partner.example.x.example. A 127.0.0.2\n"));
   const std::string inner = txt("i.example", "v=spf1 +all");
   CHECK(open("include:i.example -all", inner));
   CHECK(open("redirect=i.example", inner));
