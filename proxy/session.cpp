@@ -51,7 +51,7 @@ Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Setti
 Session::~Session() {
   if (recorded_) return;
   const NeededMemory needed;
-  transaction_.reset();
+  end_transaction({}, "abandoned");
   end_ = "shutdown";
   record();
 }
@@ -185,7 +185,7 @@ void Session::answer_message(const mail::Reply& reply) {
   const NeededMemory needed;  // a 250 that is not given makes a second copy
   machine_->answer(reply);
   ++messages_;
-  transaction_->record(reply, transaction_->fate(), machine_->take_refusals_of_transaction());
+  transaction_->end(reply, "refused", machine_->take_refusals_of_transaction());
 }
 
 void Session::on_dropped(const smtp::MessageDropped& dropped) {

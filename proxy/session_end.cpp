@@ -68,7 +68,7 @@ io::Task<> Session::not_confirmed(bool arrived) {
 }
 
 void Session::end_transaction(const mail::Reply& reply, std::string_view fate) {
-  if (transaction_) transaction_->record(reply, fate, machine_->take_refusals_of_transaction());
+  if (transaction_) transaction_->end(reply, fate, machine_->take_refusals_of_transaction());
   transaction_.reset();
 }
 

@@ -47,25 +47,30 @@ Transaction::Transaction(const Settings& settings, Services& services, const Cli
 Transaction::~Transaction() {
   const NeededMemory needed;
   try {
-    if (handing_over_) cut_off();
+    end({}, "abandoned", {});
     const bool unheard = delivered() && !confirmed_;
     if (unheard) tell_unconfirmed(delivery_->spared);  // then its memory is on disk
-    const bool may_be_doubled = handing_over_ || unheard || fate() == "ambiguous";
+    const bool may_be_doubled = handing_over_ || unheard || is_ambiguous();
     if (may_be_doubled && !services_.events.all_written()) in_flight_.leave();
   } catch (const std::exception&) {  // no memory for an event: the next start says it
     in_flight_.leave();
   }
 }
 
-void Transaction::cut_off() {
-  if (!dot_sent_) return record({}, "abandoned");
+// What the next hop did counts, or may have done; else how the session came to its end.
+void Transaction::end(const mail::Reply& reply, std::string_view otherwise, const smtp::Refusals& refused) {
+  if (recorded_) return;
+  if (may_be_taken()) tell_cut_off();
+  record(reply, fate(otherwise), refused);
+}
+
+void Transaction::tell_cut_off() {
   held_.keep();
   store::Event event("ambiguous");
   event.text("id", envelope_.id)
       .text("route", route_->name)
       .text("detail", "broken off before the next hop answered");
   services_.events.write(event);
-  record({}, "ambiguous");
 }
 
 // -- content -------------------------------------------------------------------------------------------
@@ -170,7 +175,7 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   handing_over_ = false;
   const NeededMemory needed;  // what was taken is told so, whatever is remembered of it
   relayed_ = services_.clock.now() - handed;
-  if (delivered() || fate() == "ambiguous") held_.keep();
+  if (delivered() || is_ambiguous()) held_.keep();
   if (delivered()) in_flight_.answered();
   if (delivered() && client_.inquiry) remember_client();
   if (delivered()) remember_correspondents();

@@ -1,5 +1,5 @@
-// One mail transaction: envelope, content as it arrives, and its one event. Born at MAIL, dropped as a
-// whole; nothing of it is ever reset field by field.
+// One mail transaction: envelope, content as it arrives, and its one event, written once, whatever ends it.
+// Born at MAIL, dropped as a whole; nothing of it is ever reset field by field.
 //
 // Owned by its session, one thread. References to settings and services outlive it.
 #pragma once
@@ -36,8 +36,8 @@ class Transaction {
  public:
   Transaction(const Settings& settings, Services& services, const ClientView& client, std::string id,
               smtp::Mail mail);
-  // Says what a second copy would be explained by, if it is destroyed (shutdown) while the next hop may
-  // have the message, or before the client is known to have read our 250.
+  // Ends it, if nobody has. Says what a second copy would be explained by, if it is destroyed (shutdown)
+  // before the client is known to have read our 250.
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
@@ -61,10 +61,10 @@ class Transaction {
   io::Task<> remember_unconfirmed(bool arrived);
   bool delivered() const { return delivery_ && delivery_->fate == relay::Fate::delivered; }
 
-  // Writes the one event of this message: `reply` is the last word the client got (code 0: none), `refused`
-  // what else was refused under its id.
-  void record(const mail::Reply& reply, std::string_view fate, const smtp::Refusals& refused = {});
-  std::string_view fate() const;
+  // Writes the one event of this message, unless it is written: `reply` is the last word the client got
+  // (code 0: none), `otherwise` its fate where the next hop has not decided it, `refused` what else was
+  // refused under its id.
+  void end(const mail::Reply& reply, std::string_view otherwise, const smtp::Refusals& refused);
 
  private:
   struct RecipientRecord {
@@ -125,7 +125,11 @@ class Transaction {
   void about_to_send_dot();
   void remember_client();
   void remember_correspondents();
-  void cut_off();
+  bool is_ambiguous() const { return delivery_ && delivery_->fate == relay::Fate::ambiguous; }
+  bool may_be_taken() const { return handing_over_ && dot_sent_; }  // nobody knows
+  std::string_view fate(std::string_view otherwise) const;
+  void tell_cut_off();
+  void record(const mail::Reply& reply, std::string_view fate, const smtp::Refusals& refused);
   bool is_worth_remembering(bool arrived) const;
   void settle();
   void tell_unconfirmed(bool remembered);
@@ -160,6 +164,7 @@ class Transaction {
   bool handing_over_ = false;
   bool dot_sent_ = false;
   bool confirmed_ = false;
+  bool recorded_ = false;
 };
 
 }  // namespace sallyport::proxy

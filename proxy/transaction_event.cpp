@@ -29,7 +29,10 @@ const char* word_for(relay::Fate fate) {
 
 }  // namespace
 
-std::string_view Transaction::fate() const { return delivery_ ? word_for(delivery_->fate) : "refused"; }
+std::string_view Transaction::fate(std::string_view otherwise) const {
+  if (may_be_taken()) return word_for(relay::Fate::ambiguous);
+  return delivery_ ? word_for(delivery_->fate) : otherwise;
+}
 
 void Transaction::record(const mail::Reply& reply, std::string_view fate, const smtp::Refusals& refused) {
   held_.give_back();
@@ -55,6 +58,7 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate, const 
   record_evidence_of(event);
   if (delivery_) event.text("host", delivery_->host).text("next_hop_reply", delivery_->next_hop_reply);
   record_times(event);
+  recorded_ = true;
   services_.events.write(event);
 }
 

@@ -12,7 +12,7 @@ import time
 from harness import certificates
 from harness.client import message, stuffed
 from harness.network import connects, refuses_connections
-from harness.next_hop_script import hold
+from harness.next_hop_script import hang, hold
 from harness.outcome import Failure, check, patience, poll
 from harness.ports import free_port, occupy
 from harness.setups import with_tls
@@ -68,6 +68,30 @@ def test_X03_drain_has_an_end(case):
     client.read_to_end(10)
     site.gateway.await_exit(10)
     check(time.monotonic() - began < 6 * patience(), "the drain went on")
+
+
+def test_X03_what_was_refused_is_on_record(case):
+    """Of a message that the end of the drain cuts off, its one event says what its client was told."""
+    site = case.site({"timeouts": {"drain": "1s"}})
+    asked = threading.Event()
+
+    def silent(connection):
+        asked.set()
+        return hang(connection)
+
+    site.hop.on("RCPT", silent, match="slow@")
+    client = site.client()
+    client.mail()
+    client.rcpt("joe@foreign.test", "550")
+    client.rcpt("not an address", "501")
+    client.send("RCPT TO:<slow@example.test>\r\n")
+    check(asked.wait(10), "the next hop was asked")
+    site.gateway.terminate()
+    (event,) = site.gateway.of_type("message")
+    check([one["code"] for one in event["to"]] == [550, 501], f"{event}")
+    check(event["fate"] == "abandoned", f"{event}")
+    (session,) = site.gateway.of_type("session")
+    check(session["end"] == "shutdown", f"{session}")
 
 
 def test_X03_waits_for_the_next_hop(case):
