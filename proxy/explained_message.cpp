@@ -25,7 +25,7 @@ std::string_view fate_in_words(std::string_view fate) {
     return "the next hop's answer was lost: it may have it, and the client tries again";
   if (fate == "client gone") return "the client was gone before it was handed over: nothing was delivered";
   if (fate == "abandoned") return "the client went on or away without sending it";
-  if (fate == "reset") return "the client took it back (RSET)";
+  if (fate == "reset") return "the client took it back (RSET, or a new EHLO)";
   return fate;
 }
 

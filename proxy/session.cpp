@@ -123,6 +123,8 @@ void Session::on_helo(const smtp::Helo& command) {
   faults::crash_point("session.ehlo");
   bool unread = has_unread();
   machine_->answer({250, {}, {}}, unread);
+  // What it ends is recorded with what was known of the client then.
+  if (transaction_ && !machine_->in_transaction()) end_transaction({}, "reset");
   refresh_client();
   if (client_.inquiry) client_.inquiry->said_helo(client_.helo);
 }

@@ -231,6 +231,21 @@ def test_stranger_observe(case):
     check(fact["observed"] and event["would_be"] == "reject" and event["score"] == 0, f"{event}")
 
 
+def test_stranger_who_greets_anew_ends_its_message_as_who_it_was(case):
+    site = site_of(case)
+    since = site.gateway.mark()
+    client = stranger(site, GOOD)
+    client.mail("anna@good.test")
+    client.rcpt("anna@example.test")
+    client.ehlo("elsewhere.test")
+    client.mail("anna@good.test")
+    client.quit()
+    first, second = site.gateway.await_events("message", 2, since=since)
+    helo = next(fact for fact in first["evidence"] if fact["check"] == "helo")
+    check((first["helo"], helo["subject"], first["fate"]) == ("mx.good.test", "mx.good.test", "reset"), f"{first}")
+    check(second["helo"] == "elsewhere.test", f"{second}")
+
+
 def test_stranger_list_that_does_not_answer_us(case):
     """127.255.255.254 for all that is asked is never a hit, whatever is configured."""
     site = site_of(case, zones={"bl.test": "* IN A 127.255.255.254\n"})
