@@ -96,6 +96,8 @@ class Transaction {
   io::Task<> judge_observed(const Treatment& would_be, RecipientRecord& record);
   std::string would_be(const RecipientRecord& record) const;
   mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
+  static void answer(RecipientRecord& record, const policy::Refuse& refusal);
+  void charge(const RecipientRecord& record, mail::Refusal why);
   std::optional<policy::Refuse> limits_refuse(const Limits& limits) const;
   // A refusal by `treatment`; put off where one that might be the right one does not refuse for good.
   std::optional<policy::Refuse> refused_by(const Treatment& treatment, const Otherwise& otherwise,
@@ -112,8 +114,7 @@ class Transaction {
   std::optional<policy::Refuse> waits_apart(bool role, const Treatment& treatment) const;
   io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
                             std::shared_ptr<const relay::Route> route, RecipientRecord record);
-  io::Task<GreylistVerdict> judge_by_greylist(const relay::Recipient& recipient,
-                                              const RecipientRecord& record);
+  io::Task<GreylistVerdict> judge_by_greylist(const RecipientRecord& record);
   static void answer_at_data(RecipientRecord& record, const std::optional<policy::Refuse>& refusal);
   void put_bounce_off(policy::Refuse& refusal);
   std::optional<mail::Reply> header_refusal() const;

@@ -179,7 +179,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   record.entry = accept.entry;
   if (record.would_be.empty()) record.would_be = accept.observed;
   record.correspondent = accept.correspondent;
-  if (!envelope_.sender.is_null()) record.greylist = co_await judge_by_greylist(recipient, record);
+  if (!envelope_.sender.is_null()) record.greylist = co_await judge_by_greylist(record);
   if (const auto refusal = std::move(record.greylist.refusal))
     co_return refuse(std::move(record), *refusal);
   client_.account->take(*record.treatment, accept.role, held_, record.account);
@@ -197,15 +197,14 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
 
 // The last that is asked. Whoever is allowed, is written to, or writes to a role address, waits for
 // nothing.
-io::Task<GreylistVerdict> Transaction::judge_by_greylist(const relay::Recipient& recipient,
-                                                         const RecipientRecord& record) {
-  if (recipient.role || record.allowed || !record.correspondent.empty()) co_return GreylistVerdict{};
+io::Task<GreylistVerdict> Transaction::judge_by_greylist(const RecipientRecord& record) {
+  if (record.role || record.allowed || !record.correspondent.empty()) co_return GreylistVerdict{};
   const bool seen_lately = services_.known_good.knows(client_.facts.address, services_.clock.now());
   co_return co_await proxy::judge_by_greylist(services_.greylist,
                                               {client_.facts,
                                                client_.inquiry.get(),
                                                envelope_.sender,
-                                               recipient.path,
+                                               record.path,
                                                {record.treatment, record.treatment, record.otherwise},
                                                &services_.senders,
                                                services_.clock.wall(),
@@ -219,29 +218,27 @@ io::Task<std::optional<mail::Reply>> Transaction::begin_content() {
   if (!envelope_.sender.is_null()) co_return std::nullopt;
   std::optional<policy::Refuse> refusal;
   bool all_are_refused = true;
-  for (const relay::Recipient& recipient : envelope_.recipients) {
-    const auto record = std::ranges::find_if(records_, [&](const RecipientRecord& one) {
-      return one.path.address() == recipient.path.address() &&
-             (one.reply.positive() || one.refused_at_data);
-    });
-    if (record == records_.end()) continue;
-    GreylistVerdict greylist = co_await judge_by_greylist(recipient, *record);
-    auto refused = std::move(greylist.refusal);
-    answer_at_data(*record, refused);
-    record->greylist = std::move(greylist);
+  for (RecipientRecord& record : records_) {
+    if (!record.reply.positive() && !record.refused_at_data) continue;
+    record.greylist = co_await judge_by_greylist(record);
+    auto refused = std::move(record.greylist.refusal);
+    answer_at_data(record, refused);
     all_are_refused = all_are_refused && refused && is_for_good(*refused);
     if (refused && (!refusal || is_for_good(*refusal))) refusal = std::move(refused);
   }
   if (!refusal) co_return std::nullopt;
   if (!all_are_refused) put_bounce_off(*refusal);
+  charge(*std::ranges::find(records_, true, &RecipientRecord::refused_at_data), refusal->why);
+  refusal->reply.with_id = refusal->reply_id;
   co_return refusal->reply;
 }
 
+// Of those that are taken in spite of everything nobody is refused here.
 void Transaction::answer_at_data(RecipientRecord& record, const std::optional<policy::Refuse>& refusal) {
   record.refused_at_data = refusal.has_value();
-  record.reply = refusal ? refusal->reply : mail::reply(mail::Answer::recipient_ok);
-  if (refusal || (!record.role && !record.allowed))
-    record.why = refusal ? mail::text_of(refusal->why).name : "";
+  if (refusal) return answer(record, *refusal);
+  record.reply = mail::reply(mail::Answer::recipient_ok);
+  if (!record.role && !record.allowed) record.why = record.rule = record.entry = "";
 }
 
 // DATA has one answer for all: with a recipient that would be taken, or has to wait, nobody is refused for
@@ -256,16 +253,24 @@ void Transaction::put_bounce_off(policy::Refuse& refusal) {
 }
 
 mail::Reply Transaction::refuse(RecipientRecord record, const policy::Refuse& refusal) {
+  answer(record, refusal);
+  charge(record, refusal.why);
+  records_.push_back(std::move(record));
+  return records_.back().reply;
+}
+
+void Transaction::answer(RecipientRecord& record, const policy::Refuse& refusal) {
   record.reply = refusal.reply;
   record.reply.with_id = refusal.reply_id;
   record.rule = refusal.rule;
   record.entry = refusal.entry;
   if (record.would_be.empty()) record.would_be = refusal.observed;
   record.why = mail::text_of(refusal.why).name;
-  if (const auto offence = policy::offence_of(refusal.why))
+}
+
+void Transaction::charge(const RecipientRecord& record, mail::Refusal why) {
+  if (const auto offence = policy::offence_of(why))
     client_.account->penalty().charge(*offence, record.treatment->limits.penalty);
-  records_.push_back(std::move(record));
-  return records_.back().reply;
 }
 
 }  // namespace sallyport::proxy

@@ -235,6 +235,47 @@ def test_greylist_asks_lists_anew_on_the_retry(case):
     poll(listed, 15, "it is refused")
 
 
+def bounced(site, *recipients):
+    """The last reply to a bounce that is not taken, and what its event says of its recipients."""
+    since = site.gateway.mark()
+    client = stranger(site, POOR)
+    client.mail("")
+    replies = [client.rcpt(recipient, "250", "4", "5") for recipient in recipients]
+    replies.append(client.command("DATA", "4", "5"))
+    client.quit()
+    return replies[-1], site.gateway.await_event("message", since=since)["to"]
+
+
+def test_greylist_bounce_to_one_recipient_twice(case):
+    site, _ = site_of(case)
+    reply, to = bounced(site, "anna@example.test", "anna@example.test")
+    check(reply.matches(LATER) and [one["code"] for one in to] == [451, 451], f"{to}")
+
+
+def test_greylist_bounce_refused_for_good_counts_against_its_client(case):
+    """At DATA as at RCPT: the line that refuses it is told, and it has a penalty."""
+    site, _ = site_of(case, {"delay": "1s"})
+    penalty = {"mode": "observe", "slow_at": 1, "half_life": "7d"}
+    site.gateway.reload(merge(site.config, {"limits": {"penalty": penalty}}))
+    bounced(site, "anna@example.test")
+
+    def came_back():
+        since = site.gateway.mark()
+        client = stranger(site, POOR)
+        client.mail("")
+        client.rcpt("anna@example.test", "250")
+        site.gateway.run("block", "add", POOR, "-c", site.gateway.conf)
+        reply = client.command("DATA", "4", "5")
+        client.quit()
+        site.gateway.run("block", "remove", POOR, "-c", site.gateway.conf)
+        return reply.matches("550") and site.gateway.await_event("message", since=since)["to"][0]
+
+    to = poll(came_back, 15, "it comes back")
+    check((to["why"], to["rule"]) == ("blocked-sender", f"block {POOR}/32"), f"{to}")
+    check(to["entry"].startswith(POOR), f"{to}")
+    check(asked(site)[1][0]["penalty"] == 1, "a penalty")
+
+
 def test_greylist_bounce_that_not_all_recipients_refuse(case):
     """DATA has one answer: whoever is allowed is not refused for good beside one who is by now."""
     site, server = site_of(case, dnsbl={"zones": {"bl.test": {"codes": {"127.0.0.2": 5}}}})
