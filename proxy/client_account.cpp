@@ -144,21 +144,21 @@ std::optional<policy::Refuse> ClientAccount::answered(const relay::RecipientAnsw
   return std::move(verdict.refusal);
 }
 
-// A recipient that its message's limit refuses has not been taken. Mail to role addresses is on nobody's
+// What is refused for one limit has no place under the other. Mail to role addresses is on nobody's
 // account; a message to others as well is counted with the first of those.
 void ClientAccount::take(const Treatment& treatment, bool role, HeldRates& held, AccountVerdict& verdict) {
   if (role) return;
   const RateSettings& settings = treatment.limits.rate;
   const auto message = one(Rated::messages, settings);
   const bool is_first = message && !held.has(*message);
-  if (is_first) look(Rated::messages, settings, verdict);
   const auto take_one = [&](const std::optional<RateCase>& taken) {
     if (!taken || verdict.refusal) return;
     if (const Duration wait = held.take(*taken); wait > Duration::zero())
       reach(*taken, wait, settings.mode, verdict);
   };
-  take_one(one(Rated::recipients, settings));
   if (is_first) take_one(message);
+  take_one(one(Rated::recipients, settings));
+  if (is_first && verdict.refusal) held.give_back(*message);
 }
 
 // There was room at RCPT. Of many that come at the same time one may go over the limit, and not all.

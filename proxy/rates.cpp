@@ -77,6 +77,13 @@ bool HeldRates::has(const RateCase& one) const {
   return std::ranges::find(held_, one, &Held::one) != held_.end();
 }
 
+void HeldRates::give_back(const RateCase& one) {
+  const auto held = std::ranges::find(held_, one, &Held::one);
+  if (held == held_.end()) return;
+  rates_.give_back(one, held->taken.counted, held->taken.at);
+  held_.erase(held);
+}
+
 void HeldRates::give_back() {
   for (const Held& held : held_) rates_.give_back(held.one, held.taken.counted, held.taken.at);
   held_.clear();

@@ -58,6 +58,7 @@ class HeldRates {
 
   Duration take(const RateCase& one, std::uint64_t more = 1, Rates::Over over = Rates::Over::refused);
   bool has(const RateCase& one) const;
+  void give_back(const RateCase& one);
   void give_back();
   void keep() { held_.clear(); }  // its message was taken
 

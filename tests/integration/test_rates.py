@@ -216,6 +216,21 @@ def test_rates_do_not_count_a_recipient_whose_message_is_over(case):
         client.quit()
 
 
+def test_rates_do_not_count_a_message_whose_only_recipient_is_over(case):
+    """While its transaction goes on, another has its place."""
+    only_one = {"rules": [{"to": "bert@example.test", "use": "1/1d"}, {"use": "off"}]}
+    site = users_site(case, messages="2/1d", recipients=only_one)
+    with logged_in(site, "anna") as client, logged_in(site, "anna") as other:
+        asks(client, "250", "bert@example.test")
+        client.data(content := message("first\r\n"))
+        site.expect_delivered(content)
+        asks(client, TOO_MUCH + "user anna may have 1 recipients", "bert@example.test")
+        asks(other, "250")
+        client.rcpt("anna@example.test", TOO_MUCH + "user anna may have 2 messages")
+        client.quit()
+        other.quit()
+
+
 def test_rates_of_bytes_at_once(case):
     """Of two messages that were asked for at the same time one goes beyond the limit, and not both."""
     site = users_site(case, bytes="2KB/1d")

@@ -173,3 +173,17 @@ TEST_CASE("penalty: neither a new name nor a new network sheds it") {
   bench.clock.time += 4h;
   CHECK(bench.penalties.look(kClient, fresh, kShipped).kind == Kind::none);
 }
+
+TEST_CASE("rates: of what one transaction holds, one limit's part is given back alone") {
+  Bench bench;
+  HeldRates held(bench.rates);
+  const RateCase recipients{Rated::recipients, {1, 1h}, "user anna"};
+  const RateCase message{Rated::messages, {1, 1h}, "user anna"};
+  CHECK(held.take(recipients) == 0s);
+  CHECK(held.take(message) == 0s);
+  held.give_back(message);
+  held.give_back(message);
+  CHECK_FALSE(held.has(message));
+  CHECK(bench.rates.look(message) == 0s);
+  CHECK(bench.rates.look(recipients) > 0s);
+}
