@@ -107,15 +107,15 @@ void Inquiry::said_helo(const std::string& helo) {
   ask_lists(Listed::helo, *name);
 }
 
-// What was not known of the client for want of questions. How a HELO name is judged depends on the reverse
+// What could not be looked up of the client, or not whole. How a HELO name is judged depends on the reverse
 // name.
 void Inquiry::ask_again() {
-  const bool anew = resolver(Stage::connect)->overdrawn();
+  const bool anew = has_failed(Stage::connect);
   if (anew) {
     forget(Stage::connect);
     connected();
   }
-  if (!helo_.empty() && (anew || resolver(Stage::helo)->overdrawn())) {
+  if (!helo_.empty() && (anew || has_failed(Stage::helo))) {
     const std::string helo = std::exchange(helo_, {});
     said_helo(helo);
   }
@@ -136,9 +136,16 @@ void Inquiry::begin_spf(Check check, dns::SpfRequest request) {
   begin(key, std::move(input), ask_spf(resolver(stage_of(key)), check, std::move(request)));
 }
 
+// Of this sender all that is ever to be known.
+bool Inquiry::knows(const std::string& sender) const {
+  constexpr std::array stages = {Stage::connect, Stage::helo, Stage::mail};
+  return sender == sender_ && !overdrawn() &&
+         std::ranges::none_of(stages, [this](Stage stage) { return has_failed(stage); });
+}
+
 void Inquiry::said_mail(const mail::Path& sender) {
   std::string address = sender.address();
-  if (address == sender_ && !overdrawn()) return;
+  if (knows(address)) return;
   ask_again();
   if (resolver(Stage::lists_anew)->overdrawn()) {  // whoever came back then has to come once more
     resolver(Stage::lists_anew)->close();

@@ -75,7 +75,7 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   void message_taken();
   void stop();
   // It asked for more than a session may: what is not known for that reason must not let it pass.
-  // The next MAIL looks it up anew, as far as there is an allowance by then.
+  // The next MAIL looks it up anew, as far as there is an allowance by then, and what failed for now.
   bool overdrawn() const;
 
   // Waits for the facts that the decision needs, for the session's budget of time at most.
@@ -123,8 +123,10 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   void settle(mail::Fact fact) { settle(std::make_shared<const mail::Fact>(std::move(fact))); }
   void settle(mail::FactPtr fact);
   mail::FactPtr unless_failed(mail::FactPtr fact);
+  bool has_failed(Stage stage) const;
   void forget(Stage stage);
   void ask_again();
+  bool knows(const std::string& sender) const;
   void give_up();
 
   void expect_reverse_name();

@@ -192,6 +192,14 @@ Finding Inquiry::judged_helo(const Fact& fact) const {
                                                                      : fact.finding;
 }
 
+// For want of questions, or of an answer. When a list is asked again its watch decides.
+bool Inquiry::has_failed(Stage stage) const {
+  return resolvers_.at(static_cast<std::size_t>(stage))->overdrawn() ||
+         std::ranges::any_of(evidence_.known, [stage](const Fact& fact) {
+           return fact.key.check != Check::dnsbl && stage_of(fact.key) == stage && may_change(fact);
+         });
+}
+
 void Inquiry::forget(Stage stage) {
   ++round(stage);
   who_.reset();

@@ -5,8 +5,9 @@ NSD answers for all zones. The clients come through a front end that names their
 import time
 
 from harness.client import message
+from harness.dns_server import DnsServer, failing
 from harness.nsd import start_nsd
-from harness.outcome import check
+from harness.outcome import check, poll
 from harness.ports import free_port
 from harness.setups import another_listener, users_file, with_tls
 from harness.strangers import merge, stranger, strangers_site
@@ -229,6 +230,25 @@ def test_stranger_observe(case):
     event = accepted(site, LISTED)
     fact = facts(event)[("dnsbl", "client", "bl.test")]
     check(fact["observed"] and event["would_be"] == "reject" and event["score"] == 0, f"{event}")
+
+
+def test_stranger_whose_dns_is_mended_in_mid_session(case):
+    """What failed for one message is asked anew for the next, of the same sender too."""
+    server = case.peer(DnsServer({"plain.test": {"MX": ["10 mx.plain.test"]}, "mx.plain.test": {"A": [GOOD]}}))
+    server.on("plain.test", failing("SERVFAIL"))
+    site = strangers_site(case, [server.port], {"checks": {"greylist": {"mode": "off"}}})
+    client = stranger(site, GOOD, "mx.elsewhere.test")
+    client.mail("anna@plain.test")
+    client.rcpt("anna@example.test", "451 4.4.3")
+    server.on("plain.test", lambda query: query.send(query.answer()))
+
+    def taken():
+        client.command("RSET", "250")
+        client.mail("anna@plain.test")
+        return client.rcpt("anna@example.test", "250", "451").matches("250")
+
+    poll(taken, 30, "it is taken", 0.5)  # the failure is remembered for some seconds
+    client.quit()
 
 
 def test_stranger_who_greets_anew_ends_its_message_as_who_it_was(case):

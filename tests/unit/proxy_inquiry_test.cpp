@@ -38,6 +38,9 @@ class HeldResolver : public dns::Resolver {
     if (full)
       co_return std::make_shared<dns::Answer>(
           dns::answer_without_records(dns::Status::exhausted, std::move(question.name)));
+    if (refuse)
+      co_return std::make_shared<dns::Answer>(
+          dns::answer_without_records(dns::Status::serv_fail, std::move(question.name)));
     if (to_string(question) == thrown_) throw std::runtime_error("out of something");
     if (const auto held = held_.find(to_string(question)); held != held_.end()) {
       io::Signal released(co_await io::this_executor());
@@ -49,7 +52,8 @@ class HeldResolver : public dns::Resolver {
   }
 
   std::vector<std::string> asked;
-  bool full = false;  // of the questions of others
+  bool full = false;    // of the questions of others
+  bool refuse = false;  // whatever is asked
 
  private:
   dns::ZoneResolver zone_;
@@ -360,6 +364,24 @@ TEST_CASE("inquiry: the same words again ask nothing again") {
   const std::size_t asked = scene.resolver.asked.size();
   inquiry->said_helo("mx.good.test");
   inquiry->said_mail(path("a@good.test"));
+  CHECK(scene.resolver.asked.size() == asked);
+}
+
+TEST_CASE("inquiry: what failed is asked anew at the next MAIL, though the same sender says it") {
+  Scene scene;
+  scene.resolver.refuse = true;
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(whole_session(inquiry, "mx.good.test", path("a@good.test")));
+  scene.run(settle_all(inquiry));
+  CHECK(found(*inquiry, {Check::rdns}) == Finding::rdns_temporary);
+  CHECK(found(*inquiry, {Check::spf_mailfrom}) == Finding::spf_temperror);
+  scene.resolver.refuse = false;
+  scene.run(mail_from(inquiry, path("a@good.test")));
+  CHECK(inquiry->reverse_name() == "mx.good.test");
+  CHECK(found(*inquiry, {Check::helo}) == Finding::helo_confirmed);
+  CHECK(found(*inquiry, {Check::spf_mailfrom}) == Finding::spf_pass);
+  const auto asked = scene.resolver.asked.size();
+  scene.run(mail_from(inquiry, path("a@good.test")));
   CHECK(scene.resolver.asked.size() == asked);
 }
 
