@@ -28,7 +28,7 @@ enum class Vouching : std::uint8_t {
 };
 
 struct RuleFacts {
-  config::Stage stage = config::Stage::connect;  // values of later stages are not looked at
+  config::Stage stage = config::Stage::connect;  // no rule holds by what is known later
   IpAddress client;
   std::string_view listener;
   std::string_view helo;

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/text.h"
+#include "policy/rule_values.h"
 
 namespace sallyport::policy {
 namespace {
@@ -36,7 +37,7 @@ RuleMatching::RuleMatching(const RuleTables& tables, const RuleFacts& facts)
 
 RuleMatch RuleMatching::run() {
   consider_found();
-  if (!facts_.reverse_name) expect_rules_by_name();
+  if (!facts_.reverse_name && facts_.stage >= known_from(RuleFact::rdns)) expect_rules_by_name();
   for (const auto& [rule, holds] : undecided_)
     if (rule->place < best_before(*rule)) expect(holds);
   if (!tables_.observes) result_.would_be = result_.profile;
@@ -134,7 +135,6 @@ std::uint32_t RuleMatching::best_before(const CompiledRule& rule) const {
 // A rule that acts counts in both; where one that observes stands before it, for what acts alone.
 void RuleMatching::consider(const CompiledRule& rule) {
   if (rule.place >= best_before(rule)) return;
-  if (tables_.stages[rule.ruleset] > facts_.stage) return;
   const Holds holds = look_at(rule);
   if (holds == Holds::no) return;
   if (holds != Holds::yes) return undecided_.push_back({&rule, holds});
@@ -148,6 +148,7 @@ RuleMatching::Holds RuleMatching::look_at(const CompiledRule& rule) const {
   Holds holds = Holds::yes;
   for (std::uint32_t i = rule.first; i < rule.first + rule.count; ++i) {
     const CompiledCondition& condition = tables_.conditions[i];
+    if (known_from(condition.fact) > facts_.stage) return Holds::no;
     if (condition.fact == RuleFact::rdns && !facts_.reverse_name)
       holds = Holds::by_reverse_name;
     else if (!is_met(condition))
@@ -181,8 +182,7 @@ bool RuleMatching::is_met(const CompiledCondition& condition) const {
 
 // Rules that only the reverse name leads to have not been looked at.
 void RuleMatching::expect_rules_by_name() {
-  for (std::size_t ruleset = 0; ruleset < tables_.stages.size(); ++ruleset) {
-    if (tables_.stages[ruleset] > facts_.stage) continue;
+  for (std::size_t ruleset = 0; ruleset < tables_.usual.size(); ++ruleset) {
     const bool acts = tables_.first_by_name[ruleset] < result_.profile[ruleset];
     const bool observes =
         tables_.observes && tables_.first_of_all_by_name[ruleset] < result_.would_be[ruleset];

@@ -31,7 +31,6 @@ struct CompiledRule {
 };
 
 struct RuleTables {
-  std::vector<config::Stage> stages;            // of the rulesets
   Profile usual;                                // the last rule everywhere
   std::vector<std::vector<MatchedRule>> words;  // of each ruleset's rules, but the last
   std::vector<CompiledRule> rules;

@@ -42,7 +42,6 @@ class Compiler {
     if (!ruleset.good) return read_only(ruleset);
     const auto number = static_cast<std::uint32_t>(tables_->usual.size());
     rulesets_.push_back(&ruleset);
-    tables_->stages.push_back(ruleset.stage);
     tables_->usual.push_back(static_cast<std::uint32_t>(ruleset.rules.size() - 1));
     auto& words = tables_->words.emplace_back();
     const auto& written = *ruleset.written.find("rules")->as<config::Array>();

@@ -87,8 +87,9 @@ const Table<RateSettings>& rate_table() {
             "mail to "
             "the `role_names` are never held back.")
             .ruled()
-            .field("mode", &RateSettings::mode, mode(), Stage::connect,
-                   "`enforce`, `observe` (counted and recorded, nobody is held back) or `off`");
+            .field("mode", &RateSettings::mode, mode(), Stage::rcpt,
+                   "`enforce`, `observe` (counted and recorded, nobody is held back) or `off`; of "
+                   "connections by the rules on `ip` and `listener` alone");
     rates = with_rate(std::move(rates), Rated::connections, Stage::connect,
                       "new connections: of a stranger's network, or a trusted address");
     rates = with_rate(std::move(rates), Rated::messages, Stage::rcpt,

@@ -323,6 +323,18 @@ def test_rate_of_connections_observed(case):
     check((event["would_be"], event["rate"]) == ("connection-rate", "connections 1/1d"), f"{event}")
 
 
+def test_rates_observed_for_some(case):
+    """Of connections by what is known of them; of all else by who it is."""
+    mode = {"rules": [{"auth": "boss", "use": "observe"}, {"ip": "127.0.0.1", "use": "enforce"}, {"use": "off"}]}
+    site = users_site(case, messages="1/1d", connections="4/1d", mode=mode)
+    for user, wanted in (("anna", TOO_MUCH), ("boss", "250")):
+        site.deliver(message(f"{user}\r\n"), client=logged_in(site, user))
+        asked(site, user, wanted)
+    to = site.gateway.await_events("message", 4)[-1]["to"][0]
+    check((to["would_be"], to["rate"], to["code"]) == ("over-rate", "messages 1/1d", 250), f"{to}")
+    site.connect().expect("421 4.7.0 Too many connections")
+
+
 def test_rates_observed(case):
     site = users_site(case, messages="1/1d", mode="observe")
     for number in range(3):

@@ -103,7 +103,7 @@ TEST_CASE("the first rule that holds decides, ruleset by ruleset") {
   CHECK(look_up(loaded.rules, {}).profile == Profile{0, 1, 0});
   CHECK(look_up(loaded.rules, {.to = "c@ours.test"}).profile == Profile{1, 1, 0});
   CHECK(look_up(loaded.rules, {.to = "c@x.test", .ip = "10.0.0.1"}).profile == Profile{2, 0, 1});
-  // At connect nobody asks for what is read later.
+  // At connect no rule holds by what is known later.
   CHECK(look_up(loaded.rules, {.stage = Stage::connect}).profile == Profile{2, 2, 0});
   const auto matched = loaded.rules.matched(Profile{0, 2, 0});
   REQUIRE(matched.size() == 2);
@@ -112,6 +112,17 @@ TEST_CASE("the first rule that holds decides, ruleset by ruleset") {
   CHECK(matched[0].condition == R"({"to": "b@ours.test"})");
   CHECK(matched[0].value == "1");
   CHECK(matched[1].path == "connect");
+}
+
+TEST_CASE("a value that is read twice is read first by what is known then") {
+  const Loaded loaded(R"({"rcpt": {"rules": [
+    {"direction": "inbound", "use": 1}, {"auth": false, "use": 2}, {"rdns": "*", "use": 3},
+    {"to": "b@ours.test", "ip": "192.0.2.0/24", "use": 4}, {"ip": "192.0.2.0/24", "use": 5}, {"use": 6}]}})");
+  REQUIRE(!loaded.diagnostics.has_errors());
+  const auto early = look_up(loaded.rules, {.rdns = std::nullopt, .stage = Stage::connect});
+  CHECK(early.profile == Profile{4});
+  CHECK(early.missing.empty());
+  CHECK(look_up(loaded.rules, {}).profile == Profile{0});
 }
 
 TEST_CASE("rules that only observe, and rules that are off") {
