@@ -1,10 +1,10 @@
-#include "base/file_mark.h"
+#include "base/file_version.h"
 
 #include <sys/stat.h>
 
 namespace sallyport {
 
-FileMark mark_of(const std::string& path) {
+FileVersion version_of(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return {};
   return {status.st_dev, status.st_ino, status.st_size,

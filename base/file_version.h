@@ -9,18 +9,18 @@
 namespace sallyport {
 
 // All zero: there is none, or it cannot be looked at. What is written, renamed over it, or reached by
-// another link, has another mark; only a write within the file system's own tick (some milliseconds) after
-// the look, that keeps the size, goes unseen.
-struct FileMark {
+// another link, has another version; only a write within the file system's own tick (some milliseconds)
+// after the look, that keeps the size, goes unseen.
+struct FileVersion {
   dev_t device = 0;
   ino_t inode = 0;
   std::int64_t octets = 0;
   std::int64_t changed = 0;  // its status or content: nanoseconds since 1970 (ctime, which nobody can set)
 
-  bool operator==(const FileMark&) const = default;
+  bool operator==(const FileVersion&) const = default;
 };
 
 // Follows links. May block on a file system that does.
-FileMark mark_of(const std::string& path);
+FileVersion version_of(const std::string& path);
 
 }  // namespace sallyport

@@ -16,13 +16,12 @@ bool is_listed(const std::string& value, const std::vector<std::string>& list) {
 // The line of a barring list that means an address, and what follows from it.
 struct Bar {
   Refusal why;
+  const BarringList& by;
   std::string line{};     // "file:line"; "" = no line does
   std::string pattern{};  // what it says
 
-  bool refuses(const Barring& barring) const { return !line.empty() && barring.mode == Mode::enforce; }
-  Refuse refusal(const Barring& barring) const {
-    return {why, mail::reply(why, barring.reply), line, barring.reply_id, {}, pattern};
-  }
+  bool refuses() const { return !line.empty() && by.mode == Mode::enforce; }
+  Refuse refusal() const { return {why, mail::reply(why, by.reply), line, by.reply_id, {}, pattern}; }
   // For a list that only observes.
   std::string observed() const {
     return line.empty() ? "" : fmt::format("{} {}", mail::text_of(why).name, line);
@@ -55,12 +54,12 @@ std::string named_host(const mail::Path& path) {
 
 // Both as written (the patterns against quoted paths mean the quotes) and as it compares: "joe"@our.domain
 // is joe@our.domain.
-Bar bar(Refusal why, const WildcardList& list, const mail::Path* path, const Barring& barring) {
-  if (!path || barring.mode == Mode::off) return {why};
-  auto line = list.bars(path->address());
-  if (!line) line = list.bars(path->key());
-  if (!line) return {why};
-  return {why, fmt::format("{}:{}", list.file(), *line), std::string(list.pattern(*line))};
+Bar bar(Refusal why, const BarringList& by, const mail::Path* path) {
+  if (!path || by.mode == Mode::off || by.list.size() == 0) return {why, by};
+  auto line = by.bars(path->address());
+  if (!line) line = by.bars(path->key());
+  if (!line) return {why, by};
+  return {why, by, fmt::format("{}:{}", by.list.file(), *line), std::string(by.list.pattern(*line))};
 }
 
 RecipientVerdict observing(RecipientVerdict verdict, const Bar& recipient, const Bar& sender) {
@@ -138,15 +137,14 @@ RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* se
   if (sparing == Sparing::as_configured && route && is_role_address(recipient, settings))
     return Accept{*route, true, false};
   if (bare && iequals(recipient.local, "postmaster")) return judge_bare(settings);
-  const Barring& barring = settings.barring;
-  const Bar barred = bar(Refusal::barred_recipient, barring.recipients, &recipient, barring);
-  if (barred.refuses(barring)) return barred.refusal(barring);
+  const Bar barred = bar(Refusal::barred_recipient, settings.barring.recipients, &recipient);
+  if (barred.refuses()) return barred.refusal();
   if (bare) return refuse(Refusal::no_domain);
   auto verdict =
       route ? judge_ours(client, recipient, *route, settings) : judge_foreign(client, recipient, settings);
   if (std::holds_alternative<Refuse>(verdict)) return verdict;
-  const Bar from = bar(Refusal::barred_sender, barring.senders, sender, barring);
-  if (from.refuses(barring)) return from.refusal(barring);
+  const Bar from = bar(Refusal::barred_sender, settings.barring.senders, sender);
+  if (from.refuses()) return from.refusal();
   return observing(std::move(verdict), barred, from);
 }
 

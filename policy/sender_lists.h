@@ -77,6 +77,8 @@ struct SenderLists {
   std::shared_ptr<const SenderList> block;
   Mode allow_mode = Mode::enforce;
   Mode block_mode = Mode::enforce;
+  std::string block_reply = "Mail from this sender is blocked here";
+  bool block_reply_id = true;
   CorrespondentSettings correspondents;
   // Whatever rule names them, each once: to be shown.
   std::vector<std::shared_ptr<const SenderList>> allow_files, block_files;

@@ -37,12 +37,20 @@ class Domains {
   std::shared_ptr<Both> names_ = std::make_shared<Both>();
 };
 
-struct Barring {
+// A list, and what becomes of whom it bars.
+struct BarringList {
+  WildcardList list;
   Mode mode = Mode::enforce;
-  WildcardList senders;
-  WildcardList recipients;
+  Star star = Star::one_or_more;
   std::string reply = "Address barred";
   bool reply_id = true;
+
+  std::optional<int> bars(std::string_view address) const { return list.bars(address, star); }
+};
+
+struct Barring {
+  BarringList senders;
+  BarringList recipients;
 };
 
 // A client certificate that carries the right to relay: by fingerprint, or by a name that the private

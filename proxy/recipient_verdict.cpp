@@ -25,12 +25,13 @@ std::string observed_by(const policy::RecipientVerdict& barring, const SenderVer
 }
 
 // Allowed: nothing more is looked at. Blocked: refused.
-void apply(const SenderVerdict& listed, const mail::Path& recipient, policy::RecipientVerdict& verdict) {
+void apply(const SenderVerdict& listed, const mail::Path& recipient, const policy::SenderLists& lists,
+           policy::RecipientVerdict& verdict) {
   if (listed.kind == SenderVerdict::Kind::blocked) {
     verdict = policy::Refuse{mail::Refusal::blocked_sender,
-                             mail::reply(mail::Refusal::blocked_sender),
+                             mail::reply(mail::Refusal::blocked_sender, lists.block_reply),
                              listed.rule,
-                             true,
+                             lists.block_reply_id,
                              observed_by(verdict, listed),
                              listed.entry};
     return;
@@ -103,7 +104,7 @@ class RecipientJudgement {
         look_at_sender({book, client.address, sender, recipient, settings, now, sparing}, inquiry_);
     if (!known_decides && !look.missing.empty()) return std::move(look.missing);
     listed_ = std::move(look.verdict);
-    apply(listed_, recipient, verdict_);
+    apply(listed_, recipient, settings.sender_lists, verdict_);
     next_ = listed_.kind == SenderVerdict::Kind::allowed || !inquiry_ ? Step::none : Step::client;
     if (barred_ && listed_.kind != SenderVerdict::Kind::allowed)
       refuse(*barred_);

@@ -37,7 +37,7 @@ void record_reload(store::EventLog& events, bool good, std::string_view detail) 
 
 std::vector<ListFile> as_they_are_now(const std::vector<ListFile>& files) {
   std::vector<ListFile> now = files;
-  for (ListFile& file : now) file.mark = mark_of(file.path);
+  for (ListFile& file : now) file.version = version_of(file.path);
   return now;
 }
 

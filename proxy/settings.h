@@ -15,7 +15,7 @@
 
 #include "base/config/diagnostic.h"
 #include "base/config/node.h"
-#include "base/file_mark.h"
+#include "base/file_version.h"
 #include "base/io/tls.h"
 #include "base/ip_address.h"
 #include "base/store/event_store.h"
@@ -103,10 +103,10 @@ struct Treatment {
 
 class Treatments;
 
-// A list that the configuration names, and its mark just before it was read.
+// A list that the configuration names, and its version just before it was read.
 struct ListFile {
   std::string path;
-  FileMark mark;
+  FileVersion version;
   bool operator==(const ListFile&) const = default;
 };
 

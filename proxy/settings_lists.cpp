@@ -78,7 +78,7 @@ std::optional<std::string> read_list_file(const std::string& file, const config:
                                           const Loading& loading) {
   if (!loading.options.open_files) return std::nullopt;
   loading.list_files.push_back(
-      {file, mark_of(file)});  // before it is read: a change meanwhile is none missed
+      {file, version_of(file)});  // before it is read: a change meanwhile is none missed
   return config::read_file(file, blame, loading.diagnostics, config::max_list_size);
 }
 

@@ -50,6 +50,10 @@ const Table<SenderListsSection>& sender_lists_table() {
                  "list of senders that are refused")
           .field("block_mode", &SenderListsSection::block_mode, mode(), Stage::rcpt,
                  "the same, of block lists")
+          .field("block_reply", &SenderListsSection::block_reply, never_stricter(reply_text()), Stage::rcpt,
+                 "what a blocked sender is told, word for word")
+          .field("block_reply_id", &SenderListsSection::block_reply_id, never_stricter(config::boolean()),
+                 Stage::rcpt, "whether `; id X` follows that text")
           .field("correspondents", &SenderListsSection::correspondents,
                  config::section(correspondents_table()), Stage::rcpt, "people our users write to");
   return table;

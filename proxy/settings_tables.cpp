@@ -14,6 +14,7 @@ using config::list_of;
 using config::located;
 using config::map_of;
 using config::network;
+using config::optional;
 using config::section;
 using config::size;
 using config::Stage;
@@ -175,31 +176,50 @@ const Table<Timeouts>& timeouts_table() {
   return table;
 }
 
+config::Type<policy::Star> star() {
+  return choice<policy::Star>(
+      {{"one_or_more", policy::Star::one_or_more}, {"zero_or_more", policy::Star::zero_or_more}});
+}
+
+// The file of one list, and what it has otherwise than the other.
+template <BarringListSection BarringSection::* list>
+Table<BarringSection> with_barring_list(Table<BarringSection> table, const std::string& name) {
+  const auto of = [](auto member) {
+    return [member](auto& section) -> auto& { return section.*list.*member; };
+  };
+  return std::move(table)
+      .field_at(name, of(&BarringListSection::file), located(file_name()), Stage::rcpt,
+                "list of barred " + name)
+      .field_at(name + "_mode", of(&BarringListSection::mode), optional(mode()), Stage::rcpt,
+                "`mode` of this list alone")
+      .field_at(name + "_reply", of(&BarringListSection::reply), optional(never_stricter(reply_text())),
+                Stage::rcpt, "its `reply`")
+      .field_at(name + "_reply_id", of(&BarringListSection::reply_id), optional(never_stricter(boolean())),
+                Stage::rcpt, "its `reply_id`")
+      .field_at(name + "_star", of(&BarringListSection::star), optional(star()), Stage::rcpt, "its `star`");
+}
+
 const Table<BarringSection>& barring_table() {
-  static const auto table =
-      Table<BarringSection>(
-          "Addresses that are refused, whoever sends. The files are Type 2 wildcard "
-          "lists: one pattern a line, the whole "
-          "address, case ignored, the last match decides; `~` in front clears "
-          "instead of barring; `*` one or more "
-          "characters (or as `star` says), `?` one, `$` a letter, `%` a digit, `\\` takes the next "
-          "character as it is; `#` begins a comment.")
-          .ruled()
-          .field("mode", &BarringSection::mode, mode(), Stage::rcpt,
-                 "`enforce`, `observe` (recorded, nobody is refused) or `off`, of both lists")
-          .field("senders", &BarringSection::senders, located(file_name()), Stage::rcpt,
-                 "list of barred senders")
-          .field("recipients", &BarringSection::recipients, located(file_name()), Stage::rcpt,
-                 "list of barred recipients")
-          .field("reply", &BarringSection::reply, never_stricter(reply_text()), Stage::rcpt,
-                 "what the sender is told, word for word")
-          .field("reply_id", &BarringSection::reply_id, never_stricter(boolean()), Stage::rcpt,
-                 "whether `; id X` follows that text")
-          .field("star", &BarringSection::star,
-                 choice<policy::Star>({{"one_or_more", policy::Star::one_or_more},
-                                       {"zero_or_more", policy::Star::zero_or_more}}),
-                 Stage::rcpt, "how many characters `*` stands for in both lists")
-          .fixed();
+  static const auto table = with_barring_list<&BarringSection::recipients>(
+      with_barring_list<&BarringSection::senders>(
+          Table<BarringSection>("Addresses that are refused, whoever sends. The files are Type 2 wildcard "
+                                "lists: one pattern a "
+                                "line, the whole address, case ignored, the last match decides; `~` in "
+                                "front clears instead of "
+                                "barring; `*` one or more characters (or as `star` says), `?` one, `$` a "
+                                "letter, `%` a digit, "
+                                "`\\` takes the next character as it is; `#` begins a comment.")
+              .ruled()
+              .field("mode", &BarringSection::mode, mode(), Stage::rcpt,
+                     "`enforce`, `observe` (recorded, nobody is refused) or `off`, of both lists")
+              .field("reply", &BarringSection::reply, never_stricter(reply_text()), Stage::rcpt,
+                     "what the sender is told, word for word")
+              .field("reply_id", &BarringSection::reply_id, never_stricter(boolean()), Stage::rcpt,
+                     "whether `; id X` follows that text")
+              .field("star", &BarringSection::star, star(), Stage::rcpt,
+                     "how many characters `*` stands for"),
+          "senders"),
+      "recipients");
   return table;
 }
 

@@ -18,8 +18,12 @@ List list_of(const Located<std::string>& file, const std::map<std::string, List>
 }
 
 policy::Barring compose_barring(const BarringSection& written, const BarringLists& lists) {
-  return {written.mode, list_of(written.senders, lists), list_of(written.recipients, lists), written.reply,
-          written.reply_id};
+  const auto compose = [&](const BarringListSection& list) {
+    return policy::BarringList{list_of(list.file, lists), list.mode.value_or(written.mode),
+                               list.star.value_or(written.star), list.reply.value_or(written.reply),
+                               list.reply_id.value_or(written.reply_id)};
+  };
+  return {compose(written.senders), compose(written.recipients)};
 }
 
 policy::SenderLists compose_sender_lists(const SenderListsSection& written, const SenderListFiles& files) {
@@ -31,6 +35,8 @@ policy::SenderLists compose_sender_lists(const SenderListsSection& written, cons
                             named(written.block, files.block),
                             written.allow_mode,
                             written.block_mode,
+                            written.block_reply,
+                            written.block_reply_id,
                             written.correspondents,
                             {},
                             {}};
@@ -40,9 +46,9 @@ policy::SenderLists compose_sender_lists(const SenderListsSection& written, cons
 }
 
 void read_lists_of(const BarringSection& section, const Loading& loading, BarringLists& lists) {
-  for (const Located<std::string>* file : {&section.senders, &section.recipients})
-    if (!file->value.empty() && !lists.contains(file->value))
-      lists.emplace(file->value, read_wildcard_list(*file, section.star, loading));
+  for (const BarringListSection* list : {&section.senders, &section.recipients})
+    if (const auto& file = list->file; !file.value.empty() && !lists.contains(file.value))
+      lists.emplace(file.value, read_wildcard_list(file, list->star.value_or(section.star), loading));
 }
 
 void widen(policy::CheckSettings& reach, const policy::CheckSettings& other) {

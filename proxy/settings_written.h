@@ -117,13 +117,22 @@ struct ThresholdsSection {
   int doubtful = policy::shipped_checks().doubtful_at;
 };
 
+// Of one list, where it differs from the other.
+struct BarringListSection {
+  Located<std::string> file;
+  std::optional<Mode> mode;
+  std::optional<std::string> reply;
+  std::optional<bool> reply_id;
+  std::optional<policy::Star> star;
+};
+
 struct BarringSection {
   Mode mode = Mode::enforce;
-  Located<std::string> senders;
-  Located<std::string> recipients;
   std::string reply = "Address barred";
   bool reply_id = true;
   policy::Star star = policy::Star::one_or_more;
+  BarringListSection senders;
+  BarringListSection recipients;
 };
 
 struct SenderListsSection {
@@ -131,6 +140,8 @@ struct SenderListsSection {
   Located<std::string> block;
   Mode allow_mode = Mode::enforce;
   Mode block_mode = Mode::enforce;
+  std::string block_reply = policy::SenderLists().block_reply;
+  bool block_reply_id = true;
   policy::CorrespondentSettings correspondents;
 };
 

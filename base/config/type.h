@@ -223,6 +223,12 @@ Type<std::optional<V>> optional(Type<V> inner) {
   type.show = [show = inner.show](const std::optional<V>& value, Show what) {
     return value ? show(*value, what) : Node{};
   };
+  if (inner.strictness)
+    type.strictness = [order = inner.strictness](const std::optional<V>& one,
+                                                 const std::optional<V>& other) {
+      if (one && other) return order(*one, *other);
+      return one || other ? std::partial_ordering::unordered : std::partial_ordering::equivalent;
+    };
   return type;
 }
 

@@ -18,8 +18,9 @@ inline constexpr auto kAddresses = std::to_array<RefusalRow>({
      "sender; the event names file and line."},
     {barred_recipient, "barred-recipient", "550 5.7.1 {}",
      "The same of `barring.recipients`, and of the recipient."},
-    {blocked_sender, "blocked-sender", "550 5.7.1 Mail from this sender is blocked here",
-     "An entry of a block list (`lists.block`, or `sallyport block list`) means the sender, its client or "
+    {blocked_sender, "blocked-sender", "550 5.7.1 {}",
+     "`Mail from this sender is blocked here`, or the operator's own text (`lists.block_reply`): an entry "
+     "of a block list (`lists.block`, or `sallyport block list`) means the sender, its client or "
      "its reverse name; the event names it. `sallyport allow add` lets it through."},
     {no_domain, "no-domain", "550 5.1.3 A recipient needs a domain",
      "Only <postmaster> can be written without a domain (RFC 5321 4.5.1)."},

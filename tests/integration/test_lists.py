@@ -185,6 +185,29 @@ def test_lists_files_and_observing(case):
     check(ask(site, GOOD, BLOCKED)["rule"] == f"{file}:2", "another rule")
 
 
+def test_lists_say_what_their_operator_wrote(case):
+    """Each its own text, with the id or without."""
+    barred = case.path("barred")
+    with open(barred, "w") as out:
+        out.write("*@plain.test\n")
+    config = {
+        "lists": {"block_reply": "Write to postmaster@example.test", "block_reply_id": False},
+        "barring": {"senders": barred, "senders_reply": "Go away", "reply": "Nobody lives here"},
+    }
+    site = site_of(case, config)
+    command(site, "block", "add", "good.test")
+    session = stranger(site, GOOD)
+    session.mail("anna@good.test")
+    blocked = session.rcpt("anna@example.test", BLOCKED)
+    check(blocked.lines == ["550 5.7.1 Write to postmaster@example.test"], f"{blocked}")
+    session.quit()
+    session = stranger(site, GOOD)
+    session.mail("anna@plain.test")
+    barred = session.rcpt("anna@example.test", "550 5.7.1 Go away; id ")
+    session.rcpt('"x@y"@example.test', "550 5.7.1 Nobody lives here; id ")
+    session.quit()
+
+
 def test_lists_of_one_recipient_by_rules(case):
     file = case.path("allow-anna")
     with open(file, "w") as out:

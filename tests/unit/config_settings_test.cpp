@@ -40,8 +40,8 @@ TEST_CASE("a whole site loads into what its files say") {
   CHECK(policy.max_received == 30);
   CHECK(policy.barring.senders.bars("x@spam.test"));
   CHECK_FALSE(policy.barring.senders.bars("good@spam.test"));
-  CHECK(policy.barring.reply == "Go away");
-  CHECK_FALSE(policy.barring.reply_id);
+  CHECK(policy.barring.senders.reply == "Go away");
+  CHECK_FALSE(policy.barring.senders.reply_id);
   CHECK(settings.limits.message_size == 25'000'000);
   CHECK(settings.limits.recipients == 1000);
   CHECK(settings.timeouts.data_rate == 1000);
@@ -183,7 +183,7 @@ TEST_CASE("the shipped configuration loads as shipped, closed") {
   CHECK(policy.domains.empty());
   CHECK(policy.trusted_networks.empty());
   CHECK_FALSE(policy.outbound_route);
-  CHECK(policy.barring.senders.size() == 0);
+  CHECK(policy.barring.senders.list.size() == 0);
   CHECK(policy.barring.recipients.bars("\"a@b\"@example.com"));
   CHECK_FALSE(policy.barring.recipients.bars("user@example.com"));
   REQUIRE(loaded.settings->listeners.size() == 1);
@@ -298,6 +298,26 @@ TEST_CASE("barring.star: how many characters * stands for") {
   CHECK_FALSE(Loaded(conf.path()).settings->policy->barring.senders.bars("@spam.test"));
   conf.file("20-star.json", R"({ "barring": { "star": "zero_or_more" } })");
   CHECK(Loaded(conf.path()).settings->policy->barring.senders.bars("@spam.test"));
+}
+
+TEST_CASE("barring: what one list has otherwise than the other") {
+  ConfD conf;
+  write_site(conf);
+  conf.file("20-lists.json", R"({ "barring": {
+    "mode": "observe", "reply": "No", "reply_id": false, "star": "zero_or_more",
+    "senders_mode": "enforce", "senders_reply": "Go", "senders_reply_id": true, "senders_star": "one_or_more",
+    "recipients_mode": { "rules": [ { "to": "anna@our.example", "use": "off" }, { "use": "observe" } ] } } })");
+  const Loaded loaded(conf.path());
+  REQUIRE(loaded.settings);
+  const auto& [senders, recipients] = loaded.settings->policy->barring;
+  CHECK(senders.mode == policy::Mode::enforce);
+  CHECK(senders.reply == "Go");
+  CHECK(senders.reply_id);
+  CHECK_FALSE(senders.bars("@spam.test"));
+  CHECK(recipients.mode == policy::Mode::observe);
+  CHECK(recipients.reply == "No");
+  CHECK_FALSE(recipients.reply_id);
+  CHECK(recipients.star == policy::Star::zero_or_more);
 }
 
 TEST_CASE("check tells of lines of a barring list that do nothing, others do not pay for it") {

@@ -25,7 +25,7 @@ Settings site() {
   settings.domains.add("*.wild.host", "wild");
   settings.outbound_route = "out";
   settings.trusted_networks = {*Network::parse("10.0.0.0/24")};
-  settings.barring.recipients = list(kRelayPatterns);
+  settings.barring.recipients.list = list(kRelayPatterns);
   return settings;
 }
 
@@ -154,8 +154,8 @@ TEST_CASE("R13 of bare names only postmaster is taken") {
 
 TEST_CASE("role addresses pass the barring lists") {
   Settings settings = site();
-  settings.barring.recipients = list("*");
-  settings.barring.senders = list("*");
+  settings.barring.recipients.list = list("*");
+  settings.barring.senders.list = list("*");
   CHECK(outcome(stranger(), "ABUSE@local.host", settings) == "inside role");
   CHECK(outcome(stranger(), "postmaster@local.host", settings) == "inside role");
   CHECK(outcome(stranger(), "postmaster@foreign.host", settings) == "550 5.7.1 Address barred");
@@ -174,17 +174,17 @@ TEST_CASE("for the record, what would become of a role address if it were none")
   };
   CHECK(otherwise("postmaster@local.host") == "accepted");
   CHECK(otherwise("Postmaster") == "accepted");
-  settings.barring.recipients = list("# all but\n*@local.host\n~user@local.host\nAbuse@*\n");
+  settings.barring.recipients.list = list("# all but\n*@local.host\n~user@local.host\nAbuse@*\n");
   CHECK(otherwise("postmaster@local.host") == "*@local.host");
   CHECK(otherwise("abuse@local.host") == "abuse@*");
 }
 
 TEST_CASE("quotes lead past no barring list") {
   Settings settings = site();
-  settings.barring.recipients = list("gone@local.host\n\"of course\"@local.host\n");
+  settings.barring.recipients.list = list("gone@local.host\n\"of course\"@local.host\n");
   for (const char* gone : {R"("gone"@local.host)", R"("go\ne"@LOCAL.host)", R"("of\ course"@local.host)"})
     CHECK_MESSAGE(outcome(stranger(), gone, settings) == "550 5.7.1 Address barred", gone);
-  settings.barring.senders = list("spammer@spam.host");
+  settings.barring.senders.list = list("spammer@spam.host");
   mail::Path spammer = path(R"("spam\mer"@spam.host)");
   auto verdict = judge_recipient(stranger(), &spammer, path("u@local.host"), settings);
   CHECK(std::get<Refuse>(verdict).why == Refusal::barred_sender);
@@ -192,8 +192,8 @@ TEST_CASE("quotes lead past no barring list") {
 
 TEST_CASE("a barred sender is refused at the recipient, the null sender never") {
   Settings settings = site();
-  settings.barring.senders = list("*@spam.host");
-  settings.barring.reply = "go away";
+  settings.barring.senders.list = list("*@spam.host");
+  settings.barring.senders.reply = "go away";
   mail::Path spammer = path("x@spam.host"), null = path("");
   auto verdict = judge_recipient(stranger(), &spammer, path("u@local.host"), settings);
   REQUIRE(std::holds_alternative<Refuse>(verdict));
@@ -205,7 +205,7 @@ TEST_CASE("a barred sender is refused at the recipient, the null sender never") 
 
 TEST_CASE("a barred sender does not relay out either") {
   Settings settings = site();
-  settings.barring.senders = list("*@spam.host");
+  settings.barring.senders.list = list("*@spam.host");
   mail::Path spammer = path("x@spam.host");
   auto verdict = judge_recipient(trusted(), &spammer, path("u@remote.host"), settings);
   CHECK(std::get<Refuse>(verdict).why == Refusal::barred_sender);
