@@ -100,6 +100,7 @@ io::Task<AccountVerdict> ClientAccount::before_asking(const Treatment& treatment
   if (counted) who_ = co_await who(*treatment.policy);
   if (accept.role) co_return verdict;
   if (accept.rule.empty()) verdict = co_await judged_by_penalty(treatment);
+  if (verdict.slowed) penalty_.slow(treatment.limits.penalty);
   if (!counted || verdict.refusal) co_return verdict;
   for (const Rated rated : {Rated::unknown_recipients, Rated::octets}) look(rated, settings, verdict);
   co_return verdict;

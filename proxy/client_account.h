@@ -33,6 +33,12 @@ struct AccountVerdict {
 // `rate`, `identity`, `penalty`, `slowed`.
 void record_account(store::Event& event, const AccountVerdict& verdict, bool with_identity = true);
 
+// Rules that only observe are judged beside those that act, and count where those have another limit.
+struct WatchedLimits {
+  const Treatment& watched;
+  std::span<const std::shared_ptr<const Treatment>> acting;
+};
+
 class ClientAccount {
  public:
   ClientAccount(Rates& rates, Penalties& penalties, const Clock& clock, const ClientView& client)
@@ -54,12 +60,25 @@ class ClientAccount {
                               std::span<const std::shared_ptr<const Treatment>> treatments,
                               HeldRates& held);
 
+  // The same, by what only observes, each before what acts: the refusal that there would be.
+  io::Task<std::optional<policy::Refuse>> watch_before_asking(const Treatment& watched,
+                                                              const policy::Accept& accept);
+  std::optional<policy::Refuse> watch_answer(const relay::RecipientAnswer& answer,
+                                             const WatchedLimits& limits, bool role);
+  std::optional<policy::Refuse> watch_places(const Treatment& watched, bool role,
+                                             const HeldRates& held) const;
+  std::optional<policy::Refuse> watch_content(std::uint64_t octets, const WatchedLimits& limits,
+                                              HeldRates& held);
+  // The recipient was taken.
+  void count_watched(const WatchedLimits& limits, bool role, HeldRates& held);
+
  private:
   bool is_counted(const policy::RateSettings& settings) const;
   io::Task<AccountVerdict> judged_by_penalty(const Treatment& treatment);
   io::Task<std::string> who(const policy::Settings& settings) const;
   std::optional<RateCase> one(policy::Rated rated, const policy::RateSettings& settings) const;
   void look(policy::Rated rated, const policy::RateSettings& settings, AccountVerdict& verdict) const;
+  std::optional<RateCase> only_watched(policy::Rated rated, const WatchedLimits& limits) const;
 
   Rates& rates_;
   const ClientView& client_;

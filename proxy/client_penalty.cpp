@@ -1,18 +1,12 @@
 #include "proxy/client_penalty.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace sallyport::proxy {
-namespace {
 
 using policy::Mode;
 using policy::PenaltySettings;
 using policy::PenaltyStanding;
-
-constexpr Duration kMostWaiting = std::chrono::minutes(2);  // in a session
-
-}  // namespace
 
 const policy::ClientIdentity& ClientPenalty::identity() const { return client_.inquiry->who().accountable; }
 
@@ -51,10 +45,7 @@ io::Task<PenaltyVerdict> ClientPenalty::judge(const Treatment& treatment) {
   if (standing.kind == none) co_return PenaltyVerdict{};
   PenaltyVerdict verdict{std::nullopt, identity().name, standing.penalty, standing.kind == slowed,
                          settings.mode == Mode::observe};
-  if (verdict.observed) co_return verdict;
-  if (verdict.slowed)
-    owed_ = std::min(settings.delay, kMostWaiting - waited_);
-  else
+  if (!verdict.observed && !verdict.slowed)
     verdict.refusal = policy::refuse(mail::Refusal::turned_away, verdict.identity);
   co_return verdict;
 }

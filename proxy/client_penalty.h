@@ -5,6 +5,7 @@
 // with the right to relay.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -33,13 +34,18 @@ class ClientPenalty {
   void message_taken(const policy::PenaltySettings& settings);
   // Of a recipient that would be taken. Waits until it is known who asks, where it would be turned away.
   io::Task<PenaltyVerdict> judge(const Treatment& treatment);
-  // What the answer to that recipient has to wait; hurry() ends all such waiting.
+  // The answer to that recipient has to wait; hurry() ends all such waiting.
+  void slow(const policy::PenaltySettings& settings) {
+    owed_ = std::min(settings.delay, kMostWaiting - waited_);
+  }
   io::Task<> keep_waiting();
   void hurry();
   // At the end of the session, by what is known by then.
   void book(const policy::PenaltySettings& settings);
 
  private:
+  static constexpr Duration kMostWaiting = std::chrono::minutes(2);  // in a session
+
   const policy::ClientIdentity& identity() const;
   bool is_settled() const;
   policy::PenaltyStanding look(const policy::PenaltySettings& settings) const;

@@ -27,6 +27,7 @@ std::string_view word_for(std::int64_t code) {
 
 std::string_view help_of(std::string_view why) {
   const auto texts = mail::refusal_texts();
+  why = why.substr(0, why.find(' '));  // behind it, the line that says so
   const auto found = std::ranges::find_if(texts, [&](const auto& text) { return text.name == why; });
   return found == texts.end() ? std::string_view() : found->help;
 }

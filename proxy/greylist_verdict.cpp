@@ -40,15 +40,6 @@ policy::Refuse deferral(Duration wait) {
           true};
 }
 
-io::Task<bool> applies(const GreylistQuestion& question) {
-  while (true) {
-    auto judged = policy::is_greylisted(question.inquiry->evidence(), question.settings().checks,
-                                        question.seen_lately);
-    if (const bool* decided = std::get_if<bool>(&judged)) co_return *decided;
-    co_await question.inquiry->settle_any(std::get<policy::Need>(std::move(judged)).facts);
-  }
-}
-
 std::string because(const policy::CheckSettings& checks) {
   switch (checks.greylist.apply) {
     case policy::GreylistApply::all:
@@ -95,10 +86,32 @@ ComesAgain comes_again(const policy::RecipientVerdict& verdict, const policy::Cl
   return settings.checks.greylist.mode == Mode::observe ? ComesAgain::only_observed : ComesAgain::yes;
 }
 
+io::Task<bool> is_asked(GreylistQuestion question) {
+  if (!question.inquiry) co_return false;
+  if (policy::relay_right(question.client, question.settings()) != policy::RelayRight::none)
+    co_return false;
+  while (true) {
+    auto judged = policy::is_greylisted(question.inquiry->evidence(), question.settings().checks,
+                                        question.seen_lately);
+    if (const bool* decided = std::get_if<bool>(&judged)) co_return *decided;
+    co_await question.inquiry->settle_any(std::get<policy::Need>(std::move(judged)).facts);
+  }
+}
+
+io::Task<std::optional<policy::Refuse>> watch_greylist(Greylist& greylist, GreylistQuestion question,
+                                                       bool remembers) {
+  if (!co_await is_asked(question)) co_return std::nullopt;
+  const policy::GreylistSettings& settings = question.settings().checks.greylist;
+  const GreylistCase one{question.inquiry->who().client, question.sender, question.recipient};
+  const GreylistStanding standing = greylist.look(one, settings);
+  if (remembers) greylist.keep(one, standing, settings);
+  if (!standing.defers() || settings.mode == Mode::observe) co_return std::nullopt;
+  co_return deferral(standing.step.wait);
+}
+
 io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion question) {
   const policy::GreylistSettings& settings = question.settings().checks.greylist;
-  const bool spared = policy::relay_right(question.client, question.settings()) != policy::RelayRight::none;
-  if (!question.inquiry || spared || !co_await applies(question)) co_return GreylistVerdict{};
+  if (!co_await is_asked(question)) co_return GreylistVerdict{};
   const GreylistCase one{question.inquiry->who().client, question.sender, question.recipient};
   const GreylistStanding standing = greylist.look(one, settings);
   GreylistVerdict verdict{std::nullopt,

@@ -49,6 +49,13 @@ ComesAgain comes_again(const policy::RecipientVerdict& verdict, const policy::Cl
 // What is named outlives the task.
 io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion question);
 
+// What it would say where only observed rules ask it: the deferral that there would be. `remembers`: nobody
+// who acts remembers what came.
+io::Task<std::optional<policy::Refuse>> watch_greylist(Greylist& greylist, GreylistQuestion question,
+                                                       bool remembers);
+// Whether it has anything to say: it is on for him, and something speaks against him if it has to.
+io::Task<bool> is_asked(GreylistQuestion question);
+
 // `greylist`, `greylist_for`, `identity`, `first_seen`; of one recipient.
 void record_greylist(store::Event& event, const GreylistVerdict& verdict);
 

@@ -1,5 +1,7 @@
 #include "proxy/recipient_verdict.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 #include <variant>
 #include <vector>
@@ -159,6 +161,16 @@ class RecipientJudgement {
 std::string name_of(const policy::RecipientVerdict& verdict) {
   const auto* refusal = std::get_if<policy::Refuse>(&verdict);
   return refusal ? mail::text_of(refusal->why).name : "accept";
+}
+
+std::string in_words(const policy::Refuse& refusal) {
+  const char* name = mail::text_of(refusal.why).name;
+  return refusal.rule.empty() ? name : fmt::format("{} {}", name, refusal.rule);
+}
+
+std::string in_words(const policy::RecipientVerdict& verdict) {
+  const auto* refusal = std::get_if<policy::Refuse>(&verdict);
+  return refusal ? in_words(*refusal) : "accept";
 }
 
 policy::Refuse put_off(mail::Check failed, const policy::Refuse& refusal, const IpAddress& client,

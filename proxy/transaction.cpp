@@ -122,14 +122,17 @@ void Transaction::keep(std::string_view content) {
 
 std::optional<mail::Reply> Transaction::header_refusal() const {
   if (!headers_.too_large() && !headers_.malformed()) return std::nullopt;
-  const auto refusal = refused_by_any([this](const Treatment& one) -> std::optional<policy::Refuse> {
-    if (headers_.octets() > one.limits.header_size)
-      return policy::refuse(mail::Refusal::header_too_large, fmt::format("{}", one.limits.header_size));
-    if (!headers_.malformed() || !(one.malformed_header == Mode::enforce || headers_.continues_trace()))
-      return std::nullopt;
-    return policy::refuse(mail::Refusal::malformed_header, fmt::format("{}", headers_.malformed_line()));
-  });
+  const auto refusal = refused_by_any([this](const Treatment& one) { return refuses_header(one); });
   return refusal ? std::optional(refusal->reply) : std::nullopt;
+}
+
+std::optional<policy::Refuse> Transaction::refuses_header(const Treatment& treatment) const {
+  const std::size_t most = treatment.limits.header_size;
+  if (headers_.octets() > most)
+    return policy::refuse(mail::Refusal::header_too_large, fmt::format("{}", most));
+  const bool enforced = treatment.malformed_header == Mode::enforce || headers_.continues_trace();
+  if (!headers_.malformed() || !enforced) return std::nullopt;
+  return policy::refuse(mail::Refusal::malformed_header, fmt::format("{}", headers_.malformed_line()));
 }
 
 io::Task<std::optional<mail::Reply>> Transaction::spill() {
@@ -152,7 +155,9 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
     upstream_clients_.finish();
     inquire_upstream();
   }
-  if (auto refusal = refused_as_a_whole()) co_return refusal->reply;
+  watch_content();
+  if (auto refusal = refused_by_any([this](const Treatment& one) { return refuses_whole(one); }))
+    co_return refusal->reply;
   if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
   if (passed_) content_account_ = client_.account->take_content(content_.size(), treatments_, held_);
   if (content_account_.refusal) co_return content_account_.refusal->reply;
@@ -182,15 +187,10 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   co_return delivery_->reply;
 }
 
-std::optional<policy::Refuse> Transaction::refused_as_a_whole() const {
-  return refused_by_any([this](const Treatment& treatment) -> std::optional<policy::Refuse> {
-    const policy::Settings& policy = *treatment.policy;
-    if (auto loop = policy::judge_trace(headers_.received(), headers_.received_by_us(), policy))
-      return loop;
-    if (content_.size() <= treatment.limits.message_size) return std::nullopt;
-    return policy::refuse(mail::Refusal::too_large_for_recipient,
-                          fmt::format("{}", treatment.limits.message_size));
-  });
+std::optional<policy::Refuse> Transaction::refuses_whole(const Treatment& treatment) const {
+  if (auto loop = policy::judge_trace(headers_.received(), headers_.received_by_us(), *treatment.policy))
+    return loop;
+  return refuses_size(treatment.limits, content_.size());
 }
 
 // Mail to a role address alone says nothing of who sends it.

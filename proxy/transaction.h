@@ -67,6 +67,12 @@ class Transaction {
   void end(const mail::Reply& reply, std::string_view otherwise, const smtp::Refusals& refused);
 
  private:
+  // One recipient by the rules that only observe: judged beside each step that acts.
+  struct Watched {
+    std::shared_ptr<const Treatment> treatment;
+    policy::Accept accept{};
+    std::string refusal{};  // as of RecipientRecord::judged; "" = taken, as far as it was judged
+  };
   struct RecipientRecord {
     mail::Path path;
     mail::Reply reply{};
@@ -74,10 +80,11 @@ class Transaction {
     std::string entry{};  // what the line says that is `rule`
     std::string why{};
     std::shared_ptr<const Treatment> treatment;
-    Otherwise otherwise{};   // than that
-    std::string judged{};    // "accept", or the reason's name
-    std::string would_be{};  // by what only observes of rules, lists and correspondents
+    Otherwise otherwise{};                         // than that
+    std::string judged = "accept";                 // or the refusal in a word, with the line that says so
+    std::string would_be{};                        // by what only observes of lists and correspondents
     std::vector<policy::MatchedRule> observing{};  // rules that would have counted
+    std::optional<Watched> watched{};
     bool role = false;
     bool allowed = false;          // by a list of senders, or as the recipient's correspondent
     std::string correspondent{};   // as of policy::Accept
@@ -93,8 +100,15 @@ class Transaction {
   };
 
   io::Task<mail::Reply> judge(smtp::Rcpt command);
-  io::Task<> judge_observed(const Treatment& would_be, RecipientRecord& record);
+  io::Task<> watch(std::shared_ptr<const Treatment> treatment, RecipientRecord& record);
+  static bool is_watched(const RecipientRecord& record);
+  static void note_watched(RecipientRecord& record, const std::optional<policy::Refuse>& refusal);
+  WatchedLimits watched_limits(const RecipientRecord& record) const;
+  io::Task<> watch_before_asking(RecipientRecord& record);
+  io::Task<> watch_greylist(RecipientRecord& record);
+  void watch_content();
   std::string would_be(const RecipientRecord& record) const;
+  std::string watched_otherwise(const RecipientRecord& record) const;
   mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
   static void answer(RecipientRecord& record, const policy::Refuse& refusal);
   void charge(const RecipientRecord& record, mail::Refusal why);
@@ -105,7 +119,8 @@ class Transaction {
   // What concerns the message as a whole is as its strictest recipient has it.
   void treat_as_well(const RecipientRecord& record);
   std::optional<policy::Refuse> refused_by_any(const Refuses& refuses) const;
-  std::optional<policy::Refuse> refused_as_a_whole() const;
+  std::optional<policy::Refuse> refuses_header(const Treatment& treatment) const;
+  std::optional<policy::Refuse> refuses_whole(const Treatment& treatment) const;
   bool treatments_differ() const;             // as the rules have it for its recipients
   const Treatment& common_treatment() const;  // of all recipients; where they differ: the usual one
   std::optional<policy::Refuse> route_refuses(const relay::Route& route) const;
@@ -114,7 +129,13 @@ class Transaction {
   std::optional<policy::Refuse> waits_apart(bool role, const Treatment& treatment) const;
   io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
                             std::shared_ptr<const relay::Route> route, RecipientRecord record);
+  mail::Reply pass_on(relay::RecipientAnswer answer, RecipientRecord record);
+  static void note(RecipientRecord& record, const policy::Accept& accept);
+  mail::Reply add(relay::Recipient recipient, std::shared_ptr<const relay::Route> route,
+                  RecipientRecord record);
   io::Task<GreylistVerdict> judge_by_greylist(const RecipientRecord& record);
+  GreylistQuestion greylist_question(const RecipientRecord& record,
+                                     std::shared_ptr<const Treatment> treatment) const;
   static void answer_at_data(RecipientRecord& record, const std::optional<policy::Refuse>& refusal);
   void put_bounce_off(policy::Refuse& refusal);
   std::optional<mail::Reply> header_refusal() const;

@@ -118,9 +118,12 @@ void Transaction::record_otherwise(store::Event& event, const RecipientRecord& r
 
 // What only observes would have decided, where that is something else.
 std::string Transaction::would_be(const RecipientRecord& record) const {
+  if (auto watched = watched_otherwise(record); !watched.empty()) return watched;
   if (!record.would_be.empty()) return record.would_be;
   if (!record.account.would_be.empty()) return record.account.would_be;
   if (record.greylist.observed) return "greylisted";
+  if (record.reply.positive() && !record.role && !content_account_.would_be.empty())
+    return content_account_.would_be;
   const bool malformed = headers_.malformed() && record.treatment->malformed_header == Mode::observe;
   return malformed && record.reply.positive() ? mail::text_of(mail::Refusal::malformed_header).name : "";
 }

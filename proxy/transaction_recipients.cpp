@@ -40,38 +40,24 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
       inquiry);
   auto verdict = co_await judge_treated(client_.facts, inquiry, envelope_.sender, command.recipient,
                                         treated, &services_.senders, services_.clock.wall());
-  RecipientRecord record{.path = command.recipient,
-                         .treatment = treated.acting,
-                         .otherwise = treated.otherwise,
-                         .judged = name_of(verdict)};
-  if (treated.would_be != treated.acting) co_await judge_observed(*treated.would_be, record);
+  RecipientRecord record{
+      .path = command.recipient, .treatment = treated.acting, .otherwise = treated.otherwise};
+  if (treated.would_be != treated.acting) co_await watch(treated.would_be, record);
   record.waited = services_.clock.now() - began;
   if (inquiry && inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
-  if (auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refusal);
+  if (auto* refused = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refused);
   auto accept = std::get<policy::Accept>(verdict);
   std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);
   if (accept.outbound) route = without_asking(*route);
-  if (auto refusal = other_route(accept.route)) co_return refuse(std::move(record), *refusal);
-  if (auto refusal = waits_apart(accept.role, *treated.acting))
-    co_return refuse(std::move(record), *refusal);
-  if (auto refusal = route_refuses(*route)) co_return refuse(std::move(record), *refusal);
-  if (auto refusal = refused_by(*treated.acting, treated.otherwise,
-                                [&](const Treatment& one) { return limits_refuse(one.limits); }))
-    co_return refuse(std::move(record), *refusal);
+  auto refusal = other_route(accept.route);
+  if (!refusal) refusal = waits_apart(accept.role, *treated.acting);
+  if (!refusal) refusal = route_refuses(*route);
+  note_watched(record, refusal);  // no rule makes that otherwise
+  if (!refusal)
+    refusal = refused_by(*treated.acting, treated.otherwise,
+                         [&](const Treatment& one) { return limits_refuse(one.limits); });
+  if (refusal) co_return refuse(std::move(record), *refusal);
   co_return co_await ask(std::move(command), accept, std::move(route), std::move(record));
-}
-
-// With the rules that only observe: what they need is waited for, as if they acted. An honest word about
-// them is what they are there for.
-io::Task<> Transaction::judge_observed(const Treatment& would_be, RecipientRecord& record) {
-  const auto verdict =
-      co_await judge_recipient({client_.facts, envelope_.sender, record.path, *would_be.policy,
-                                &services_.senders, services_.clock.wall(), Hits::are_not_counted},
-                               client_.inquiry.get());
-  if (auto name = name_of(verdict); name != record.judged) record.would_be = std::move(name);
-  std::ranges::copy_if(would_be.matched, std::back_inserter(record.observing), [&](const auto& rule) {
-    return std::ranges::find(record.treatment->matched, rule) == record.treatment->matched.end();
-  });
 }
 
 std::optional<policy::Refuse> Transaction::limits_refuse(const Limits& limits) const {
@@ -154,6 +140,7 @@ std::optional<policy::Refuse> Transaction::too_large_for(const relay::Route& rou
 
 io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept,
                                        std::shared_ptr<const relay::Route> route, RecipientRecord record) {
+  co_await watch_before_asking(record);
   record.account = co_await client_.account->before_asking(*record.treatment, accept);
   if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
   relay::Recipient recipient{command.recipient, command.parameters, accept.role};
@@ -161,17 +148,39 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   auto answer =
       co_await services_.relay.ask(route, client_.facts.address, envelope_.sender, recipient, deadline);
   record.from_memory = answer.cached;
+  if (is_watched(record))
+    note_watched(record, client_.account->watch_answer(answer, watched_limits(record), accept.role));
   if (const auto refusal =
           client_.account->answered(answer, *record.treatment, accept.role, record.account))
     co_return refuse(std::move(record), *refusal);
-  if (answer.kind != relay::RecipientAnswer::Kind::exists) {
-    record.reply = answer.reply;
-    record.why = mail::reason_of(answer.reply);
-    record.host = std::move(answer.host);
-    record.next_hop_reply = std::move(answer.next_hop_reply);
-    records_.push_back(std::move(record));
-    co_return answer.reply;
+  if (answer.kind != relay::RecipientAnswer::Kind::exists)
+    co_return pass_on(std::move(answer), std::move(record));
+  note(record, accept);
+  if (!envelope_.sender.is_null()) {
+    co_await watch_greylist(record);
+    record.greylist = co_await judge_by_greylist(record);
   }
+  if (const auto refusal = std::move(record.greylist.refusal))
+    co_return refuse(std::move(record), *refusal);
+  if (is_watched(record))
+    note_watched(record, client_.account->watch_places(*record.watched->treatment, accept.role, held_));
+  client_.account->take(*record.treatment, accept.role, held_, record.account);
+  if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
+  if (record.watched) client_.account->count_watched(watched_limits(record), accept.role, held_);
+  co_return add(std::move(recipient), std::move(route), std::move(record));
+}
+
+// What the next hop says of it, in place of 250.
+mail::Reply Transaction::pass_on(relay::RecipientAnswer answer, RecipientRecord record) {
+  record.reply = std::move(answer.reply);
+  record.why = mail::reason_of(record.reply);
+  record.host = std::move(answer.host);
+  record.next_hop_reply = std::move(answer.next_hop_reply);
+  records_.push_back(std::move(record));
+  return records_.back().reply;
+}
+
+void Transaction::note(RecipientRecord& record, const policy::Accept& accept) {
   record.role = accept.role;
   record.allowed = !accept.rule.empty();
   record.why = accept.role ? "role" : record.allowed ? "allowed" : "";
@@ -179,36 +188,38 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   record.entry = accept.entry;
   if (record.would_be.empty()) record.would_be = accept.observed;
   record.correspondent = accept.correspondent;
-  if (!envelope_.sender.is_null()) record.greylist = co_await judge_by_greylist(record);
-  if (const auto refusal = std::move(record.greylist.refusal))
-    co_return refuse(std::move(record), *refusal);
-  client_.account->take(*record.treatment, accept.role, held_, record.account);
-  if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
+}
+
+mail::Reply Transaction::add(relay::Recipient recipient, std::shared_ptr<const relay::Route> route,
+                             RecipientRecord record) {
   record.reply = mail::reply(mail::Answer::recipient_ok);
-  const mail::Reply reply = record.reply;
   treat_as_well(record);
-  passed_ = passed_ || !accept.role;
+  passed_ = passed_ || !record.role;
   records_.push_back(std::move(record));
   envelope_.recipients.push_back(std::move(recipient));
   route_ = std::move(route);
   if (faults::mutant("recipients-not-reset")) mutants::leave_behind(client_.session_id, envelope_, route_);
-  co_return reply;
+  return records_.back().reply;
 }
 
 // The last that is asked. Whoever is allowed, is written to, or writes to a role address, waits for
 // nothing.
 io::Task<GreylistVerdict> Transaction::judge_by_greylist(const RecipientRecord& record) {
   if (record.role || record.allowed || !record.correspondent.empty()) co_return GreylistVerdict{};
-  const bool seen_lately = services_.known_good.knows(client_.facts.address, services_.clock.now());
   co_return co_await proxy::judge_by_greylist(services_.greylist,
-                                              {client_.facts,
-                                               client_.inquiry.get(),
-                                               envelope_.sender,
-                                               record.path,
-                                               {record.treatment, record.treatment, record.otherwise},
-                                               &services_.senders,
-                                               services_.clock.wall(),
-                                               seen_lately});
+                                              greylist_question(record, record.treatment));
+}
+
+GreylistQuestion Transaction::greylist_question(const RecipientRecord& record,
+                                                std::shared_ptr<const Treatment> treatment) const {
+  return {client_.facts,
+          client_.inquiry.get(),
+          envelope_.sender,
+          record.path,
+          {treatment, treatment, record.otherwise},
+          &services_.senders,
+          services_.clock.wall(),
+          services_.known_good.knows(client_.facts.address, services_.clock.now())};
 }
 
 // Other people's servers ask whether an address of ours exists by MAIL FROM:<> and RCPT, and never come to
@@ -220,6 +231,7 @@ io::Task<std::optional<mail::Reply>> Transaction::begin_content() {
   bool all_are_refused = true;
   for (RecipientRecord& record : records_) {
     if (!record.reply.positive() && !record.refused_at_data) continue;
+    co_await watch_greylist(record);
     record.greylist = co_await judge_by_greylist(record);
     auto refused = std::move(record.greylist.refusal);
     answer_at_data(record, refused);
@@ -238,6 +250,7 @@ void Transaction::answer_at_data(RecipientRecord& record, const std::optional<po
   record.refused_at_data = refusal.has_value();
   if (refusal) return answer(record, *refusal);
   record.reply = mail::reply(mail::Answer::recipient_ok);
+  record.judged = "accept";
   if (!record.role && !record.allowed) record.why = record.rule = record.entry = "";
 }
 
@@ -266,6 +279,7 @@ void Transaction::answer(RecipientRecord& record, const policy::Refuse& refusal)
   record.entry = refusal.entry;
   if (record.would_be.empty()) record.would_be = refusal.observed;
   record.why = mail::text_of(refusal.why).name;
+  record.judged = in_words(refusal);
 }
 
 void Transaction::charge(const RecipientRecord& record, mail::Refusal why) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/evidence_event.h"
+#include "proxy/recipient_verdict.h"
 #include "proxy/treated_verdict.h"
 #include "proxy/treatment.h"
 
@@ -51,15 +52,28 @@ io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings
   policy::ClientFacts facts;
   facts.address = trial.client;
   facts.authenticated = trial.authenticated;
+  const auto sized = [&](policy::RecipientVerdict verdict, const Treatment& treatment) {
+    const bool accepted = std::holds_alternative<policy::Accept>(verdict);
+    if (auto refusal = refuses_size(treatment.limits, trial.size); accepted && refusal)
+      return policy::RecipientVerdict(*std::move(refusal));
+    return verdict;
+  };
   for (const mail::Path& recipient : trial.recipients) {
     const auto treated = co_await treatment_of(
         *settings, {facts, trial.listener->name, trial.helo, trial.sender, recipient}, inquiry.get());
     result.treatments.push_back(treated.acting);
-    result.verdicts.push_back(
-        co_await judge_treated(facts, inquiry.get(), trial.sender, recipient, treated, book, clock.wall()));
-    const bool accepted = std::holds_alternative<policy::Accept>(result.verdicts.back());
-    if (auto refusal = refuses_size(treated.acting->limits, trial.size); accepted && refusal)
-      result.verdicts.back() = std::move(*refusal);
+    auto verdict =
+        co_await judge_treated(facts, inquiry.get(), trial.sender, recipient, treated, book, clock.wall());
+    result.verdicts.push_back(sized(std::move(verdict), *treated.acting));
+    const bool watched = treated.would_be != treated.acting;
+    result.watched.push_back(watched ? treated.would_be : nullptr);
+    result.would_be.push_back(result.verdicts.back());
+    if (watched)
+      result.would_be.back() =
+          sized(judge_recipient_now({facts, trial.sender, recipient, *treated.would_be->policy, book,
+                                     clock.wall(), Hits::are_not_counted},
+                                    inquiry.get()),
+                *treated.would_be);
     result.comes_again.push_back(
         comes_again(result.verdicts.back(), facts, inquiry.get(), *treated.acting->policy));
   }

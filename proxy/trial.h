@@ -38,6 +38,9 @@ struct TrialResult {
   std::vector<std::shared_ptr<const Treatment>> treatments;
   std::vector<policy::RecipientVerdict> verdicts;
   std::vector<ComesAgain> comes_again;  // before it is taken
+  // By the rules that only observe; null, and the same, where none does.
+  std::vector<std::shared_ptr<const Treatment>> watched;
+  std::vector<policy::RecipientVerdict> would_be;
 };
 
 // All is known before it is judged. `services`: without a watch over the lists they are asked whatever a

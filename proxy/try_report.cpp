@@ -12,6 +12,7 @@
 #include "policy/client.h"
 #include "proxy/dns_report.h"
 #include "proxy/evidence_event.h"
+#include "proxy/recipient_verdict.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -122,6 +123,31 @@ std::string with_entry(const std::string& rule, const std::string& entry) {
   return entry.empty() ? rule : fmt::format("{} ({})", entry, rule);
 }
 
+// What the rules that only observe would have, and no others.
+std::vector<policy::MatchedRule> observed_rules(const TrialResult& result) {
+  std::vector<policy::MatchedRule> rules;
+  if (!result.watched.front()) return rules;
+  const auto& acting = result.treatments.front()->matched;
+  std::ranges::copy_if(result.watched.front()->matched, std::back_inserter(rules),
+                       [&](const auto& rule) { return std::ranges::find(acting, rule) == acting.end(); });
+  return rules;
+}
+
+// "" = the same.
+std::string would_be(const TrialResult& result) {
+  std::string watched = in_words(result.would_be.front());
+  return watched == in_words(result.verdicts.front()) ? std::string() : watched;
+}
+
+std::string rules_as_text(const std::vector<policy::MatchedRule>& rules, std::string_view is,
+                          std::string_view behind) {
+  std::string out;
+  for (const policy::MatchedRule& rule : rules)
+    out += line("rule", fmt::format("{} {} {}: {} ({}){}", rule.path, is, rule.value, rule.condition,
+                                    rule.place, behind));
+  return out;
+}
+
 std::string verdict_as_text(const policy::RecipientVerdict& verdict, bool waits) {
   if (const auto* accept = std::get_if<policy::Accept>(&verdict))
     return fmt::format("verdict: accepted{}\n{}{}{}", waits ? ", when it has come again" : "",
@@ -141,9 +167,8 @@ std::string as_text(const Trial& trial, const TrialResult& result, bool assumed_
   std::string out = "try\n" + line("client", trial.client.to_string()) + line("helo", trial.helo) +
                     line("from", written(trial.sender)) + line("to", written(trial.recipients.front()));
   if (assumed_recipient) out += line("", "assumed, in the first of our domains: --rcpt names another");
-  for (const policy::MatchedRule& rule : treatment.matched)
-    out +=
-        line("rule", fmt::format("{} is {}: {} ({})", rule.path, rule.value, rule.condition, rule.place));
+  out += rules_as_text(treatment.matched, "is", "");
+  out += rules_as_text(observed_rules(result), "would be", ", only observed");
   const ComesAgain comes_again = result.comes_again.front();
   if (result.spared == Spared::nobody) {
     out += facts_as_text(result.evidence.known, checks) + score_as_text(result.evidence, checks);
@@ -151,7 +176,8 @@ std::string as_text(const Trial& trial, const TrialResult& result, bool assumed_
   } else {
     out += fmt::format("nothing is asked about this client: {}\n", why_nothing_is_asked(result.spared));
   }
-  return out + verdict_as_text(result.verdicts.front(), comes_again == ComesAgain::yes);
+  out += verdict_as_text(result.verdicts.front(), comes_again == ComesAgain::yes);
+  return out + line("would be", would_be(result));
 }
 
 store::Event as_event(const Trial& trial, const TrialResult& result, bool assumed_recipient) {
@@ -163,15 +189,18 @@ store::Event as_event(const Trial& trial, const TrialResult& result, bool assume
   event.text("spared", to_string(result.spared));
   event.text("rules", in_words(treatment.matched));
   record_rules(event, "rule_texts", treatment.matched);
+  event.text("observed_rules", in_words(observed_rules(result)));
   if (result.spared == Spared::nobody) record_evidence(event, result.evidence, treatment.policy->checks);
   if (const auto* accept = std::get_if<policy::Accept>(&result.verdicts.front())) {
     event.text("verdict", "accepted").text("route", accept->route);
-    event.text("rule", accept->rule).text("entry", accept->entry).text("would_be", accept->observed);
+    event.text("rule", accept->rule).text("entry", accept->entry);
+    event.text("would_be", would_be(result).empty() ? accept->observed : would_be(result));
     event.text("greylist", word_for(result.comes_again.front()));
   } else {
     const auto& refuse = std::get<policy::Refuse>(result.verdicts.front());
     event.text("verdict", refused_how(refuse)).text("why", mail::text_of(refuse.why).name);
     event.text("rule", refuse.rule).text("entry", refuse.entry).text("reply", reply_as_text(refuse));
+    event.text("would_be", would_be(result));
   }
   return event;
 }

@@ -230,7 +230,7 @@ def test_lists_of_one_recipient_by_rules(case):
     check([entry["where"] for entry in entries(site, "allow")] == [f"{file}:1"], "the file of a rule is not shown")
     # A rule on a list that only observes says what it would have done.
     watched = ask(site, GOOD, "250", sender="x@plain.test", recipient="bert@example.test")
-    check(watched.get("would_be") == "blocked-sender", f"{watched}")
+    check(watched.get("would_be") == f"blocked-sender {blocked}:1", f"{watched}")
 
 
 def test_lists_try_knows_what_commands_have_added(case):

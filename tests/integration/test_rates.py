@@ -251,6 +251,20 @@ def test_rates_of_bytes_at_once(case):
         client.quit()
 
 
+def test_rates_of_bytes_at_once_observed(case):
+    """What goes beyond the limit only at the end of data is told as well."""
+    site = users_site(case, bytes="2KB/1d", mode="observe")
+    first, second = logged_in(site, "anna"), logged_in(site, "anna")
+    for client in (first, second):
+        asks(client, "250")
+    for client, content in ((first, message(("x" * 70 + "\r\n") * 100)), (second, message("small\r\n"))):
+        client.data(content)
+        site.expect_delivered(content)
+        client.quit()
+    event = site.gateway.await_events("message", 2)[-1]
+    check((event["to"][0]["would_be"], event["rate"]) == ("over-rate", "bytes 2KB/1d"), f"{event}")
+
+
 def test_rates_of_guesses_at_once(case):
     """However many are asked at the same time, no more are answered than the limit says."""
     site = site_of_strangers(case, {"rate": {"unknown_recipients": "2/1d"}, "penalty": {"mode": "off"}})

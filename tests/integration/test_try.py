@@ -121,6 +121,19 @@ def test_try_observed(case):
     check((found["verdict"], found["score"], found["would_be"]) == ("accepted", 0, "reject"), f"{found}")
 
 
+def test_try_observed_rules(case):
+    """What a rule that only observes would have made of it, and where it stands."""
+    watch = {"rules": [{"from": "good.test", "mode": "observe", "use": 1}, {"use": 50}]}
+    tried = Try(case, {"thresholds": {"reject": watch}})
+    text = tried.ask(LISTED).out
+    check('  rule         thresholds.reject would be 1: {"from": "good.test", "mode": "observe"} (' in text, text)
+    check("), only observed\n" in text and "verdict: accepted\n" in text and "  would be     client\n" in text, text)
+    found = tried.found(LISTED)
+    check((found["verdict"], found["would_be"]) == ("accepted", "client"), f"{found}")
+    check(found["observed_rules"].startswith("thresholds.reject: "), f"{found}")
+    check("would be" not in tried.ask(LISTED, sender="a@plain.test", status=1).out, "another sender")
+
+
 def test_try_own_sender(case):
     text = Try(case, {"checks": {"spf": {"own_domain": {"score": 3}}}}).ask(HONEST, sender="boss@example.test", status=1).out
     check("  own sender   +3: our own domain, from outside, without an SPF pass\n" in text, text)

@@ -1,0 +1,161 @@
+"""Rules that only observe, whatever value they are of: nothing is done, and the event says what would have
+been, and by which rule.
+
+The clients come through a front end that names their public addresses."""
+
+from harness.client import message
+from harness.dns_server import DnsServer
+from harness.outcome import check
+from harness.strangers import merge, stranger, strangers_site
+
+GOOD, POOR = "203.0.113.1", "203.0.113.77"  # with a reverse name, and without (2 points)
+SENDER = "anna@plain.test"
+RECORDS = {
+    "1.113.0.203.in-addr.arpa": {"PTR": ["mx.good.test"]},
+    "mx.good.test": {"A": [GOOD, POOR]},
+    "plain.test": {"MX": ["10 mx.good.test"]},
+}
+CHECKS = {"early_talker": {"mode": "off"}, "greylist": {"mode": "off", "delay": "1h"}}
+
+
+def watching(use, usual, to="bert@example.test"):
+    return {"rules": [{"to": to, "mode": "observe", "use": use}, {"use": usual}]}
+
+
+def site_of(case, config):
+    server = case.peer(DnsServer(RECORDS))
+    return strangers_site(case, [server.port], merge({"checks": dict(CHECKS)}, config))
+
+
+def told(site, *recipients, content=None, address=GOOD, declared="", wanted=("250",)):
+    """What the event says of the recipients of one message."""
+    since = site.gateway.mark()
+    client = stranger(site, address)
+    client.command(f"MAIL FROM:<{SENDER}>{declared}", "250")
+    replies = [client.rcpt(recipient, *wanted) for recipient in recipients or ("bert@example.test",)]
+    if content:
+        client.data(content)
+        site.expect_delivered(content)
+    if replies[-1].matches("421"):
+        client.expect_closed()
+    else:
+        client.quit()
+    return site.gateway.await_event("message", since=since)["to"]
+
+
+def check_told(to, would_be, value):
+    check((to["code"], to.get("would_be")) == (250, would_be), f"{to}")
+    check(value in to["observed_rules"] and "10-site.json:" in to["observed_rules"], f"{to}")
+
+
+def test_watched_rules_of_sizes(case):
+    limits = {"message_size": watching("64KB", "10MB"), "header_size": watching("16KB", "256KB")}
+    site = site_of(case, {"limits": limits})
+    (to,) = told(site, declared=" SIZE=100000")
+    check_told(to, "too-large-for-recipient", "limits.message_size")
+    large = message(("x" * 70 + "\r\n") * 1000)
+    bert, anna = told(site, "bert@example.test", "anna@example.test", content=large)
+    check_told(bert, "too-large-for-recipient", "limits.message_size")
+    check("would_be" not in anna, f"{anna}")
+    (to,) = told(site, content=b"X-Long: x\r\n" * 2000 + message())
+    check_told(to, "header-too-large", "limits.header_size")
+    (to,) = told(site, content=message())
+    check("would_be" not in to, f"{to}")
+
+
+def test_watched_rules_of_recipients(case):
+    site = site_of(case, {"limits": {"recipients": watching(100, 1000)}})
+    *before, last = told(site, *["bert@example.test"] * 101)
+    check(not any("would_be" in one for one in before), f"{before}")
+    check_told(last, "too-many-recipients", "limits.recipients")
+
+
+def test_watched_rules_of_rates(case):
+    """Each has a count of its own; what acts counts what it did."""
+    for value in ("messages", "recipients", "bytes"):
+        limit = "100B/1d" if value == "bytes" else "1/1d"
+        site = site_of(case, {"limits": {"rate": {value: watching(limit, "off")}}})
+        (to,) = told(site, content=message("x" * 70 + "\r\n"))
+        check("would_be" not in to, f"{to}")
+        (to,) = told(site, content=message("again\r\n"))
+        check_told(to, "over-rate", f"limits.rate.{value}")
+        case.finish_site(site)
+
+
+def test_watched_rules_give_back_what_did_not_come_about(case):
+    site = site_of(case, {"limits": {"rate": {"messages": watching("1/1d", "off")}}})
+    for _ in range(3):
+        (to,) = told(site)
+        check("would_be" not in to, f"{to}")
+
+
+def test_watched_rules_of_guesses(case):
+    limits = {"rate": {"unknown_recipients": watching("2/1d", "off", to="*@example.test")}}
+    site = site_of(case, {"limits": limits})
+    for number in range(2):
+        (to,) = told(site, f"guess{number}@example.test", wanted=("550",))
+        check("would_be" not in to, f"{to}")
+    (to,) = told(site, "guess9@example.test", wanted=("550",))
+    check(to["would_be"] == "over-rate", f"{to}")
+    (to,) = told(site, "anna@example.test")
+    check_told(to, "over-rate", "limits.rate.unknown_recipients")
+
+
+def test_watched_rules_of_the_penalty(case):
+    """One that would let pass whom another turns away."""
+    penalty = {"mode": watching("off", "enforce"), "slow_at": 0, "refuse_at": 3, "half_life": "7d"}
+    site = site_of(case, {"limits": {"penalty": penalty, "harvest": 0}})
+    for number in range(3):
+        told(site, f"guess{number}@example.test", wanted=("550",))
+    (to,) = told(site, wanted=("421",))
+    check((to["why"], to["would_be"]) == ("turned-away", "accept"), f"{to}")
+    (to,) = told(site, "anna@example.test", wanted=("421",))
+    check("would_be" not in to, f"{to}")
+
+
+def test_watched_rules_of_greylisting(case):
+    """It remembers who came, as if it acted, and so knows who came back."""
+    for value, use, usual in (("mode", "enforce", "off"), ("apply", "all", "doubtful")):
+        greylist = {"mode": "enforce", "delay": "1h", "known_after": 0, value: watching(use, usual)}
+        site = site_of(case, {"checks": {"greylist": greylist}})
+        address = POOR if value == "mode" else GOOD
+        (to,) = told(site, address=address)
+        check_told(to, "greylisted", f"checks.greylist.{value}")
+        check("greylist" not in to, f"{to}")
+        case.finish_site(site)
+
+
+def test_watched_rules_of_greylisting_off(case):
+    greylist = {"mode": watching("off", "enforce"), "delay": "1h"}
+    site = site_of(case, {"checks": {"greylist": greylist}})
+    (to,) = told(site, address=POOR, wanted=("451",))
+    check((to["why"], to["would_be"]) == ("greylisted", "accept"), f"{to}")
+
+
+def test_watched_rules_of_lists(case):
+    """An allow list that would let him in, and lines that would bar him."""
+    allow, bar, block = (case.path(name) for name in ("allow", "bar", "block"))
+    for file, line in ((allow, POOR), (bar, f"*@x.test\n{SENDER}"), (block, "plain.test")):
+        with open(file, "w") as out:
+            out.write(f"{line}\n")
+    config = {
+        "checks": {"rdns": {"missing": "reject"}},
+        "lists": {"allow": watching(allow, ""), "block": watching(block, "", to="carl@example.test")},
+        "barring": {"senders": watching(bar, "", to="anna@example.test")},
+    }
+    site = site_of(case, config)
+    (to,) = told(site, address=POOR, wanted=("550",))
+    check((to["why"], to["would_be"]) == ("reverse-name", "accept"), f"{to}")
+    (to,) = told(site, "carl@example.test")
+    check_told(to, f"blocked-sender {block}:1", "lists.block")
+    (to,) = told(site, "anna@example.test")
+    check_told(to, f"barred-sender {bar}:2", "barring.senders")
+
+
+def test_watched_rules_change_nothing_of_another_way(case):
+    """What no rule has a say in would be so with all of them."""
+    site = site_of(case, {"thresholds": {"reject": watching(1, 50)}})
+    (to,) = told(site, "bert@nowhere.test", wanted=("550",))
+    check(to["why"] == "relay" and "would_be" not in to, f"{to}")
+    (to,) = told(site, "unknown@example.test", wanted=("550",))
+    check("would_be" not in to, f"{to}")
