@@ -251,20 +251,6 @@ def test_rates_of_bytes_at_once(case):
         client.quit()
 
 
-def test_rates_of_bytes_at_once_observed(case):
-    """What goes beyond the limit only at the end of data is told as well."""
-    site = users_site(case, bytes="2KB/1d", mode="observe")
-    first, second = logged_in(site, "anna"), logged_in(site, "anna")
-    for client in (first, second):
-        asks(client, "250")
-    for client, content in ((first, message(("x" * 70 + "\r\n") * 100)), (second, message("small\r\n"))):
-        client.data(content)
-        site.expect_delivered(content)
-        client.quit()
-    event = site.gateway.await_events("message", 2)[-1]
-    check((event["to"][0]["would_be"], event["rate"]) == ("over-rate", "bytes 2KB/1d"), f"{event}")
-
-
 def test_rates_of_guesses_at_once(case):
     """However many are asked at the same time, no more are answered than the limit says."""
     site = site_of_strangers(case, {"rate": {"unknown_recipients": "2/1d"}, "penalty": {"mode": "off"}})
@@ -327,35 +313,6 @@ def test_rates_of_strangers(case):
         site.deliver(message(), client=stranger(site, NEIGHBOUR), sender=SENDER)
     judged(site, TOO_MUCH + "203.0.113.0/24 may have 2 messages in 1d", address=NEIGHBOUR)
     judged(site, "250", recipient="postmaster@example.test")
-
-
-def test_rate_of_connections_observed(case):
-    site = case.site({"limits": {"rate": {"connections": "1/1d", "mode": "observe"}}})
-    for _ in range(2):
-        site.client(source="127.3.0.1").quit()
-    event = site.gateway.await_event("session", lambda event: "would_be" in event)
-    check((event["would_be"], event["rate"]) == ("connection-rate", "connections 1/1d"), f"{event}")
-
-
-def test_rates_observed_for_some(case):
-    """Of connections by what is known of them; of all else by who it is."""
-    mode = {"rules": [{"auth": "boss", "use": "observe"}, {"ip": "127.0.0.1", "use": "enforce"}, {"use": "off"}]}
-    site = users_site(case, messages="1/1d", connections="4/1d", mode=mode)
-    for user, wanted in (("anna", TOO_MUCH), ("boss", "250")):
-        site.deliver(message(f"{user}\r\n"), client=logged_in(site, user))
-        asked(site, user, wanted)
-    to = site.gateway.await_events("message", 4)[-1]["to"][0]
-    check((to["would_be"], to["rate"], to["code"]) == ("over-rate", "messages 1/1d", 250), f"{to}")
-    site.connect().expect("421 4.7.0 Too many connections")
-
-
-def test_rates_observed(case):
-    site = users_site(case, messages="1/1d", mode="observe")
-    for number in range(3):
-        site.deliver(message(f"{number}\r\n"), client=logged_in(site, "anna"))
-    to = [event["to"][0] for event in site.gateway.await_events("message", 3)]
-    check(["would_be" in one for one in to] == [False, True, True], f"{to}")
-    check((to[1]["would_be"], to[1]["rate"]) == ("over-rate", "messages 1/1d"), f"{to}")
 
 
 def test_rates_spare_upstream(case):
