@@ -77,11 +77,15 @@ std::optional<RateCase> ClientAccount::one(Rated rated, const RateSettings& sett
   return RateCase{rated, settings.of(rated), who_};
 }
 
-AccountVerdict ClientAccount::connected(const Treatment& treatment) {
-  const policy::Settings& policy = *treatment.policy;
+bool ClientAccount::is_account(const policy::Settings& settings) {
   const IpAddress& address = client_.facts.address;
-  if (policy::is_upstream(address, policy)) return {};
-  who_ = policy::is_trusted(address, policy) ? address_of(address) : policy::identify(address).name;
+  if (policy::is_upstream(address, settings)) return false;
+  who_ = policy::is_trusted(address, settings) ? address_of(address) : policy::identify(address).name;
+  return true;
+}
+
+AccountVerdict ClientAccount::connected(const Treatment& treatment) {
+  if (!is_account(*treatment.policy)) return {};
   const RateSettings& settings = treatment.limits.rate;
   const auto connection = one(Rated::connections, settings);
   if (!connection) return {};

@@ -61,6 +61,7 @@ class ClientAccount {
                               HeldRates& held);
 
   // The same, by what only observes, each before what acts: the refusal that there would be.
+  std::optional<policy::Refuse> watch_connection(const WatchedLimits& limits);
   io::Task<std::optional<policy::Refuse>> watch_before_asking(const Treatment& watched,
                                                               const policy::Accept& accept);
   std::optional<policy::Refuse> watch_answer(const relay::RecipientAnswer& answer,
@@ -73,6 +74,7 @@ class ClientAccount {
   void count_watched(const WatchedLimits& limits, bool role, HeldRates& held);
 
  private:
+  bool is_account(const policy::Settings& settings);  // of the connection; and whose
   bool is_counted(const policy::RateSettings& settings) const;
   io::Task<AccountVerdict> judged_by_penalty(const Treatment& treatment);
   io::Task<std::string> who(const policy::Settings& settings) const;

@@ -62,10 +62,11 @@ std::string commands_of(const JsonValue& event) {
 }
 
 std::string session_explained(const Told& told) {
-  static constexpr std::array<std::string_view, 19> said = {
-      "time",     "type",   "id",  "listener",    "client",    "helo",         "user",
-      "commands", "errors", "tls", "cipher",      "spared",    "early_talker", "transactions",
-      "messages", "end",    "ms",  "ms_greeting", "rule_texts"};
+  static constexpr std::array<std::string_view, 20> said = {
+      "time",   "type",   "id",           "listener",     "client",
+      "helo",   "user",   "commands",     "errors",       "tls",
+      "cipher", "spared", "early_talker", "transactions", "messages",
+      "end",    "ms",     "ms_greeting",  "rule_texts",   "observed_rule_texts"};
   const JsonValue event = told.event.root();
   std::vector<std::string_view> keys(said.begin(), said.end());
   std::ranges::copy(evidence_keys(), std::back_inserter(keys));
@@ -74,6 +75,8 @@ std::string session_explained(const Told& told) {
   out += line(fmt::format("{} UTC: {}", time_shown(told.begins), client_of(event)));
   out += line(fmt::format("it came to the listener {}, {}", shown(event["listener"]), tls_of(event)));
   for (const JsonValue& rule : event["rule_texts"].items()) out += line(rule_shown(rule));
+  for (const JsonValue& rule : event["observed_rule_texts"].items())
+    out += line(rule_shown(rule, "would be") + ", which is only observed");
   out += greeting_of(event) + spared_of(event) + commands_of(event) + refusals_explained(event);
   out += line(fmt::format("it ended after {}: {}", span_shown(span_of(event["ms"])), shown(event["end"])));
   return out + rest_shown(event, keys, "  ") + evidence_explained(event);

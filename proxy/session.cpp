@@ -59,7 +59,9 @@ Session::~Session() {
 io::Task<> Session::run() {
   faults::crash_point("session.accepted");
   if (!co_await read_proxy_header()) co_return;
-  treatment_ = treatment_at_connect(*settings_, peer_.address, listener_.name);
+  Treated treated = treated_at_connect(*settings_, peer_.address, listener_.name);
+  treatment_ = std::move(treated.acting);
+  watched_ = std::move(treated.would_be);
   if (!co_await admit()) co_return;
   co_await inquire();
   if (!co_await begin_tls() || !co_await wait_before_greeting()) co_return;

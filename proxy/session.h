@@ -51,6 +51,7 @@ class Session {
   io::Task<> break_off(std::string why);
   io::Task<bool> read_proxy_header();
   io::Task<bool> admit();
+  void watch_admission(bool exempt);
   io::Task<> inquire();
   io::Task<bool> begin_tls();
   io::Task<bool> wait_before_greeting();
@@ -99,6 +100,9 @@ class Session {
   std::shared_ptr<dns::ListWatch> lists_;
   Services& services_;
   std::shared_ptr<const Treatment> treatment_;  // by what is known at connect
+  std::shared_ptr<const Treatment> watched_;    // ... with the rules that only observe; else the same
+  std::string judged_ = "accept";               // or the refusal's name
+  std::string would_be_ = "accept";             // by what is watched
   Admission admission_;
   std::string id_;
   TimePoint began_;

@@ -87,8 +87,11 @@ void Session::record() {
   if (early_talker_) event.flag("early_talker", true);
   event.text("spared", to_string(spared_));
   record_account(event, rate_);
-  event.text("would_be", rate_.would_be);
-  if (treatment_) record_rules(event, "rule_texts", treatment_->matched);
+  event.text("would_be", would_be_ != judged_ ? would_be_ : rate_.would_be);
+  if (treatment_) {
+    record_rules(event, "rule_texts", treatment_->matched);
+    record_rules(event, "observed_rule_texts", observed_rules({treatment_, watched_, {}}));
+  }
   if (unlogged_ > 0) event.number("not_logged", unlogged_);
   if (machine_) record_refusals(event, machine_->refusals());
   event.number("transactions", transactions_).number("messages", messages_).text("end", end_);

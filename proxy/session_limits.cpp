@@ -28,20 +28,36 @@ SessionLimits::Verdict SessionLimits::admit(const IpAddress& client, bool exempt
   const NeededMemory needed;  // whoever is counted by half is never counted out
   IpAddress address = client_key(client), network = network_key(client);
   std::scoped_lock lock(mutex_);
-  if (total_ >= limits.sessions) return Verdict::too_many;
-  if (!exempt) {
-    auto held = addresses_.find(address);
-    if (held != addresses_.end() && held->second >= limits.sessions_per_address)
-      return Verdict::too_many_for_address;
-    held = networks_.find(network);
-    if (held != networks_.end() && held->second >= limits.sessions_per_network)
-      return Verdict::too_many_for_network;
-    if (too_fast(network, limits.connects_per_network, now)) return Verdict::too_fast;
-  }
+  if (const auto held = held_against(client, exempt, limits); held != Verdict::admitted) return held;
+  if (!exempt && too_fast(network, limits.connects_per_network, now)) return Verdict::too_fast;
   most_ = std::max(most_, ++total_);
   ++addresses_[address];
   ++networks_[network];
   return Verdict::admitted;
+}
+
+SessionLimits::Verdict SessionLimits::held_against(const IpAddress& client, bool exempt,
+                                                   const Limits& limits) const {
+  if (total_ >= limits.sessions) return Verdict::too_many;
+  if (exempt) return Verdict::admitted;
+  auto held = addresses_.find(client_key(client));
+  if (held != addresses_.end() && held->second >= limits.sessions_per_address)
+    return Verdict::too_many_for_address;
+  held = networks_.find(network_key(client));
+  if (held != networks_.end() && held->second >= limits.sessions_per_network)
+    return Verdict::too_many_for_network;
+  return Verdict::admitted;
+}
+
+SessionLimits::Verdict SessionLimits::look(const IpAddress& client, bool exempt, const Limits& limits,
+                                           TimePoint now) const {
+  std::scoped_lock lock(mutex_);
+  if (const auto held = held_against(client, exempt, limits); held != Verdict::admitted) return held;
+  const auto rate = rates_.find(network_key(client));
+  const bool counted = !exempt && limits.connects_per_network > 0 && rate != rates_.end() &&
+                       now - rate->second.minute < std::chrono::minutes(1);
+  return counted && rate->second.connects >= limits.connects_per_network ? Verdict::too_fast
+                                                                         : Verdict::admitted;
 }
 
 bool SessionLimits::too_fast(const IpAddress& network, int limit, TimePoint now) {

@@ -24,6 +24,9 @@ class SessionLimits {
   // Counts the session in if it is admitted. `exempt` (trusted networks, upstream) is counted, and never
   // refused but for the limit over all.
   Verdict admit(const IpAddress& client, bool exempt, const Limits& limits, TimePoint now);
+  // What it would be by limits that are only observed; nothing is counted. How fast a network comes is
+  // known where limits that act count it.
+  Verdict look(const IpAddress& client, bool exempt, const Limits& limits, TimePoint now) const;
   void release(const IpAddress& client);
   int sessions() const;
   // Whether fewer than half are left of the most sessions there were since it last said so.
@@ -36,6 +39,7 @@ class SessionLimits {
     TimePoint minute;
     int connects = 0;
   };
+  Verdict held_against(const IpAddress& client, bool exempt, const Limits& limits) const;
   bool too_fast(const IpAddress& network, int limit, TimePoint now);
   void forget_old_rates(TimePoint now);
 

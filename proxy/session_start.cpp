@@ -1,6 +1,8 @@
 // A session before its first command: PROXY header, limits, implicit TLS, greeting.
 #include <fmt/format.h>
 
+#include <span>
+
 #include "base/mail/replies.h"
 #include "policy/recipient.h"
 #include "proxy/end_words.h"
@@ -12,6 +14,11 @@ namespace {
 
 bool looks_for_early_talkers(const Treatment& settings) {
   return settings.policy->checks.mode(mail::Check::early_talker) != Mode::off;
+}
+
+mail::Refusal refusal_of(SessionLimits::Verdict verdict) {
+  return verdict == SessionLimits::Verdict::too_fast ? mail::Refusal::too_many_new_sessions
+                                                     : mail::Refusal::too_many_sessions;
 }
 
 }  // namespace
@@ -50,6 +57,7 @@ io::Task<bool> Session::read_proxy_header() {
 io::Task<bool> Session::admit() {
   bool exempt = policy::is_trusted(peer_.address, *settings_->policy) ||
                 policy::is_upstream(peer_.address, *settings_->policy);
+  watch_admission(exempt);
   auto verdict = services_.limits.admit(peer_.address, exempt, treatment_->limits, services_.clock.now());
   const bool admitted = verdict == SessionLimits::Verdict::admitted;
   if (admitted) {
@@ -62,16 +70,27 @@ io::Task<bool> Session::admit() {
                            : too_fast ? "too many new sessions"
                                       : "too many sessions";
   end_ = word;
+  judged_ = mail::text_of(admitted ? rate_.refusal->why : refusal_of(verdict)).name;
   const auto unlogged = services_.limits.log_refusal(services_.clock.now());
   refused_ = unlogged.has_value();
   unlisted_ = !refused_;
   unlogged_ = unlogged.value_or(0);
   // Under implicit TLS there is nobody to talk to before a handshake, and a flood is not worth one.
   if (listener_.tls == ListenerTls::implicit) co_return false;
-  const auto why = too_fast ? mail::Refusal::too_many_new_sessions : mail::Refusal::too_many_sessions;
-  co_await turn_away(admitted ? rate_.refusal->reply : mail::reply(why, peer_.address.address_literal()));
+  co_await turn_away(admitted ? rate_.refusal->reply
+                              : mail::reply(refusal_of(verdict), peer_.address.address_literal()));
   end_ = word;
   co_return false;
+}
+
+void Session::watch_admission(bool exempt) {
+  if (watched_ == treatment_) return;
+  const auto verdict =
+      services_.limits.look(peer_.address, exempt, watched_->limits, services_.clock.now());
+  if (verdict != SessionLimits::Verdict::admitted)
+    would_be_ = mail::text_of(refusal_of(verdict)).name;
+  else if (const auto refusal = account_.watch_connection({*watched_, std::span(&treatment_, 1)}))
+    would_be_ = mail::text_of(refusal->why).name;
 }
 
 // In place of the greeting, and of everything else.
@@ -142,7 +161,11 @@ void Session::greet() {
   if (client_.inquiry && looks_for_early_talkers(*treatment_))
     client_.inquiry->greeted(early_talker_, waited_);
   if (early_talker_) account_.penalty().charge(policy::Offence::early_talk, treatment_->limits.penalty);
-  if (early_talker_ && treatment_->early_talkers.turned_away && spared_ == Spared::nobody) {
+  const bool refusable = early_talker_ && spared_ == Spared::nobody;
+  const char* const name = mail::text_of(mail::Refusal::talked_early).name;
+  if (refusable && watched_->early_talkers.turned_away && would_be_ == "accept") would_be_ = name;
+  if (refusable && treatment_->early_talkers.turned_away) {
+    judged_ = name;
     input_ = {};
     machine_->greet(mail::reply(mail::Refusal::talked_early));
   } else {

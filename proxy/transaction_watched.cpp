@@ -1,7 +1,5 @@
 // What the rules that only observe would make of a recipient, step by step beside what acts. What they need
 // is waited for, as if they acted: an honest word about them is what they are there for.
-#include <algorithm>
-
 #include "proxy/greylist_verdict.h"
 #include "proxy/recipient_verdict.h"
 #include "proxy/transaction.h"
@@ -9,9 +7,7 @@
 namespace sallyport::proxy {
 
 io::Task<> Transaction::watch(std::shared_ptr<const Treatment> treatment, RecipientRecord& record) {
-  std::ranges::copy_if(treatment->matched, std::back_inserter(record.observing), [&](const auto& rule) {
-    return std::ranges::find(record.treatment->matched, rule) == record.treatment->matched.end();
-  });
+  record.observing = observed_rules({record.treatment, treatment, {}});
   record.watched = Watched{.treatment = treatment};
   const auto verdict =
       co_await judge_recipient({client_.facts, envelope_.sender, record.path, *treatment->policy,

@@ -32,6 +32,14 @@ policy::RuleFacts rule_facts(const Settings& settings, const RecipientFacts& fac
   return out;
 }
 
+Treated treated_by(const Settings& settings, const policy::RuleMatch& match) {
+  const auto acting = settings.treatment(match.profile);
+  const bool observes = match.would_be != match.profile;
+  return {.acting = acting,
+          .would_be = observes ? settings.treatment(match.would_be) : acting,
+          .otherwise = {}};
+}
+
 }  // namespace
 
 std::optional<policy::Refuse> refuses_size(const Limits& limits, std::uint64_t octets) {
@@ -47,13 +55,20 @@ void Otherwise::add(const Otherwise& other) {
     if (std::ranges::find(treatments, treatment) == treatments.end()) treatments.push_back(treatment);
 }
 
-std::shared_ptr<const Treatment> treatment_at_connect(const Settings& settings, const IpAddress& client,
-                                                      std::string_view listener) {
+Treated treated_at_connect(const Settings& settings, const IpAddress& client, std::string_view listener) {
   policy::RuleFacts facts;
   facts.stage = Stage::connect;
   facts.client = client;
   facts.listener = listener;
-  return settings.treatment(settings.rules.match(facts).profile);
+  return treated_by(settings, settings.rules.match(facts));
+}
+
+std::vector<policy::MatchedRule> observed_rules(const Treated& treated) {
+  std::vector<policy::MatchedRule> rules;
+  const auto& acting = treated.acting->matched;
+  std::ranges::copy_if(treated.would_be->matched, std::back_inserter(rules),
+                       [&](const auto& rule) { return std::ranges::find(acting, rule) == acting.end(); });
+  return rules;
 }
 
 io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, Inquiry* inquiry) {
@@ -69,9 +84,7 @@ io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, I
     policy::add_evidence(known, inquiry->evidence());
     match = settings.rules.match(known);
   }
-  Treated treated;
-  treated.acting = treated.would_be = settings.treatment(match.profile);
-  if (match.would_be != match.profile) treated.would_be = settings.treatment(match.would_be);
+  Treated treated = treated_by(settings, match);
   const auto others = settings.rules.others(known);
   treated.otherwise.more = others.more;
   if (!others.more)

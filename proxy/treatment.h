@@ -42,8 +42,10 @@ struct RecipientFacts {
 // A message that was declared to be so large; nullopt: it may be.
 std::optional<policy::Refuse> refuses_size(const Limits& limits, std::uint64_t octets);
 
-std::shared_ptr<const Treatment> treatment_at_connect(const Settings& settings, const IpAddress& client,
-                                                      std::string_view listener);
+// By the client's address and the listener alone.
+Treated treated_at_connect(const Settings& settings, const IpAddress& client, std::string_view listener);
+// The rules that only observe, and that `treated` has in place of those that act.
+std::vector<policy::MatchedRule> observed_rules(const Treated& treated);
 
 // Waits for the reverse name, or SPF, where a rule could depend on it. `inquiry`: null: nothing is asked
 // about the client. What is named outlives the task.

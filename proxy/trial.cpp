@@ -23,7 +23,7 @@ std::optional<mail::Path> read_path(std::string_view written, bool bare_name) {
 
 io::Task<std::shared_ptr<Inquiry>> inquire(const Trial& trial, std::shared_ptr<const Settings> settings,
                                            InquiryServices services) {
-  const auto at_connect = treatment_at_connect(*settings, trial.client, trial.listener->name);
+  const auto at_connect = treated_at_connect(*settings, trial.client, trial.listener->name).acting;
   const InquiryClient client{trial.client, trial.listener->bind.front().address, at_connect};
   auto inquiry =
       std::make_shared<Inquiry>(client, settings, std::move(services), co_await io::this_executor());

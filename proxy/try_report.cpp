@@ -123,14 +123,11 @@ std::string with_entry(const std::string& rule, const std::string& entry) {
   return entry.empty() ? rule : fmt::format("{} ({})", entry, rule);
 }
 
-// What the rules that only observe would have, and no others.
+// Of the rules that only observe.
 std::vector<policy::MatchedRule> observed_rules(const TrialResult& result) {
-  std::vector<policy::MatchedRule> rules;
-  if (!result.watched.front()) return rules;
-  const auto& acting = result.treatments.front()->matched;
-  std::ranges::copy_if(result.watched.front()->matched, std::back_inserter(rules),
-                       [&](const auto& rule) { return std::ranges::find(acting, rule) == acting.end(); });
-  return rules;
+  const auto& acting = result.treatments.front();
+  const auto& watched = result.watched.front();
+  return proxy::observed_rules({.acting = acting, .would_be = watched ? watched : acting, .otherwise = {}});
 }
 
 // "" = the same.

@@ -16,6 +16,14 @@ std::optional<RateCase> ClientAccount::only_watched(Rated rated, const WatchedLi
   return counted ? std::nullopt : watched;
 }
 
+std::optional<policy::Refuse> ClientAccount::watch_connection(const WatchedLimits& limits) {
+  if (!is_account(*limits.watched.policy)) return std::nullopt;
+  AccountVerdict verdict;
+  look(Rated::connections, limits.watched.limits.rate, verdict);
+  if (const auto connection = only_watched(Rated::connections, limits)) (void)rates_.take(*connection);
+  return std::move(verdict.refusal);
+}
+
 io::Task<std::optional<policy::Refuse>> ClientAccount::watch_before_asking(const Treatment& watched,
                                                                            const policy::Accept& accept) {
   const RateSettings& settings = watched.limits.rate;

@@ -152,6 +152,40 @@ def test_watched_rules_of_lists(case):
     check_told(to, f"barred-sender {bar}:2", "barring.senders")
 
 
+def test_watched_rules_at_connect(case):
+    def watching_all(use, usual):
+        return {"rules": [{"ip": "203.0.113.0/24", "mode": "observe", "use": use}, {"use": usual}]}
+
+    for value, use, usual, would_be in (
+        ("sessions_per_address", 1, 50, "too-many-sessions"),
+        ("connects_per_network", 1, 1000, "too-many-new-sessions"),
+        ("connections", "1/1d", "off", "connection-rate"),
+    ):
+        limit = {value: watching_all(use, usual)}
+        site = site_of(case, {"limits": {"rate": limit} if value == "connections" else limit})
+        first, second = stranger(site, GOOD), stranger(site, GOOD)
+        for client in (first, second):
+            client.quit()
+        events = site.gateway.await_events("session", 2, lambda event: event["listener"] == "front")
+        check([event.get("would_be") for event in events] == [None, would_be], f"{events}")
+        rules = events[1]["observed_rule_texts"]
+        check([rule["value"].split(".")[-1] for rule in rules] == [value], f"{rules}")
+        case.finish_site(site)
+
+
+def test_watched_rules_of_early_talkers(case):
+    mode = {"rules": [{"ip": "203.0.113.0/24", "mode": "observe", "use": "enforce"}, {"use": "score"}]}
+    site = site_of(case, {})
+    site.gateway.reload(merge(site.config, {"checks": {"early_talker": {"mode": mode, "wait": "1s"}}}))
+    client = site.connect("front")
+    client.send(f"PROXY TCP4 {GOOD} 192.0.2.25 40000 25\r\nEHLO mx.good.test\r\n".encode())
+    client.expect("220")
+    client.expect("250")
+    client.quit()
+    event = site.gateway.await_event("session", lambda event: event["listener"] == "front")
+    check((event["would_be"], event["early_talker"]) == ("talked-early", True), f"{event}")
+
+
 def test_watched_rules_change_nothing_of_another_way(case):
     """What no rule has a say in would be so with all of them."""
     site = site_of(case, {"thresholds": {"reject": watching(1, 50)}})

@@ -140,7 +140,7 @@ TEST_CASE("at connect only what is known there decides") {
     "thresholds": {"reject": {"rules": [{"to": "strict.test", "use": 2}, {"use": 7}]}}})");
   REQUIRE_MESSAGE(loaded.settings, loaded.told());
   const auto at = [&](const char* ip, const char* listener) {
-    return treatment_at_connect(*loaded.settings, *IpAddress::parse(ip), listener);
+    return treated_at_connect(*loaded.settings, *IpAddress::parse(ip), listener).acting;
   };
   CHECK(at("192.0.2.1", "mx")->limits.errors == 5);
   CHECK(at("192.0.2.1", "inside")->limits.errors == 99);
@@ -166,7 +166,7 @@ TEST_CASE("what is waited for, counted and called generic at connect follows rul
   REQUIRE_MESSAGE(loaded.settings, loaded.told());
   CHECK(loaded.told() == "");
   const auto at = [&](const char* ip, const char* listener = "mx") {
-    return treatment_at_connect(*loaded.settings, *IpAddress::parse(ip), listener);
+    return treated_at_connect(*loaded.settings, *IpAddress::parse(ip), listener).acting;
   };
   const auto waits = [&](const char* ip) {
     std::vector<Duration> out;
