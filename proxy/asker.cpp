@@ -1,6 +1,8 @@
 #include "proxy/asker.h"
 
 #include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #include <utility>
@@ -43,6 +45,13 @@ Taken<std::vector<Endpoint>> take_servers(const std::vector<std::string>& writte
 int CommandFault::tell(const char* command) const {
   fmt::print(stderr, "sallyport {}: {}\n", command, why);
   return status;
+}
+
+std::string as_owner_of(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return "sudo ...";
+  const passwd* owner = ::getpwuid(status.st_uid);
+  return fmt::format("sudo -u {} ...", owner ? owner->pw_name : fmt::format("'#{}'", status.st_uid));
 }
 
 std::unexpected<CommandFault> usage_fault(std::string why) {

@@ -27,6 +27,8 @@ struct CommandFault {
 template <class T>
 using Taken = std::expected<T, CommandFault>;
 
+// "sudo -u sallyport ...", with the name of whoever owns the file or folder.
+std::string as_owner_of(const std::string& path);
 std::unexpected<CommandFault> usage_fault(std::string why);
 Taken<IpAddress> take_address(const std::string& text);  // of --ip
 

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -64,6 +65,12 @@ class Actions {
   Run run_;
   std::shared_ptr<Options> options_;
 };
+
+// What is wrong with a line that did not parse, on stderr, or the help that was asked for. The exit status.
+int tell_misuse(CLI::App& app, const CLI::ParseError& error);
+
+// For an option: a whole number, not negative, within these.
+CLI::Validator whole_number(int least, int most = std::numeric_limits<int>::max());
 
 void add_question_commands(CommandLine& line);  // dns, try
 void add_sender_commands(CommandLine& line);    // allow, block, correspondents, greylist

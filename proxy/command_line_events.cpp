@@ -37,7 +37,7 @@ void add_log(CommandLine& line) {
   log->add_option("--since", options->since, "how long ago, as 2h or 3d, or a date (UTC)");
   log->add_option("--verdict", choice.verdict, "what became of it, or would have (`would-...`)")
       ->check(CLI::IsMember(verdict_choices()));
-  log->add_option("--limit", options->limit, "the newest ones only; 0: all")->check(CLI::NonNegativeNumber);
+  log->add_option("--limit", options->limit, "the newest ones only; 0: all")->check(whole_number(0));
   add_source(log, options->source);
   log->add_flag("--json", options->json, "the events themselves, one a line");
 }

@@ -58,10 +58,12 @@ void add_greylist(CommandLine& line) {
     sub->add_flag("--json", greylist->json, "a JSON object a line");
     return sub;
   };
-  for (auto* sub :
-       {add("list", "who waits now"), add("release", "let pass at the next try who waits"),
-        add("forget",
-            "start anew: who waits; of --client that it is known; of all three a case that has passed")}) {
+  auto* list = add("list", "who waits now");
+  auto* release = add("release", "let pass at the next try who waits");
+  release->add_flag("--all", greylist->all, "everybody who waits");
+  auto* forget = add(
+      "forget", "start anew: who waits; of --client that it is known; of all three a case that has passed");
+  for (auto* sub : {list, release, forget}) {
     sub->add_option("--client", greylist->client, "as the events name it: a domain, or a network");
     sub->add_option("--from", greylist->from, "the sender; \"<>\" is the null sender");
     sub->add_option("--to", greylist->to, "the recipient");

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <mutex>
@@ -54,6 +55,8 @@ Result<> become_owner(const std::string& file) {
   const std::filesystem::path path = std::filesystem::path(file).parent_path();
   if (::stat(path.c_str(), &folder) != 0)
     return fail(Errc::not_found, io::describe_errno(path.string(), errno));
+  if (::geteuid() != 0 && ::access(path.c_str(), W_OK | X_OK) != 0 && errno == EACCES)
+    return fail(Errc::unreachable, io::describe_errno(path.string(), errno));
   if (::geteuid() != 0 || folder.st_uid == 0) return {};
   if (::setgroups(0, nullptr) == 0 && ::setgid(folder.st_gid) == 0 && ::setuid(folder.st_uid) == 0)
     return {};
@@ -162,9 +165,11 @@ Taken<ControlAnswer> ask_gateway(const std::string& directory, const config::Nod
   auto answer = ask_either(settings->state_file, [&] { return with_files(directory); }, request);
   if (answer) return std::move(*answer);
   const Error& error = answer.error();
-  if (error.code == Errc::refused)
+  if (error.code == Errc::refused || error.code == Errc::unreachable) {
+    const auto folder = std::filesystem::path(settings->state_file).parent_path();
     return std::unexpected(
-        CommandFault{EX_NOPERM, error.detail + "; its owner may ask: sudo -u sallyport ..."});
+        CommandFault{EX_NOPERM, error.detail + "; its owner may ask: " + as_owner_of(folder)});
+  }
   return std::unexpected(CommandFault{EX_UNAVAILABLE, error.detail});
 }
 

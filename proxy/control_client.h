@@ -35,11 +35,11 @@ Taken<ControlAnswer> ask_gateway(const std::string& directory, const config::Nod
 // Of a gateway that runs. Errors: not_found (none does), refused (another user's), as io::LocalStream.
 Result<ControlAnswer> ask_running(const std::string& path, const config::Node& request);
 // In this process. `policy` is for the files of lists, and may be null. Errors: refused (another process
-// has the state), as StateStore.
+// has the state), unreachable (another user's), as StateStore.
 Result<ControlAnswer> ask_state(const std::string& file, std::shared_ptr<const policy::Settings> policy,
                                 const config::Node& request);
-// The first of them that is there. Errors: refused (another user's), timeout (the state is in use, by what
-// has no control socket).
+// The first of them that is there. Errors: refused, unreachable (another user's), timeout (the state is in
+// use, by what has no control socket).
 using FindPolicy = std::function<std::shared_ptr<const policy::Settings>()>;  // called once at most
 Result<ControlAnswer> ask_either(const std::string& state_file, const FindPolicy& policy,
                                  const config::Node& request);

@@ -27,7 +27,7 @@ void add_commands(Control& control, const ControlServices& services) {
     return proxy::keep(state, running);
   };
   add_sender_commands(control, services.senders, services.policy, keep);
-  add_correspondent_commands(control, services.senders, keep);
+  add_correspondent_commands(control, services.senders, services.policy, keep);
   add_greylist_commands(control, services.state, services.policy, keep);
   control.add("version", [](const config::Node&, const Control::Write& write) -> Result<> {
     config::Node line = config::Node::object();

@@ -48,15 +48,23 @@ Node described(const std::string& who, WallTime last) {
   return line;
 }
 
-Result<> check(const Correspondents& correspondents, const Node& request, const Control::Write& write) {
+// Of what was asked the wrong way round nothing is ever found.
+Result<> check_ours(const Pair& pair, const CurrentPolicy& current) {
+  const auto settings = current();
+  if (!settings || settings->domains.empty() || settings->domains.find(pair.domain)) return {};
+  return fail(Errc::invalid,
+              fmt::format("{} is none of our domains; the first is ours, the second theirs", pair.domain));
+}
+
+Result<> check(const Correspondents& correspondents, const CurrentPolicy& current, const Node& request,
+               const Control::Write& write) {
   const auto pair = read_pair(request);
   if (!pair) return pair.error();
-  if (pair->user)
-    if (const auto last = correspondents.last_written(*pair->user, pair->theirs))
-      write(described(pair->user_name(), *last));
-  if (const auto last = correspondents.last_written(pair->domain, pair->theirs))
-    write(described(pair->domain, *last));
-  return {};
+  const auto user = pair->user ? correspondents.last_written(*pair->user, pair->theirs) : std::nullopt;
+  const auto anybody = correspondents.last_written(pair->domain, pair->theirs);
+  if (user) write(described(pair->user_name(), *user));
+  if (anybody) write(described(pair->domain, *anybody));
+  return user || anybody ? Result<>{} : check_ours(*pair, current);
 }
 
 Node counted(const char* what, std::size_t many) {
@@ -79,9 +87,10 @@ Result<> forget(Correspondents& correspondents, const Node& request, const Contr
 
 }  // namespace
 
-void add_correspondent_commands(Control& control, SenderBook& book, const Control::Keep& keep) {
-  control.add("correspondents-check", [&book](const Node& request, const Control::Write& write) {
-    return check(book.correspondents(), request, write);
+void add_correspondent_commands(Control& control, SenderBook& book, const CurrentPolicy& current,
+                                const Control::Keep& keep) {
+  control.add("correspondents-check", [&book, current](const Node& request, const Control::Write& write) {
+    return check(book.correspondents(), current, request, write);
   });
   control.add("correspondents-forget", [&book, keep](const Node& request, const Control::Write& write) {
     return forget(book.correspondents(), request, write, keep);

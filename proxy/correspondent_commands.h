@@ -4,10 +4,12 @@
 
 #include "proxy/control.h"
 #include "proxy/sender_book.h"
+#include "proxy/sender_commands.h"
 
 namespace sallyport::proxy {
 
 // `book` outlives `control`.
-void add_correspondent_commands(Control& control, SenderBook& book, const Control::Keep& keep);
+void add_correspondent_commands(Control& control, SenderBook& book, const CurrentPolicy& current,
+                                const Control::Keep& keep);
 
 }  // namespace sallyport::proxy

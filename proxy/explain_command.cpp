@@ -39,13 +39,20 @@ std::string as_json(const std::vector<std::string>& events) {
 
 int tell_what_is_kept(const std::string& id, const std::string& directory,
                       const store::EventReader& reader) {
-  const auto kept = reader.kept();
-  std::string words = fmt::format("no event of {}, which began at {} UTC.\n", id,
-                                  time_shown(began_at(*session_number(id))));
-  words += kept ? fmt::format("{} has {} events, from {} to {} UTC.\n", directory, kept->events,
-                              time_shown(kept->from), time_shown(kept->to))
-                : fmt::format("{} has no events.\n", directory);
-  fmt::print(stderr, "sallyport explain: {}", words);
+  fmt::print(stderr, "sallyport explain: no event of {}, which began at {} UTC.\n{}\n", id,
+             time_shown(began_at(*session_number(id))), what_is_kept(directory, reader));
+  return kNothingKept;
+}
+
+// The session is told all the same: it may have ended before, or say why.
+int tell_of_message(const std::vector<std::string>& events, const std::string& id) {
+  const auto is_its = [&](const std::string& event) {
+    const auto head = store::head_of(event);
+    return head && head->id == id;
+  };
+  if (id.find('.') == std::string::npos || std::ranges::any_of(events, is_its)) return EX_OK;
+  fmt::print(stderr, "sallyport explain: its session is kept, but no message {} of it\n",
+             id.substr(id.find('.') + 1));
   return kNothingKept;
 }
 
@@ -71,7 +78,7 @@ int run_explain(const ExplainOptions& options) {
   const auto events = wanted(reader.of_session(*session_number(*id)), *id);
   if (events.empty()) return tell_what_is_kept(*id, *directory, reader);
   fmt::print("{}", options.json ? as_json(events) : explanation(events, *id));
-  return EX_OK;
+  return tell_of_message(events, *id);
 }
 
 }  // namespace sallyport::proxy

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 #include <sysexits.h>
 
+#include <algorithm>
+
 #include "base/config/json_line.h"
 #include "base/text.h"
 #include "proxy/control_client.h"
+#include "proxy/event_words.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -13,6 +16,7 @@ namespace {
 using config::Node;
 
 constexpr std::size_t kMostShown = 320;
+constexpr const char* kNobody = "nobody waits who fits";
 
 std::string shown(const Node& line, std::string_view key) {
   const Node* found = line.find(key);
@@ -22,17 +26,39 @@ std::string shown(const Node& line, std::string_view key) {
   return text ? printable(*text, kMostShown) : std::string();
 }
 
+std::int64_t number_of(const Node& line, std::string_view key) {
+  const Node* found = line.find(key);
+  const auto* number = found ? found->as<std::int64_t>() : nullptr;
+  return number ? *number : 0;
+}
+
+std::string days_as_text(const Node& line) {
+  const auto came_back = number_of(line, "came_back");
+  std::string text = fmt::format("last {:>2} days: {} had to wait, {} came back", shown(line, "days"),
+                                 shown(line, "begun"), came_back);
+  if (came_back > 0)
+    text += fmt::format(", after {} on average",
+                        span_shown(std::chrono::seconds(number_of(line, "seconds") / came_back)));
+  return text;
+}
+
+// "2026-11-28T18:32:20.000Z" as `log` has it.
+std::string time_of(const Node& line) {
+  std::string time = shown(line, "first_seen");
+  std::ranges::replace(time, 'T', ' ');
+  return time.substr(0, time.find('Z'));
+}
+
 std::string as_text(const Node& line) {
-  if (line.find("days"))
-    return fmt::format("last {:>2} days: {} had to wait, {} came back after {} minutes together",
-                       shown(line, "days"), shown(line, "begun"), shown(line, "came_back"),
-                       shown(line, "minutes"));
+  if (line.find("days")) return days_as_text(line);
   if (line.find("first_seen"))
-    return fmt::format("{}  {}  {} -> {}", shown(line, "first_seen"), shown(line, "client"),
-                       shown(line, "from"), shown(line, "to"));
-  for (const char* what : {"released", "forgotten", "waiting", "never_came_back"})
-    if (line.find(what)) return fmt::format("{}: {}", what, shown(line, what));
-  return {};
+    return fmt::format("{}  {}  {} -> {}", time_of(line), shown(line, "client"), shown(line, "from"),
+                       shown(line, "to"));
+  for (const char* what : {"released", "forgotten"})
+    if (line.find(what))
+      return number_of(line, what) > 0 ? fmt::format("{}: {}", what, shown(line, what)) : kNobody;
+  if (line.find("waiting")) return shown(line, "waiting") + " wait now";
+  return shown(line, "never_came_back") + " never came back";
 }
 
 }  // namespace
@@ -41,11 +67,13 @@ int run_greylist(const GreylistOptions& options) {
   Node request = Node::object();
   request.add("command", Node::text("greylist-" + options.action));
   request.add("client", Node::text(options.client)).add("from", Node::text(options.from));
-  request.add("to", Node::text(options.to));
+  request.add("to", Node::text(options.to)).add("all", Node::boolean(options.all));
   const auto answer = ask_gateway(options.directory, request);
   if (!answer) return answer.error().tell("greylist");
   for (const Node& line : answer->lines())
     fmt::print("{}\n", options.json ? config::to_json_line(line) : as_text(line));
+  if (answer->error.empty() && answer->written.empty())
+    fmt::print(stderr, "sallyport greylist: {}\n", kNobody);
   if (answer->error.empty()) return EX_OK;
   fmt::print(stderr, "sallyport greylist: {}\n", printable(answer->error, kMostShown));
   return EX_DATAERR;

@@ -9,6 +9,7 @@ struct GreylistOptions {
   std::string directory;
   std::string action;  // "list", "release", "forget", "stats"
   std::string client, from, to;
+  bool all = false;  // "release": without any of these
   bool json = false;
 };
 

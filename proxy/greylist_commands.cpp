@@ -1,8 +1,12 @@
 #include "proxy/greylist_commands.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
+#include "base/mail/address.h"
 #include "base/store/event_text.h"
 #include "base/text.h"
 #include "policy/client_identity.h"
@@ -14,18 +18,19 @@ namespace {
 using config::Node;
 
 // An address stands for its network, as which it is known if nothing better is.
-std::string identity_of(const std::string& client) {
-  const auto address = IpAddress::parse(client);
-  return address ? policy::identify(*address).name : to_lower(client);
+Result<std::string> identity_of(const std::string& client) {
+  if (const auto address = IpAddress::parse(client)) return policy::identify(*address).name;
+  mail::DomainName domain;
+  const bool is_name = mail::parse_domain(client, domain) == mail::DomainFault::none &&
+                       !is_digit(client[client.rfind('.') + 1]);
+  if (client.empty() || is_name || Network::parse(client)) return to_lower(client);
+  return fail(Errc::invalid, fmt::format("a client is a domain, an address or a network, not \"{}\"",
+                                         printable(client, 80)));
 }
 
 struct Choice {
   std::string client, from, to;
 
-  explicit Choice(const Node& request)
-      : client(identity_of(text_of(request, "client"))),
-        from(text_of(request, "from")),
-        to(text_of(request, "to")) {}
   bool is_any() const { return client.empty() && from.empty() && to.empty(); }
   bool has(const GreylistWaiter& one) const {
     const std::string sender = one.sender.empty() ? "<>" : one.sender;
@@ -33,6 +38,12 @@ struct Choice {
            (to.empty() || iequals(to, one.recipient));
   }
 };
+
+Result<Choice> read_choice(const Node& request) {
+  auto client = identity_of(text_of(request, "client"));
+  if (!client) return client.error();
+  return Choice{std::move(*client), text_of(request, "from"), text_of(request, "to")};
+}
 
 std::vector<GreylistWaiter> chosen(const GreylistWaiting& waiting, const Choice& choice) {
   std::vector<GreylistWaiter> found;
@@ -76,7 +87,9 @@ Duration remembered(const CurrentPolicy& current) {
 }
 
 Result<> list(const Desk& desk, const Node& request, const Control::Write& write) {
-  for (const GreylistWaiter& one : chosen(desk.waiting, Choice(request)))
+  const auto choice = read_choice(request);
+  if (!choice) return choice.error();
+  for (const GreylistWaiter& one : chosen(desk.waiting, *choice))
     if (!write(described(one))) break;
   return Result<>{};
 }
@@ -87,9 +100,13 @@ Result<> changed(const Desk& desk, const char* what, std::size_t many, const Con
 }
 
 Result<> release(Desk desk, const Node& request, const Control::Write& write) {
+  const auto choice = read_choice(request);
+  if (!choice) return choice.error();
+  if (choice->is_any() && !flag_of(request, "all"))
+    return fail(Errc::invalid, "name a client, a sender or a recipient; --all: everybody who waits");
   std::size_t many = 0;
   const Duration remember = remembered(desk.current);
-  for (const GreylistWaiter& one : chosen(desk.waiting, Choice(request)))
+  for (const GreylistWaiter& one : chosen(desk.waiting, *choice))
     if (desk.waiting.release(one.key, remember)) ++many;
   return changed(desk, "released", many, write);
 }
@@ -97,17 +114,15 @@ Result<> release(Desk desk, const Node& request, const Control::Write& write) {
 // A client alone: also that it is known. All three: also a case that has passed, of which no names are
 // kept.
 Result<> forget(Desk desk, const Node& request, const Control::Write& write) {
-  const Choice choice(request);
-  if (choice.is_any()) return fail(Errc::invalid, "name a client, a sender or a recipient");
+  const auto choice = read_choice(request);
+  if (!choice) return choice.error();
+  const auto& [client, from, to] = *choice;
+  if (choice->is_any()) return fail(Errc::invalid, "name a client, a sender or a recipient");
   std::size_t many = 0;
-  for (const GreylistWaiter& one : chosen(desk.waiting, choice))
+  for (const GreylistWaiter& one : chosen(desk.waiting, *choice))
     if (desk.waiting.forget(one.key)) ++many;
-  if (!choice.client.empty() && choice.from.empty() && choice.to.empty() &&
-      desk.waiting.forget_client(choice.client))
-    ++many;
-  if (!choice.client.empty() && !choice.from.empty() && !choice.to.empty() &&
-      desk.waiting.forget_case(choice.client, choice.from, choice.to))
-    ++many;
+  if (!client.empty() && from.empty() && to.empty() && desk.waiting.forget_client(client)) ++many;
+  if (!client.empty() && !from.empty() && !to.empty() && desk.waiting.forget_case(client, from, to)) ++many;
   return changed(desk, "forgotten", many, write);
 }
 
@@ -117,6 +132,7 @@ Result<> stats(const Desk& desk, const Node&, const Control::Write& write) {
     Node line = counted("days", static_cast<std::size_t>(days));
     line.add("begun", Node::integer(sum.begun)).add("came_back", Node::integer(sum.came_back));
     line.add("minutes", Node::integer(static_cast<std::int64_t>(sum.seconds / 60)));
+    line.add("seconds", Node::integer(static_cast<std::int64_t>(sum.seconds)));
     write(line);
   }
   const GreylistDay all = desk.waiting.sum(GreylistWaiting::kDays);

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "proxy/event_words.h"
 #include "proxy/settings.h"
 
 namespace sallyport::proxy {
@@ -33,8 +34,15 @@ Taken<std::string> event_directory(const EventSource& source) {
   const int why = errno;
   std::string words = fmt::format("{}: {}", *directory, std::strerror(why));
   if (why == ENOENT) words += "; the gateway makes it when it starts";
-  if (why == EACCES) words += "; its owner may read it: sudo -u sallyport ...";
+  if (why == EACCES) words += "; its owner may read it: " + as_owner_of(*directory);
   return std::unexpected(CommandFault{why == EACCES ? EX_NOPERM : EX_NOINPUT, words});
+}
+
+std::string what_is_kept(const std::string& directory, const store::EventReader& reader) {
+  const auto kept = reader.kept();
+  if (!kept) return fmt::format("{} has no events.", directory);
+  return fmt::format("{} has {} events, from {} to {} UTC.", directory, kept->events,
+                     time_shown(kept->from), time_shown(kept->to));
 }
 
 void tell_passed_over(const char* command, const store::EventReader& reader) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sysexits.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <deque>
 #include <utility>
@@ -39,8 +40,18 @@ Taken<WallTime> take_since(const std::string& text) {
                   printable(text, 40)));
 }
 
+// Any address has a letter, a digit or one in UTF-8.
+bool may_match(std::string_view pattern) {
+  const auto fits = [](char c) { return is_alnum(c) || !is_ascii(c) || c == '*' || c == '?'; };
+  return pattern.empty() || pattern == "<>" || std::ranges::any_of(pattern, fits);
+}
+
 Taken<LogChoice> take_choice(const LogOptions& options) {
   LogChoice choice = options.choice;
+  for (const auto& [name, pattern] : {std::pair("--from", choice.from), std::pair("--to", choice.to)})
+    if (!may_match(pattern))
+      return usage_fault(fmt::format("{} wants an address, a domain, or a pattern with *, not \"{}\"", name,
+                                     printable(pattern, 80)));
   if (options.ip.empty()) return choice;
   choice.ip = Network::parse(options.ip);
   if (choice.ip) return choice;
@@ -83,6 +94,7 @@ int run_log(LogOptions options) {
   const auto directory = event_directory(options.source);
   if (!directory) return directory.error().tell(kName);
   Output output(options.limit);
+  bool found = false;
   const store::EventReader reader(*directory);
   tell_passed_over(kName, reader);
   reader.each_since(*since, [&](std::string_view line) {
@@ -92,8 +104,10 @@ int run_log(LogOptions options) {
     if (!event) return true;
     auto text = log_line(event->root(), head->time, *choice);
     if (!text) return true;
+    found = true;
     return output.take(options.json ? std::string(line) : std::move(*text));
   });
+  if (!found) fmt::print(stderr, "sallyport log: nothing fits; {}\n", what_is_kept(*directory, reader));
   return EX_OK;
 }
 

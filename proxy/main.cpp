@@ -78,6 +78,7 @@ void add_demo(CommandLine& line, const CLI::Option* directory) {
   demo->add_flag("--once", options->once, "end after the sessions; status 0 if each went as intended");
   demo->add_option("--port", options->port,
                    "of the mx listener; those above it are submission, smtps and a front end's")
+      ->check(proxy::whole_number(1, 65'535))
       ->capture_default_str();
 }
 
@@ -130,7 +131,7 @@ int run(int argc, char** argv) {
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return line.app.exit(error) == 0 ? EX_OK : EX_USAGE;
+    return proxy::tell_misuse(line.app, error);
   }
   if (line.chosen) return line.chosen();
   fmt::print(stderr, "sallyport: name a command\n\n{}", line.app.help());

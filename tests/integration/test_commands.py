@@ -24,6 +24,24 @@ def test_process_version_and_usage(case):
     check(run(case).returncode == 64, "EX_USAGE without a command")
 
 
+def test_process_what_is_not_understood_is_said(case):
+    """With what was meant, or what there is."""
+    for words, told in (
+        ("chek", 'no command "chek": did you mean "check"?'),
+        ("help", "the commands are serve, check, "),
+        ("greylist frobnicate", "the commands are list, release, forget, stats"),
+        ("greylist", "the commands are list, release, forget, stats"),
+        (f"check {os.path.dirname(case.binary)}", f"-c {os.path.dirname(case.binary)}"),
+        ("check --jsn", 'no option --jsn: did you mean "--json"?'),
+        ("correspondents check a b c d", '"c d" was not expected'),
+        ("log --limit -1", 'wants 0 or more, not "-1"'),
+        ("demo --port 99999", 'wants 1 to 65535, not "99999"'),
+        ("log --from [", 'not "["'),
+    ):
+        result = run(case, *words.split())
+        check(result.returncode == 64 and told in result.stderr, f"{words}: {result}")
+
+
 def test_process_config_show_and_schema(case):
     site = case.site(start=False)
     changed = run(case, "config", "show", "--changed", "-c", site.gateway.conf)

@@ -95,6 +95,13 @@ def test_explain_nothing_kept(case):
     result = explain(site, "0123456789a.1", status=1)
     says(result.stderr, "no event of 0123456789a.1, which began at 2024-", "events, from 20")
     explain(site, "nonsense", status=64)
+    session = site.gateway.of_type("session")[-1]["id"]
+    result = explain(site, f"{session}.9", status=1)
+    says(result.stderr, "its session is kept, but no message 9 of it")
+    says(result.stdout, session)
+    result = site.gateway.run("log", "--from", "nobody.test", "-c", site.gateway.conf)
+    check(result.returncode == 0 and not result.stdout, f"{result}")
+    says(result.stderr, "nothing fits", "events, from 20")
     result = site.gateway.run("explain", "0123456789a", "--events", case.path("nowhere"))
     check(result.returncode == 66 and "No such file" in result.stderr, f"{result}")
 

@@ -84,7 +84,11 @@ TEST_CASE("correspondents: commands say who wrote, and forget it") {
   Desk desk;
   SenderBook book(*desk.state, desk.clock);
   Control control;
-  add_correspondent_commands(control, book, []() -> Result<> { return fail(Errc::io, "not on disk"); });
+  const auto settings = std::make_shared<policy::Settings>();
+  settings->domains.add("our.test", "groupware");
+  add_correspondent_commands(
+      control, book, [settings] { return settings; },
+      []() -> Result<> { return fail(Errc::io, "not on disk"); });
   desk.writes("anna@our.test", "joe@ext.test");
   desk.writes("bert@our.test", "joe@ext.test");
   CHECK(ask(control, R"({"command": "correspondents-count"})").starts_with("{\"correspondents\":2}"));
@@ -96,6 +100,9 @@ TEST_CASE("correspondents: commands say who wrote, and forget it") {
   CHECK(ask(control,
             R"({"command": "correspondents-check", "ours": "our.test", "theirs": "jim@ext.test"})") ==
         "{\"ok\":true}\n");
+  CHECK(ask(control,
+            R"({"command": "correspondents-check", "ours": "joe@ext.test", "theirs": "anna@our.test"})")
+            .contains("ext.test is none of our domains; the first is ours"));
   CHECK(ask(control,
             R"({"command": "correspondents-forget", "ours": "anna@our.test", "theirs": "joe@ext.test"})")
             .starts_with("{\"forgotten\":2}\n{\"error\":\"not on disk\"}"));
