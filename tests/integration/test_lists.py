@@ -269,7 +269,7 @@ def test_lists_what_the_disk_does_not_have_is_not_said_to_be_done(case):
         ask(site, GOOD, BLOCKED)
         changed("block", "remove", "before.test")
         check([entry["pattern"] for entry in entries(site, "block")] == ["good.test"], "not removed")
-    poll(lambda: stored(case, site, "block") == 3, 15, "added, added, and one of them removed")
+    poll(lambda: stored(site, "block") == 3, 15, "added, added, and one of them removed")
     command(site, "block", "remove", "good.test")
     with disk_that(site, "error=ENOSPC"):
         check("full" in changed("block", "add", "good.test"), "the reason is not told")
