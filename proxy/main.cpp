@@ -3,6 +3,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/faults.h"
 #include "base/mail/replies.h"
 #include "proxy/check.h"
@@ -108,11 +110,23 @@ void add_sink(CommandLine& line) {
   sink->add_flag("--lmtp", options->settings.lmtp, "speak LMTP");
 }
 
+// `sallyport help` and `sallyport help greylist` are --help behind the same words.
+void parse(CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty() || words.front() != "help") return app.parse(argc, argv);
+  words.erase(words.begin());
+  words.emplace_back("--help");
+  std::ranges::reverse(words);  // CLI11 takes them from the end
+  app.name(argv[0]);
+  app.parse(std::move(words));
+}
+
 int run(int argc, char** argv) {
   CommandLine line("Sallyport, the SMTP proxy gateway that answers with the internal server's own word");
   line.app.set_version_flag("--version", fmt::format("sallyport {}", kVersion));
   line.app.fallthrough();
   const auto* directory = line.app.add_option("-c,--config", line.directory, "the configuration directory")
+                              ->take_last()
                               ->capture_default_str();
   line.app.add_option("--log-format", line.log_format, "json or text")
       ->check(CLI::IsMember({"json", "text"}))
@@ -129,9 +143,13 @@ int run(int argc, char** argv) {
     line.add("faults", "what the tests can break on purpose", [] { return print(faults::list()); });
 
   try {
-    line.app.parse(argc, argv);
+    parse(line.app, argc, argv);
   } catch (const CLI::ParseError& error) {
     return proxy::tell_misuse(line.app, error);
+  }
+  if (directory->count() > 1) {
+    fmt::print(stderr, "sallyport: -c is given more than once: one directory is the configuration\n");
+    return EX_USAGE;
   }
   if (line.chosen) return line.chosen();
   fmt::print(stderr, "sallyport: name a command\n\n{}", line.app.help());

@@ -28,7 +28,6 @@ def test_process_what_is_not_understood_is_said(case):
     """With what was meant, or what there is."""
     for words, told in (
         ("chek", 'no command "chek": did you mean "check"?'),
-        ("help", "the commands are serve, check, "),
         ("greylist frobnicate", "the commands are list, release, forget, stats"),
         ("greylist", "the commands are list, release, forget, stats"),
         (f"check {os.path.dirname(case.binary)}", f"-c {os.path.dirname(case.binary)}"),
@@ -40,6 +39,20 @@ def test_process_what_is_not_understood_is_said(case):
     ):
         result = run(case, *words.split())
         check(result.returncode == 64 and told in result.stderr, f"{words}: {result}")
+
+
+def test_process_help_and_directories(case):
+    conf = case.path("conf.d")
+    os.makedirs(conf)
+
+    twice = run(case, "check", "-c", conf, "-c", conf)
+    check(twice.returncode == 64 and "-c is given more than once" in twice.stderr, f"{twice}")
+    bare = run(case, "check", conf)
+    check(bare.returncode == 64 and f"-c {conf}" in bare.stderr, f"{bare}")
+    for arguments in (("help",), ("help", "greylist"), ("help", "greylist", "list")):
+        words = run(case, *arguments)
+        by_option = run(case, *arguments[1:], "--help")
+        check(words.returncode == 0 and words.stdout == by_option.stdout, f"{arguments}: {words.stdout}")
 
 
 def test_process_config_show_and_schema(case):
