@@ -1,18 +1,23 @@
 #include "proxy/control.h"
 
+#include <sysexits.h>
+
 #include <exception>
 #include <utility>
 
 #include "base/config/document.h"
 #include "base/text.h"
+#include "proxy/exit_status.h"
 
 namespace sallyport::proxy {
 namespace {
 
-config::Node last_line(const Result<>& result) {
-  config::Node line = config::Node::object();
-  if (result) return line.add("ok", config::Node::boolean(true));
-  return line.add("error", config::Node::text(result.error().detail));
+config::Node good() { return config::Node::object().add("ok", config::Node::boolean(true)); }
+
+config::Node bad(const std::string& why, int status) {
+  return config::Node::object()
+      .add("error", config::Node::text(why))
+      .add("status", config::Node::integer(status));
 }
 
 }  // namespace
@@ -22,13 +27,14 @@ void Control::add(std::string name, Command command) {
 }
 
 void Control::answer(std::string_view request, const Write& write) const {
-  Result<> result;
+  config::Node end = good();
   try {
-    result = run(request, write);
+    if (const auto result = run(request, write); !result)
+      end = bad(result.error().detail, exit_status_of(result.error().code));
   } catch (const std::exception& error) {
-    result = fail(Errc::io, std::string("failed: ") + error.what());
+    end = bad(std::string("failed: ") + error.what(), EX_SOFTWARE);
   }
-  write(last_line(result));
+  write(end);
 }
 
 Result<> Control::run(std::string_view request, const Write& write) const {

@@ -1,8 +1,8 @@
 // What the command line may ask of a gateway that runs: commands by name, one line of JSON each way.
 //
 // A request is an object with "command"; the answer is any number of objects that the command writes, and a
-// last one that says how it ended: {"ok": true} or {"error": "..."}. Where no gateway runs the command line
-// opens the state itself and asks the same commands (proxy/control_client.h).
+// last one that says how it ended: {"ok": true} or {"error": "...", "status": 65}, an exit status. Where no
+// gateway runs the command line opens the state itself and asks the same commands (proxy/control_client.h).
 //
 // Commands run on the control thread, never on a core: they may wait for the disk. Filled before the first
 // request, and only read from then on.

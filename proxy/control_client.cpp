@@ -21,6 +21,7 @@
 #include "base/store/state_store.h"
 #include "proxy/control.h"
 #include "proxy/control_commands.h"
+#include "proxy/exit_status.h"
 #include "proxy/settings.h"
 
 namespace sallyport::proxy {
@@ -37,6 +38,9 @@ bool take_end(ControlAnswer& answer, const config::Node& line) {
   if (line.find("ok")) return true;
   if (!line.find("error")) return false;
   answer.error = text_of(line, "error");
+  const config::Node* status = line.find("status");
+  const auto* number = status ? status->as<std::int64_t>() : nullptr;
+  answer.status = number ? static_cast<int>(*number) : EX_UNAVAILABLE;
   return true;
 }
 
@@ -170,7 +174,8 @@ Taken<ControlAnswer> ask_gateway(const std::string& directory, const config::Nod
     return std::unexpected(
         CommandFault{EX_NOPERM, error.detail + "; its owner may ask: " + as_owner_of(folder)});
   }
-  return std::unexpected(CommandFault{EX_UNAVAILABLE, error.detail});
+  const bool of_disk = error.code == Errc::io || error.code == Errc::no_space;
+  return std::unexpected(CommandFault{of_disk ? exit_status_of(error.code) : EX_UNAVAILABLE, error.detail});
 }
 
 }  // namespace sallyport::proxy

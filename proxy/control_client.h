@@ -21,6 +21,7 @@ namespace sallyport::proxy {
 struct ControlAnswer {
   std::vector<std::string> written;  // JSON, as it came: a list may have a million lines
   std::string error;                 // of the command; "" = it went well
+  int status = 0;                    // then, for the command line to end with
 
   // Without the last one.
   auto lines() const { return written | std::views::transform(read); }

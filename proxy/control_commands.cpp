@@ -17,7 +17,7 @@ constexpr const char* kUncertain =
 Result<> keep(store::StateStore& state, bool running) {
   const auto kept = state.flush();
   if (kept) return {};
-  return fail(kept.error().code, (running ? kCounts : kUncertain) + kept.error().detail);
+  return fail(Errc::io, (running ? kCounts : kUncertain) + kept.error().detail);
 }
 
 }  // namespace

@@ -17,7 +17,6 @@ namespace {
 using config::Node;
 
 constexpr std::size_t kMostShown = 320;
-constexpr int kNobody = 1;
 
 std::int64_t number_of(const Node& line, const char* key) {
   const Node* found = line.find(key);
@@ -43,7 +42,7 @@ int run_correspondents(const CorrespondentOptions& options) {
   if (!answer) return answer.error().tell("correspondents");
   if (!answer->error.empty()) {
     fmt::print(stderr, "sallyport correspondents: {}\n", printable(answer->error, kMostShown));
-    return EX_DATAERR;
+    return answer->status;
   }
   for (const Node& line : answer->lines()) {
     if (options.json)
@@ -57,7 +56,7 @@ int run_correspondents(const CorrespondentOptions& options) {
   });
   if (found) return EX_OK;
   if (!options.json) fmt::print("nobody there has written to {}\n", printable(options.theirs, kMostShown));
-  return kNobody;
+  return EX_NOINPUT;
 }
 
 }  // namespace sallyport::proxy

@@ -12,7 +12,7 @@ struct CorrespondentOptions {
   bool json = false;
 };
 
-// Returns an exit status: 0, 1 where check and forget find nobody, or one of sysexits(3).
+// Returns an exit status: 66 where check and forget find nobody (proxy/exit_status.h).
 int run_correspondents(const CorrespondentOptions& options);
 
 }  // namespace sallyport::proxy

@@ -16,7 +16,6 @@ namespace sallyport::proxy {
 namespace {
 
 constexpr const char* kName = "explain";
-constexpr int kNothingKept = 1;
 
 // Whatever stands around it in a reply or a log line.
 Taken<std::string> take_id(const std::vector<std::string>& words) {
@@ -41,7 +40,7 @@ int tell_what_is_kept(const std::string& id, const std::string& directory,
                       const store::EventReader& reader) {
   fmt::print(stderr, "sallyport explain: no event of {}, which began at {} UTC.\n{}\n", id,
              time_shown(began_at(*session_number(id))), what_is_kept(directory, reader));
-  return kNothingKept;
+  return EX_NOINPUT;
 }
 
 // The session is told all the same: it may have ended before, or say why.
@@ -53,7 +52,7 @@ int tell_of_message(const std::vector<std::string>& events, const std::string& i
   if (id.find('.') == std::string::npos || std::ranges::any_of(events, is_its)) return EX_OK;
   fmt::print(stderr, "sallyport explain: its session is kept, but no message {} of it\n",
              id.substr(id.find('.') + 1));
-  return kNothingKept;
+  return EX_NOINPUT;
 }
 
 // Of one message: what is its own, and the session's.

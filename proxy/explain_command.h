@@ -1,4 +1,4 @@
-// `sallyport explain`: the life of a session or a message. Returns an exit status: 1 if nothing is kept of
+// `sallyport explain`: the life of a session or a message. Returns an exit status: 66 if nothing is kept of
 // it.
 #pragma once
 

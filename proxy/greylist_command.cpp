@@ -76,7 +76,7 @@ int run_greylist(const GreylistOptions& options) {
     fmt::print(stderr, "sallyport greylist: {}\n", kNobody);
   if (answer->error.empty()) return EX_OK;
   fmt::print(stderr, "sallyport greylist: {}\n", printable(answer->error, kMostShown));
-  return EX_DATAERR;
+  return answer->status;
 }
 
 }  // namespace sallyport::proxy

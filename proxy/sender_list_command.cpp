@@ -15,7 +15,6 @@
 namespace sallyport::proxy {
 namespace {
 
-constexpr int kRefused = 1;
 constexpr std::size_t kMostShown = 2000;
 constexpr std::uint64_t kMostDays = 36'500;
 
@@ -82,9 +81,22 @@ void tell_correspondents(const SenderListOptions& options) {
              number_of(answer->lines().front(), "correspondents"));
 }
 
+// Said on the command line, like any other option.
+Taken<std::string> take_expiry(const SenderListOptions& options) {
+  const WallTime now = system_clock().wall();
+  std::string day = expiry_day(options.expires, now);
+  if (day.empty()) return day;
+  const auto expires = policy::parse_expiry_day(day);
+  if (!expires) return usage_fault("--expires: " + expires.error().detail);
+  if (*expires > now) return day;
+  return usage_fault(fmt::format("--expires: {} is over: the entry would never hold", day));
+}
+
 }  // namespace
 
 int run_sender_list(const SenderListOptions& options) {
+  if (const auto expires = take_expiry(options); !expires)
+    return expires.error().tell(to_string(options.kind));
   const auto answer = ask_gateway(options.directory, request_of(options));
   if (!answer) return answer.error().tell(to_string(options.kind));
   const auto tell = [&](const char* what, const std::string& text) {
@@ -97,7 +109,7 @@ int run_sender_list(const SenderListOptions& options) {
   }
   if (!answer->error.empty()) {
     tell("", answer->error);
-    return kRefused;
+    return answer->status;
   }
   if (options.action == "list" && options.kind == SenderListKind::allow && !options.json)
     tell_correspondents(options);

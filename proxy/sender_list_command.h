@@ -20,7 +20,7 @@ struct SenderListOptions {
   bool json = false;
 };
 
-// Returns an exit status: 0, 1 where the gateway would not, or one of sysexits(3).
+// Returns an exit status (proxy/exit_status.h).
 int run_sender_list(const SenderListOptions& options);
 
 }  // namespace sallyport::proxy

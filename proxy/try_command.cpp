@@ -17,7 +17,6 @@ namespace sallyport::proxy {
 namespace {
 
 constexpr const char* kName = "try";
-constexpr int kRefused = 1;
 constexpr auto kSlowReader = std::chrono::seconds(60);
 
 Taken<mail::Path> take_path(const char* option, std::string_view text, std::optional<mail::Path> path) {
@@ -59,6 +58,13 @@ Taken<Trial> take_trial(const TryOptions& options, const Settings& settings) {
   return trial;
 }
 
+// As programs that deliver mail end: 75 to try again, 77 for good.
+int status_of(const policy::RecipientVerdict& verdict) {
+  const auto* refuse = std::get_if<policy::Refuse>(&verdict);
+  if (!refuse) return EX_OK;
+  return refuse->reply.transient() ? EX_TEMPFAIL : EX_NOPERM;
+}
+
 void print_json(const Trial& trial, const TrialResult& result, bool assumed_recipient) {
   store::EventLog out(STDOUT_FILENO, store::LogFormat::json, system_clock());
   out.write(as_event(trial, result, assumed_recipient));
@@ -92,7 +98,7 @@ int run_try(const TryOptions& options) {
     print_json(*trial, result, assumed_recipient);
   else
     fmt::print("{}", as_text(*trial, result, assumed_recipient));
-  return std::holds_alternative<policy::Accept>(result.verdicts.front()) ? EX_OK : kRefused;
+  return status_of(result.verdicts.front());
 }
 
 }  // namespace sallyport::proxy

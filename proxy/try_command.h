@@ -20,7 +20,7 @@ struct TryOptions {
   std::string rcpt;  // "": somebody in the first of our domains
 };
 
-// Prints it. 0: accepted, as far as the gateway itself is asked; 1: refused, for now or for good; 78 for
+// Prints it. 0: accepted, as far as the gateway itself is asked; 75: deferred; 77: refused; 78 for
 // the configuration; 64 for an option, and 65 and 66 for --zone as `dns` has them.
 int run_try(const TryOptions& options);
 

@@ -92,7 +92,7 @@ def test_explain_session_without_mail(case):
 def test_explain_nothing_kept(case):
     site = site_of(case)
     refused(site, LISTED)
-    result = explain(site, "0123456789a.1", status=1)
+    result = explain(site, "0123456789a.1", status=66)
     says(result.stderr, "no event of 0123456789a.1, which began at 2024-", "events, from 20")
     explain(site, "nonsense", status=64)
     session = site.gateway.of_type("session")[-1]["id"]

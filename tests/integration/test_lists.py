@@ -63,12 +63,12 @@ def test_lists_a_command_counts_at_once_and_survives_a_kill(case):
     command(site, "block", "remove", "good.test")
     ask(site, GOOD, "250")
     check(entries(site, "block") == [], "the entry is still there")
-    command(site, "block", "remove", "good.test", status=1)
+    command(site, "block", "remove", "good.test", status=66)
 
 
 def test_lists_an_entry_that_is_over_is_refused(case):
     site = site_of(case)
-    command(site, "allow", "add", "good.test", "--expires", "2020-01-31", status=1)
+    command(site, "allow", "add", "good.test", "--expires", "2020-01-31", status=64)
     check(entries(site, "allow") == [], "it was added")
 
 
@@ -170,7 +170,7 @@ def test_lists_by_reverse_name_for_one_recipient(case):
     command(site, "block", "add", "rdns:*.good.test", "--for", "Anna@example.test")
     ask(site, GOOD, BLOCKED)
     ask(site, GOOD, "250", recipient="bert@example.test")
-    command(site, "block", "add", "good.test", "--for", "postmaster@example.test", status=1)
+    command(site, "block", "add", "good.test", "--for", "postmaster@example.test", status=65)
 
 
 def test_lists_files_and_observing(case):
@@ -239,7 +239,7 @@ def test_lists_try_knows_what_commands_have_added(case):
 
     def tried(client, wanted):
         arguments = ("--ip", client, "--helo", "mx.good.test", "--from", "anna@good.test", "--json")
-        result = command(site, "try", *arguments, status=0 if wanted == "accepted" else 1)
+        result = command(site, "try", *arguments, status=0 if wanted == "accepted" else 77)
         event = json.loads(result.stdout)
         check(event["verdict"] == wanted and not result.stderr, f"{event} {result.stderr}")
         return event
@@ -260,7 +260,7 @@ def test_lists_what_the_disk_does_not_have_is_not_said_to_be_done(case):
     command(site, "block", "add", "before.test")
 
     def changed(*arguments):
-        told = command(site, *arguments, status=1).stderr
+        told = command(site, *arguments, status=74).stderr
         check("it counts from now on" in told and "not on disk yet" in told, told)
         return told
 
@@ -309,7 +309,7 @@ def test_lists_a_configuration_that_cannot_be_read_hides_no_entries(case):
     check(len(entries(site, "block")) == 2, "both are shown")
     with open(file, "a") as out:
         out.write("no entry\n")
-    result = command(site, "block", "list", status=1)
+    result = command(site, "block", "list", status=66)
     check("good.test" in result.stdout and "entries of files are not known" in result.stderr, f"{result}")
 
 

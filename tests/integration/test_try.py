@@ -91,23 +91,23 @@ def test_try_listed(case):
     reply = (
         "550 5.7.1 Mail from [203.0.113.66] refused: listed by bl.test (see https://bl.test/203.0.113.66); id try"
     )
-    text = tried.ask(LISTED, status=1).out
+    text = tried.ask(LISTED, status=77).out
     for words in ("dnsbl: listed (", "  code         127.0.0.4\n  counts       +5\n", f"verdict: refused (client)\n{reply}\n"):
         check(words in text, f"{words}: {text}")
-    found = tried.found(LISTED, status=1)
+    found = tried.found(LISTED, status=77)
     check((found["verdict"], found["why"], found["reply"]) == ("refused", "client", reply), f"{found}")
     check(tried.found(LISTED, "--rcpt", "postmaster@example.test")["verdict"] == "accepted", "a role address")
 
 
 def test_try_deferred(case):
-    found = Try(case).found(HONEST, sender="a@slow.good.test", status=1)
+    found = Try(case).found(HONEST, sender="a@slow.good.test", status=75)
     check((found["verdict"], found["why"]) == ("deferred", "dns-trouble"), f"{found}")
     check(found["reply"].startswith("451 4.4.3 "), f"{found}")
 
 
 def test_try_relay(case):
     tried = Try(case)
-    text = tried.ask(HONEST, "--rcpt", "x@elsewhere.test", status=1).out
+    text = tried.ask(HONEST, "--rcpt", "x@elsewhere.test", status=77).out
     check("verdict: refused (relay)\n550 5.7.1 cannot relay for elsewhere.test; id try\n" in text, text)
 
 
@@ -135,7 +135,7 @@ def test_try_observed_rules(case):
 
 
 def test_try_own_sender(case):
-    text = Try(case, {"checks": {"spf": {"own_domain": {"score": 3}}}}).ask(HONEST, sender="boss@example.test", status=1).out
+    text = Try(case, {"checks": {"spf": {"own_domain": {"score": 3}}}}).ask(HONEST, sender="boss@example.test", status=77).out
     check("  own sender   +3: our own domain, from outside, without an SPF pass\n" in text, text)
     check("550 5.7.1 Mail from [203.0.113.1] refused: " in text, text)
 
@@ -154,7 +154,7 @@ def test_try_who_is_spared(case):
         check(found["spared"] == spared and "evidence" not in found, f"{found}")
     found = tried.found(LISTED, "--rcpt", "x@elsewhere.test")
     check((found["verdict"], found["route"]) == ("accepted", "out"), f"{found}")
-    check(tried.found("10.0.0.1", "--rcpt", "x@elsewhere.test", status=1)["why"] == "relay", "no right to relay")
+    check(tried.found("10.0.0.1", "--rcpt", "x@elsewhere.test", status=77)["why"] == "relay", "no right to relay")
 
 
 def test_try_null_sender(case):
@@ -166,7 +166,7 @@ def test_try_asks_the_servers_of_the_configuration(case):
     """Nobody answers there: a sender's domain that cannot be looked up defers."""
     tried = Try(case)
     for source in (("--server", "127.0.0.1:1"), ("--json",)):
-        text = tried.ask(HONEST, status=1, source=source).out
+        text = tried.ask(HONEST, status=75, source=source).out
         check("451 4.4.3 Cannot tell yet: the domain good.test cannot be looked up now" in text, text)
 
 

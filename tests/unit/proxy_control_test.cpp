@@ -64,12 +64,13 @@ TEST_CASE("a command's answer ends in how it went") {
   using Lines = std::vector<std::string>;
   CHECK(answer(control, R"({"command": "echo", "say": "a\nb"})") ==
         Lines{R"({"said":"a\u000ab"})", R"({"ok":true})"});
-  CHECK(answer(control, R"({"command": "fail"})") == Lines{R"({"error":"not like \"this\"\u000a"})"});
-  CHECK(answer(control, R"({"command": "throw"})") == Lines{R"({"error":"failed: a bug"})"});
+  CHECK(answer(control, R"({"command": "fail"})") ==
+        Lines{R"({"error":"not like \"this\"\u000a","status":65})"});
+  CHECK(answer(control, R"({"command": "throw"})") == Lines{R"({"error":"failed: a bug","status":70})"});
   CHECK(answer(control, R"({"command": "sing"})") ==
-        Lines{R"({"error":"this gateway knows no command \"sing\""})"});
-  CHECK(answer(control, "sing") == Lines{R"({"error":"the request is no JSON object"})"});
-  CHECK(answer(control, "[]") == Lines{R"({"error":"the request is no JSON object"})"});
+        Lines{R"({"error":"this gateway knows no command \"sing\"","status":65})"});
+  CHECK(answer(control, "sing") == Lines{R"({"error":"the request is no JSON object","status":65})"});
+  CHECK(answer(control, "[]") == Lines{R"({"error":"the request is no JSON object","status":65})"});
 }
 
 TEST_CASE("values go over one line") {

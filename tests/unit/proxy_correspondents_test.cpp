@@ -105,7 +105,7 @@ TEST_CASE("correspondents: commands say who wrote, and forget it") {
             .contains("ext.test is none of our domains; the first is ours"));
   CHECK(ask(control,
             R"({"command": "correspondents-forget", "ours": "anna@our.test", "theirs": "joe@ext.test"})")
-            .starts_with("{\"forgotten\":2}\n{\"error\":\"not on disk\"}"));
+            .starts_with("{\"forgotten\":2}\n{\"error\":\"not on disk\",\"status\":74}"));
   CHECK(ask(control,
             R"({"command": "correspondents-forget", "ours": "anna@our.test", "theirs": "joe@ext.test"})") ==
         "{\"forgotten\":0}\n{\"ok\":true}\n");

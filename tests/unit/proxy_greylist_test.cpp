@@ -139,7 +139,7 @@ TEST_CASE("greylist: who is released by command is remembered as long as configu
     return answer;
   };
   CHECK(ask(R"({"command": "greylist-release", "all": true})") ==
-        R"({"released":1}{"error":"not on disk"})");
+        R"({"released":1}{"error":"not on disk","status":74})");
   CHECK(ask(R"({"command": "greylist-release", "all": true})") == R"({"released":0}{"ok":true})");
   CHECK(ask(R"({"command": "greylist-forget", "from": "x@y.test"})") == R"({"forgotten":0}{"ok":true})");
   bench.clock.time += 24h * 99;

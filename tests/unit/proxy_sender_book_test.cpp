@@ -176,10 +176,10 @@ TEST_CASE("a change that is not on disk is not said to be done") {
         return fail(Errc::no_space, "in memory only");
       });
   const char* add = R"({"command": "block", "action": "add", "pattern": "a.test"})";
-  CHECK(ask(control, add).end == R"({"error":"in memory only"})");
+  CHECK(ask(control, add).end == R"({"error":"in memory only","status":74})");
   CHECK(desk.book.find(block, nullptr, {"a.test"}).size() == 1);
   const char* remove = R"({"command": "block", "action": "remove", "pattern": "a.test"})";
-  CHECK(ask(control, remove).end == R"({"error":"in memory only"})");
+  CHECK(ask(control, remove).end == R"({"error":"in memory only","status":74})");
   CHECK(desk.book.find(block, nullptr, {"a.test"}).empty());
   CHECK(waited == 2);
   ask(control, R"({"command": "block", "action": "list"})");
