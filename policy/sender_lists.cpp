@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/text.h"
+
 namespace sallyport::policy {
 namespace {
 
@@ -97,10 +99,12 @@ std::vector<std::string> network_patterns(const IpAddress& client, const SenderL
 }
 
 std::vector<std::string> reverse_name_patterns(std::string_view name) {
-  mail::DomainName domain;
-  if (name.empty() || mail::parse_domain(name, domain) != mail::DomainFault::none) return {};
-  std::vector<std::string> patterns{"rdns:" + domain.ascii};
-  add_parents(patterns, "rdns:", domain.ascii);
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.empty()) return {};
+  const auto compared = to_lower(name);
+  std::vector<std::string> patterns;
+  if (!compared.starts_with("*.")) patterns.push_back("rdns:" + compared);  // else its parent says that
+  add_parents(patterns, "rdns:", compared);
   return patterns;
 }
 

@@ -87,7 +87,9 @@ struct SenderLists {
 // The patterns that mean a sender, a client or a reverse name; the most special one first.
 std::vector<std::string> sender_patterns(const mail::Path& sender);  // of <>: none
 std::vector<std::string> network_patterns(const IpAddress& client, const SenderListShape& shape);
-std::vector<std::string> reverse_name_patterns(std::string_view name);  // of "": none
+// Of "": none. What DNS has under a name need be no host name ("-a.example.com", "a/b.example.com"), and is
+// below example.com all the same.
+std::vector<std::string> reverse_name_patterns(std::string_view name);
 // Those patterns for this recipient: for itself, its domain, everybody.
 std::vector<std::string> entry_names(const std::vector<std::string>& patterns, const mail::Path& recipient,
                                      const SenderListShape& shape);

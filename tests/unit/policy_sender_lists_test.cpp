@@ -90,6 +90,18 @@ TEST_CASE("a sender list finds what means the sender, its client and its reverse
   CHECK(lines(list, "x@foreign.example", "203.0.113.1", "example.net", "u@our.example") == Lines{});
 }
 
+TEST_CASE("a reverse name that is no host name is below its domain all the same") {
+  const auto list = list_of("rdns:*.bad.test\n");
+  for (const char* name :
+       {"-a.bad.test", "a/b.bad.test", "*.bad.test", "a b.bad.test", "a_b.bad.test", "A.BAD.test."})
+    CHECK_MESSAGE(
+        lines(list, "x@foreign.example", "203.0.113.1", name, "u@our.example") == std::vector<int>{1},
+        std::string(name));
+  CHECK(lines(list, "x@foreign.example", "203.0.113.1", "bad.test", "u@our.example").empty());
+  CHECK(reverse_name_patterns("").empty());
+  CHECK(reverse_name_patterns(".").empty());
+}
+
 TEST_CASE("the null sender is meant by no entry for senders") {
   const auto list = list_of("example.com\n192.0.2.1\n");
   CHECK(sender_patterns(path("")).empty());
