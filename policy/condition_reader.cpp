@@ -207,7 +207,7 @@ std::shared_ptr<const ConditionFile> ConditionReader::file(RuleFact fact, const 
   const auto text = context_.read_file(path, blame);
   ListReader lines(text ? std::string_view(*text) : std::string_view());
   for (ListEntry entry; lines.next(entry);)
-    if (auto fault = reader.read(entry.text))
+    if (auto fault = reader.read(without_comment(entry.text)))
       context_.diagnostics.error({path, entry.line, entry.column}, std::move(fault->message),
                                  std::move(fault->hint));
   loaded->texts.finish();

@@ -29,6 +29,24 @@ bool ListReader::next(ListEntry& entry) {
   return false;
 }
 
+std::size_t end_of_quoted(std::string_view text) {
+  if (!text.starts_with('"')) return 0;
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    if (text[i] == '\\')
+      ++i;
+    else if (text[i] == '"')
+      return i + 1;
+  }
+  return 0;
+}
+
+std::string_view without_comment(std::string_view entry) {
+  auto hash = entry.find('#', end_of_quoted(entry));
+  while (hash != std::string_view::npos && hash > 0 && entry[hash - 1] != ' ' && entry[hash - 1] != '\t')
+    hash = entry.find('#', hash + 1);
+  return hash == 0 ? entry : trim(entry.substr(0, hash));
+}
+
 std::vector<ListEntry> list_entries(std::string_view file) {
   std::vector<ListEntry> entries;
   ListReader reader(file);

@@ -28,6 +28,13 @@ class ListReader {
 };
 std::vector<ListEntry> list_entries(std::string_view file);
 
+// Where the text goes on behind a quoted local part that it begins with, in which blanks and hashes are
+// letters like others; 0 where it does not begin with one.
+std::size_t end_of_quoted(std::string_view text);
+// "tom@other.example  # a tester" as "tom@other.example". A `#` with no blank before it is part of the
+// entry.
+std::string_view without_comment(std::string_view entry);
+
 struct ListFault {
   int line = 0;
   int column = 0;

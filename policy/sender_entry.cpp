@@ -7,16 +7,25 @@
 #include "base/ip_address.h"
 #include "base/mail/address.h"
 #include "base/text.h"
+#include "policy/list_file.h"
 
 namespace sallyport::policy {
 namespace {
 
 constexpr std::string_view kReverse = "rdns:";
+constexpr std::string_view kFor = "for=";
 constexpr std::size_t kMaxText = 400;
+
+// A quoted local part may have blanks in it: that of the pattern, and behind for=.
+std::size_t end_of_word(std::string_view line) {
+  const std::size_t begin = line.starts_with(kFor) ? kFor.size() : 0;
+  const auto quoted = begin + end_of_quoted(line.substr(begin));
+  return std::min(line.find_first_of(" \t", quoted), line.size());
+}
 
 std::string_view take_word(std::string_view& line) {
   line = trim(line);
-  const auto end = std::min(line.find_first_of(" \t"), line.size());
+  const auto end = end_of_word(line);
   const auto word = line.substr(0, end);
   line = trim(line.substr(end));
   return word;
@@ -41,6 +50,20 @@ std::string address_pattern(std::string_view written) {
   mail::Path path;
   if (mail::parse_path(written, {.smtputf8 = true}, path) != mail::PathFault::none) return {};
   return path.is_null() || path.source_route || path.domain.empty() ? std::string() : path.key();
+}
+
+// What other programs write so: "*@example.com", "@example.com", and a network by one of its addresses.
+// "" for what is nothing of the kind.
+std::string what_is_meant(std::string_view written) {
+  if (const auto at = written.find('@'); at == 0 || written.starts_with("*@"))
+    return domain_pattern(written.substr(at + 1));
+  const auto slash = std::min(written.find('/'), written.size());
+  const auto address = IpAddress::parse(written.substr(0, slash));
+  const auto prefix = parse_unsigned(written.substr(std::min(slash + 1, written.size())));
+  if (!address || !prefix || *prefix > (address->is_v4() ? 32U : 128U)) return {};
+  const int prefix128 = static_cast<int>(*prefix) + (address->is_v4() ? 96 : 0);
+  const Network network(*address, prefix128);
+  return fmt::format("{}/{}", network.base().to_string(), network.prefix());
 }
 
 Result<> take_option(SenderEntry& entry, std::string_view word) {
@@ -92,6 +115,8 @@ Result<> set_pattern(SenderEntry& entry, std::string_view written) {
     entry.pattern = domain_pattern(written);
   }
   if (!entry.pattern.empty()) return {};
+  if (const auto meant = what_is_meant(written); !meant.empty())
+    return fail(Errc::invalid, fmt::format("{} means nobody: write {}", quoted(written), meant));
   return fail(Errc::invalid, quoted(written) +
                                  " is no address, domain (example.com, *.example.com), network "
                                  "(192.0.2.0/24) or reverse name (rdns:*.example.net)");
@@ -128,12 +153,10 @@ Result<WallTime> parse_expiry_day(std::string_view day) {
 Result<SenderEntry> parse_sender_entry(std::string_view line) {
   SenderEntry entry;
   if (line.size() > 4 * kMaxText) return fail(Errc::invalid, "the line is too long");
-  const auto hash = line.find(" #");
-  if (hash != std::string_view::npos) entry.reason = trim(line.substr(hash + 2));
-  auto rest = line.substr(0, hash);
-  if (auto set = set_pattern(entry, take_word(rest)); !set) return set.error();
-  while (!rest.empty())
-    if (auto taken = take_option(entry, take_word(rest)); !taken) return taken.error();
+  if (auto set = set_pattern(entry, take_word(line)); !set) return set.error();
+  while (!line.empty() && !line.starts_with('#'))
+    if (auto taken = take_option(entry, take_word(line)); !taken) return taken.error();
+  if (!line.empty()) entry.reason = trim(line.substr(1));
   return entry;
 }
 

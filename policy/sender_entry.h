@@ -10,7 +10,8 @@
 //   rdns:*.example.net
 //
 // and behind it, in any order, `for=joe@our.example` or `for=our.example` (else for everybody),
-// `expires=2027-01-31` (the day's end, UTC), `owner=NAME`, `authenticated`; behind a `#` the reason.
+// `expires=2027-01-31` (the day's end, UTC), `owner=NAME`, `authenticated`; behind a `#` the reason. Blanks
+// in a quoted local part ("joe smith"@example.com) separate nothing.
 // Pure values.
 #pragma once
 

@@ -55,6 +55,38 @@ TEST_CASE("an entry of a sender list is read, and written again, in one form") {
   CHECK(canonical("example.com for=our.example") == "example.com for=our.example");
 }
 
+TEST_CASE("blanks, and a hash, in a quoted local part separate nothing") {
+  for (const char* line :
+       {R"("a b"@x.test)", R"("a #b"@x.test)", R"("a\"b c"@x.test)",
+        R"("a b"@x.test for="c # d"@our.example)", R"(x.test for="c d"@our.example owner=anna # why # so)"})
+    CHECK(canonical(line) == line);
+  const auto list = list_of("\"a b\"@x.test\nx.test for=\"c d\"@our.example\n");
+  using Lines = std::vector<int>;
+  CHECK(lines(list, R"("A b"@x.test)", "192.0.2.1", "", R"("c d"@our.example)") == Lines{1, 2});
+  CHECK(lines(list, R"("ab"@x.test)", "192.0.2.1", "", R"("cd"@our.example)") == Lines{});
+  CHECK(is_refused(R"("a b@x.test)"));
+  CHECK(canonical("x.test\t# why") == "x.test # why");
+}
+
+TEST_CASE("a comment behind an entry is no part of it") {
+  CHECK(without_comment("tom@other.example # tester") == "tom@other.example");
+  CHECK(without_comment("tom@other.example\t# tester # or not") == "tom@other.example");
+  CHECK(without_comment("tom#1@other.example") == "tom#1@other.example");
+  CHECK(without_comment("\"a #b\"@other.example # c") == "\"a #b\"@other.example");
+  CHECK(without_comment("\"a b # c") == "\"a b");
+}
+
+TEST_CASE("what other programs write for a domain, or a network, is told how to write here") {
+  CHECK(canonical("*@Partner.example")
+            .ends_with("\"*@Partner.example\" means nobody: write partner.example"));
+  CHECK(canonical("@partner.example").ends_with(": write partner.example"));
+  CHECK(canonical("*@*.partner.example").ends_with(": write *.partner.example"));
+  CHECK(canonical("192.0.2.5/24").ends_with(": write 192.0.2.0/24"));
+  CHECK(canonical("2001:db8::5/32").ends_with(": write 2001:db8::/32"));
+  for (const char* line : {"192.0.2.5/33", "192.0.2", "*@", "@", "joe@"})
+    CHECK_MESSAGE(canonical(line).contains("is no address, domain"), std::string(line));
+}
+
 TEST_CASE("a line that is no entry of a sender list is refused") {
   for (const char* line :
        {"<>", "@example.com", "joe@", "*", "*@example.com", "192.0.2", "192.0.2.1/24",
