@@ -96,7 +96,7 @@ def test_explain_nothing_kept(case):
     says(result.stderr, "no event of 0123456789a.1, which began at 2024-", "events, from 20")
     explain(site, "nonsense", status=64)
     session = site.gateway.of_type("session")[-1]["id"]
-    result = explain(site, f"{session}.9", status=1)
+    result = explain(site, f"{session}.9", status=66)
     says(result.stderr, "its session is kept, but no message 9 of it")
     says(result.stdout, session)
     result = site.gateway.run("log", "--from", "nobody.test", "-c", site.gateway.conf)
