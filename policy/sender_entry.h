@@ -52,6 +52,9 @@ std::string to_line(const SenderEntry& entry);
 // The pattern and the recipient alone, as options of a command give them.
 Result<> set_pattern(SenderEntry& entry, std::string_view written);
 Result<> set_recipient(SenderEntry& entry, std::string_view written);
+// What a block entry is told that says so.
+inline constexpr const char* kAuthenticatedBlock =
+    "`authenticated` is for allow lists: a block entry holds whether SPF passes or not";
 // "postmaster@our.example": an entry for a role address, which no block entry may be.
 bool is_role_entry(std::string_view recipient, const std::vector<std::string>& role_names);
 Result<WallTime> parse_expiry_day(std::string_view day);

@@ -29,7 +29,7 @@ void add_sender_list(CommandLine& line, SenderListKind kind, const char* help) {
   if (kind == SenderListKind::allow)
     entry->add_flag("--authenticated", list->authenticated, "only mail that passed SPF");
   with_sender(add("remove", "an entry that a command added"));
-  add("list", "all entries, those of the files too")
+  add("list", "all entries, those of the files too; with --for those that hold for it, everybody's too")
       ->add_flag("--json", list->json, "a JSON object a line");
 }
 

@@ -55,7 +55,7 @@ policy::SenderListShape SenderBook::shape(SenderListKind kind, const policy::Sen
   return shape;
 }
 
-std::optional<policy::SenderEntry> SenderBook::kept(SenderListKind kind, std::string_view name) const {
+std::optional<policy::SenderEntry> SenderBook::added(SenderListKind kind, std::string_view name) const {
   const auto line = state_.get(to_string(kind), name);
   auto entry = line ? policy::parse_sender_entry(*line) : fail(Errc::not_found);
   if (!entry) return std::nullopt;
@@ -66,7 +66,7 @@ std::vector<SenderBook::Found> SenderBook::find(SenderListKind kind, const polic
                                                 const std::vector<std::string>& names) const {
   std::vector<Found> all;
   for (const auto& name : names)
-    if (auto entry = kept(kind, name)) all.push_back({std::move(*entry), to_string(kind)});
+    if (auto entry = added(kind, name)) all.push_back({std::move(*entry), to_string(kind)});
   for (auto& found : find_in_file(file, names, clock_.wall())) all.push_back(std::move(found));
   return all;
 }
@@ -89,7 +89,7 @@ void SenderBook::count_hit(SenderListKind kind, const policy::SenderEntry& entry
 }
 
 Result<> SenderBook::add(SenderListKind kind, const policy::SenderEntry& entry) {
-  if (state_.count(to_string(kind)) >= kMaxEntries && !kept(kind, entry.name()))
+  if (state_.count(to_string(kind)) >= kMaxEntries && !added(kind, entry.name()))
     return fail(Errc::limit,
                 fmt::format("there are {} entries already: so many belong into a file (lists.{})",
                             kMaxEntries, to_string(kind)));

@@ -49,14 +49,14 @@ class SenderBook {
   // Counts at once. Replaces an entry of that name. Errors: limit.
   Result<> add(SenderListKind kind, const policy::SenderEntry& entry);
   bool remove(SenderListKind kind, const policy::SenderEntry& entry);
+  // One of a command, by its name.
+  std::optional<policy::SenderEntry> added(SenderListKind kind, std::string_view name) const;
   void each(SenderListKind kind, const std::function<bool(const policy::SenderEntry&)>& visit) const;
 
   Correspondents& correspondents() { return correspondents_; }
   const Correspondents& correspondents() const { return correspondents_; }
 
  private:
-  std::optional<policy::SenderEntry> kept(SenderListKind kind, std::string_view name) const;
-
   store::StateStore& state_;
   const Clock& clock_;
   Correspondents correspondents_;

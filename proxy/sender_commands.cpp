@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/store/event_text.h"
 #include "base/text.h"
 #include "proxy/sender_list_lint.h"
 
@@ -12,6 +13,7 @@ namespace sallyport::proxy {
 namespace {
 
 constexpr std::size_t kMaxText = 200;
+constexpr std::size_t kMostNamed = 5;  // in one sentence
 using policy::SenderEntry;
 
 // Words of an entry stand on one line of a file, and are read from it again.
@@ -57,28 +59,65 @@ bool is_for_role(const SenderEntry& entry, const CurrentPolicy& current) {
   return settings && policy::is_role_entry(entry.recipient, settings->role_names);
 }
 
+// Somebody wrote what is replaced, and had a reason.
+void tell_replaced(const SenderEntry& entry, const SenderEntry& before, const Control::Write& write) {
+  const auto was = policy::to_line(before);
+  if (was != policy::to_line(entry)) write(config::Node::object().add("replaced", config::Node::text(was)));
+}
+
 Result<> add(SenderListKind kind, const config::Node& request, SenderBook& book,
              const CurrentPolicy& current, const Control::Write& write) {
   const auto entry = whole_entry(request);
   if (!entry) return entry.error();
+  if (kind == SenderListKind::block && entry->authenticated)
+    return fail(Errc::invalid, policy::kAuthenticatedBlock);
   if (kind == SenderListKind::block && is_for_role(*entry, current))
     return fail(Errc::invalid, entry->recipient + " is a role address: mail to it is never blocked");
   if (const auto warning = surprise_of(kind, *entry, current().get()); !warning.empty())
     write(config::Node::object().add("warning", config::Node::text(warning)));
-  return book.add(kind, *entry);
+  const auto before = book.added(kind, entry->name());
+  auto result = book.add(kind, *entry);
+  if (result && before) tell_replaced(*entry, *before, write);
+  return result;
+}
+
+// "only for our.example: add --for our.example", where an entry has that pattern for somebody else; or "".
+std::string added_for_others(SenderListKind kind, const SenderEntry& entry, const SenderBook& book) {
+  std::string recipients;
+  bool everybody = false;
+  std::size_t more = 0, named = 0;
+  book.each(kind, [&](const SenderEntry& other) {
+    if (other.pattern != entry.pattern) return true;
+    if (other.recipient.empty())
+      everybody = true;
+    else if (named++ < kMostNamed)
+      recipients += (recipients.empty() ? "" : ", ") + other.recipient;
+    else
+      ++more;
+    return true;
+  });
+  if (everybody) return "only for everybody: leave --for out";
+  if (more > 0) return fmt::format("only for {} and {} more: add --for", recipients, more);
+  if (named > 1) return fmt::format("only for {}: add --for", recipients);
+  return named == 1 ? fmt::format("only for {0}: add --for {0}", recipients) : "";
 }
 
 Result<> remove(SenderListKind kind, const config::Node& request, SenderBook& book) {
   const auto entry = named_entry(request);
   if (!entry) return entry.error();
   if (book.remove(kind, *entry)) return {};
+  if (const auto others = added_for_others(kind, *entry, book); !others.empty())
+    return fail(Errc::not_found, fmt::format("no command has added {}, {}", entry->name(), others));
   return fail(
       Errc::not_found,
       fmt::format("no command has added {}; entries of a file are removed from the file", entry->name()));
 }
 
-std::int64_t seconds_of(WallTime time) {
-  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+// As events have it.
+config::Node time_of(WallTime time) {
+  std::string text;
+  store::TimeStamp(true).append(text, time);
+  return config::Node::text(text);
 }
 
 config::Node described(SenderListKind kind, const SenderEntry& entry, const std::string& where,
@@ -92,11 +131,11 @@ config::Node described(SenderListKind kind, const SenderEntry& entry, const std:
   text("for", entry.recipient);
   text("owner", entry.owner);
   text("reason", entry.reason);
-  if (entry.expires) line.add("expires", config::Node::integer(seconds_of(*entry.expires)));
+  if (entry.expires) line.add("expires", time_of(*entry.expires));
   if (entry.authenticated) line.add("authenticated", config::Node::boolean(true));
   text("where", where);
   line.add("hits", config::Node::integer(static_cast<std::int64_t>(hits.count)));
-  if (hits.last) line.add("last_hit", config::Node::integer(seconds_of(*hits.last)));
+  if (hits.last) line.add("last_hit", time_of(*hits.last));
   line.add("line", config::Node::text(policy::to_line(entry)));
   return line;
 }
@@ -112,6 +151,13 @@ std::vector<SenderEntry> added(SenderListKind kind, const SenderBook& book) {
   return all;
 }
 
+// What holds for an address: its own entries, those of its domain, and those for everybody. For a domain:
+// without those for some of it.
+bool holds_for(const SenderEntry& entry, std::string_view recipient) {
+  return entry.recipient.empty() || entry.recipient == recipient ||
+         entry.recipient == recipient.substr(recipient.rfind('@') + 1);
+}
+
 Result<> list(SenderListKind kind, const config::Node& request, const SenderBook& book,
               const CurrentPolicy& current, const Control::Write& write) {
   SenderEntry wanted;
@@ -119,7 +165,7 @@ Result<> list(SenderListKind kind, const config::Node& request, const SenderBook
   if (auto set = policy::set_recipient(wanted, recipient); !recipient.empty() && !set) return set;
   bool reading = true;
   const auto show = [&](const SenderEntry& entry, const std::string& where) {
-    if (!recipient.empty() && entry.recipient != wanted.recipient) return true;
+    if (!recipient.empty() && !holds_for(entry, wanted.recipient)) return true;
     return reading = reading && write(described(kind, entry, where, book));
   };
   for (const SenderEntry& entry : added(kind, book))

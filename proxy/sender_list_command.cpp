@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <ctime>
 
 #include "base/text.h"
 #include "proxy/control.h"
@@ -56,9 +57,15 @@ std::int64_t number_of(const config::Node& line, const char* key) {
   return number ? *number : 0;
 }
 
+// "2026-11-22T16:00:00.000Z" as the clock on the wall has it.
+std::string local_time(const std::string& written) {
+  std::tm utc{};
+  if (::strptime(written.c_str(), "%Y-%m-%dT%H:%M:%S", &utc) == nullptr) return "-";
+  return fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(::timegm(&utc)));
+}
+
 void print(const config::Node& line) {
-  const auto last = number_of(line, "last_hit");
-  const auto when = last == 0 ? std::string("-") : fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(last));
+  const auto when = local_time(text_of(line, "last_hit"));
   fmt::print("{:>8}  {:16}  {:20}  {}\n", number_of(line, "hits"), when, text_of(line, "where"),
              printable(text_of(line, "line"), kMostShown));
 }
@@ -105,7 +112,10 @@ int run_sender_list(const SenderListOptions& options) {
   if (options.action == "list") {
     show(*answer, options.json);
   } else {
-    for (const auto& line : answer->lines()) tell("warning: ", text_of(line, "warning"));
+    for (const auto& line : answer->lines()) {
+      if (const auto warning = text_of(line, "warning"); !warning.empty()) tell("warning: ", warning);
+      if (const auto before = text_of(line, "replaced"); !before.empty()) tell("replaced: ", before);
+    }
   }
   if (!answer->error.empty()) {
     tell("", answer->error);

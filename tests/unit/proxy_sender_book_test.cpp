@@ -115,6 +115,90 @@ TEST_CASE("commands add, list and remove entries") {
   CHECK(ask(control, remove).end.contains("error"));
 }
 
+TEST_CASE("an entry with blanks in a quoted local part holds, stays, and goes") {
+  Desk desk;
+  Control control;
+  add_sender_commands(control, desk.book, [] { return std::make_shared<policy::Settings>(); }, kept);
+  const auto request = [](const char* action) {
+    return std::string(R"({"command": "block", "action": ")") + action +
+           R"(", "pattern": "\"a b\"@x.test", "for": "\"c # d\"@our.example"})";
+  };
+  CHECK(ask(control, request("add").c_str()).end == R"({"ok":true})");
+  const std::vector<std::string> names{R"("a b"@x.test for="c # d"@our.example)"};
+  CHECK(desk.book.find(block, nullptr, names).size() == 1);
+  CHECK(ask(control, R"({"command": "block", "action": "list"})").lines.size() == 1);
+  CHECK(ask(control, request("remove").c_str()).end == R"({"ok":true})");
+  CHECK(desk.book.find(block, nullptr, names).empty());
+}
+
+TEST_CASE("whoever replaces an entry is told what it was") {
+  Desk desk;
+  Control control;
+  add_sender_commands(control, desk.book, [] { return std::make_shared<policy::Settings>(); }, kept);
+  const char* first =
+      R"({"command": "allow", "action": "add", "pattern": "a.test", "owner": "bert", "reason": "orders"})";
+  CHECK(ask(control, first).lines.empty());
+  CHECK(ask(control, first).lines.empty());  // nothing has changed
+  const auto again =
+      ask(control, R"({"command": "allow", "action": "add", "pattern": "a.test", "owner": "anna"})");
+  REQUIRE(again.lines.size() == 1);
+  CHECK(again.lines.front() == R"({"replaced":"a.test owner=bert # orders"})");
+  CHECK(again.end == R"({"ok":true})");
+}
+
+TEST_CASE("who takes away an entry for everybody is told for whom it is") {
+  Desk desk;
+  Control control;
+  add_sender_commands(control, desk.book, [] { return nullptr; }, kept);
+  const auto remove = [&](const std::string& pattern, const char* recipient) {
+    return ask(control, (R"({"command": "block", "action": "remove", "pattern": ")" + pattern +
+                         R"(", "for": ")" + recipient + "\"}")
+                            .c_str())
+        .end;
+  };
+  CHECK(desk.book.add(block, entry("a.test for=our.example")));
+  CHECK(desk.book.add(block, entry("b.test")));
+  CHECK(remove("a.test", "")
+            .contains("no command has added a.test, only for our.example: add --for our.example"));
+  CHECK(remove("b.test", "our.example").contains("only for everybody: leave --for out"));
+  CHECK(remove("c.test", "").contains("entries of a file are removed from the file"));
+  for (const char* name : {"1", "2", "3", "4", "5", "6"})
+    CHECK(desk.book.add(block, entry(std::string("a.test for=x") + name + "@our.example")));
+  CHECK(remove("a.test", "").contains(" and 2 more: add --for"));
+}
+
+TEST_CASE("a list for somebody has all that holds for him") {
+  Desk desk;
+  Control control;
+  add_sender_commands(control, desk.book, [] { return std::make_shared<policy::Settings>(); }, kept);
+  for (const char* line : {"a.test", "b.test for=our.example", "c.test for=anna@our.example",
+                           "d.test for=bert@our.example", "e.test for=other.example"})
+    CHECK(desk.book.add(block, entry(line)));
+  const auto shown = [&](const std::string& recipient) {
+    std::string patterns;
+    for (const auto& line :
+         ask(control, (R"({"command": "block", "action": "list", "for": ")" + recipient + "\"}").c_str())
+             .lines)
+      patterns += line.substr(line.find(":\"") + 2, 1);
+    return patterns;
+  };
+  CHECK(shown("anna@our.example") == "abc");
+  CHECK(shown("our.example") == "ab");
+  CHECK(shown("carl@third.example") == "a");
+  CHECK(shown("") == "abcde");
+}
+
+TEST_CASE("times of an entry are told as those of events") {
+  Desk desk;
+  Control control;
+  add_sender_commands(control, desk.book, [] { return std::make_shared<policy::Settings>(); }, kept);
+  CHECK(desk.book.add(block, entry("a.test expires=2199-01-31")));
+  desk.book.count_hit(block, entry("a.test"));
+  const auto line = ask(control, R"({"command": "block", "action": "list"})").lines.front();
+  CHECK(line.contains(R"("expires":"2199-01-31T23:59:59.000Z")"));
+  CHECK(line.contains(R"("last_hit":"20)"));
+}
+
 TEST_CASE("an entry that means the world is taken, with a warning") {
   Desk desk;
   Control control;
@@ -195,6 +279,7 @@ TEST_CASE("a command refuses what it could not read again, and blocks no role ad
        {R"({"command": "block", "action": "add", "pattern": "a.test", "for": "Postmaster@our.example"})",
         R"({"command": "block", "action": "add", "pattern": "a.test", "reason": "two\nlines"})",
         R"({"command": "block", "action": "add", "pattern": "a.test", "owner": "two words"})",
+        R"({"command": "block", "action": "add", "pattern": "a.test", "authenticated": true})",
         R"({"command": "block", "action": "add", "pattern": "*"})", R"({"command": "block"})"})
     CHECK_MESSAGE(ask(control, request).end.contains("error"), request);
   CHECK(desk.state->count("block") == 0);
