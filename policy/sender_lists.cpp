@@ -21,6 +21,7 @@ void add_parents(std::vector<std::string>& patterns, std::string_view before, st
 
 void SenderListShape::add(const SenderEntry& entry) {
   recipients = recipients || !entry.recipient.empty();
+  authenticated = authenticated || entry.authenticated;
   switch (entry.kind) {
     case SenderEntry::Kind::sender:
       senders = true;
@@ -40,6 +41,7 @@ void SenderListShape::add(const SenderListShape& other) {
   reverse_names = reverse_names || other.reverse_names;
   senders = senders || other.senders;
   recipients = recipients || other.recipients;
+  authenticated = authenticated || other.authenticated;
 }
 
 SenderList SenderList::parse(std::string_view text, std::string file, std::vector<ListFault>& faults) {

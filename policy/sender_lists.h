@@ -27,7 +27,8 @@ struct SenderListShape {
   std::bitset<129> prefixes;  // of networks, within 128 bits
   bool reverse_names = false;
   bool senders = false;
-  bool recipients = false;  // entries for somebody
+  bool recipients = false;     // entries for somebody
+  bool authenticated = false;  // entries that say so
 
   void add(const SenderEntry& entry);
   void add(const SenderListShape& other);

@@ -195,7 +195,7 @@ int check(const CheckOptions& options) {
   SessionTests tests;
   if (settings) tests = run_session_tests(directory, settings, diagnostics);
   if (settings) tell(idle_entries(*settings), diagnostics);
-  if (settings) tell(surprising_entries(*settings), diagnostics);
+  if (settings) tell(surprising_entries(*settings, system_clock().wall()), diagnostics);
   diagnostics.sort();
   if (settings) look_at_machine(*settings, diagnostics);
   std::string lists;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/io/together.h"
+#include "base/text.h"
 #include "dns/budgeted_resolver.h"
 #include "dns/name.h"
 #include "dns/spf.h"
@@ -92,17 +93,38 @@ bool is_for_others(const SenderEntry& entry, const policy::Settings& settings) {
 }
 
 void tell_surprises(const SenderList& list, SenderListKind kind, const policy::Settings& settings,
-                    std::vector<SenderListFault>& out) {
+                    WallTime now, std::vector<SenderListFault>& out) {
   std::map<Breadth, Faulty> broad;
-  Faulty foreign;
+  Faulty foreign, expired;
   list.each([&](const SenderList::Found& found) {
     if (const auto breadth = policy::breadth_of(found.entry); breadth != Breadth::ordinary)
       broad[breadth].add(found);
     if (is_for_others(found.entry, settings)) foreign.add(found);
+    if (found.entry.expires && *found.entry.expires <= now) expired.add(found);
     return true;
   });
   for (const auto& [breadth, entries] : broad) entries.tell(list, words(kind, breadth), {}, out);
   foreign.tell(list, kForeign, {}, out);
+  expired.tell(list, "expired, and means nobody any more", "take it out, or give it a later day", out);
+}
+
+// A pattern for a role address alone, such as "postmaster@*". One that means it among others is no mistake.
+bool means_role(std::string_view pattern, const std::vector<std::string>& role_names) {
+  return std::ranges::any_of(role_names, [&](const std::string& name) {
+    return pattern.size() > name.size() && pattern[name.size()] == '@' &&
+           iequals(pattern.substr(0, name.size()), name);
+  });
+}
+
+void tell_barred_roles(const policy::WildcardList& list, const policy::Settings& settings,
+                       std::vector<SenderListFault>& out) {
+  const auto& patterns = list.patterns();
+  for (policy::Place place = 1; place <= patterns.size(); ++place)
+    if (!patterns.clears(place) && means_role(patterns[place], settings.role_names))
+      out.push_back({{list.file(), patterns.line(place), 1},
+                     fmt::format("{}: mail to role addresses is taken, whatever this line says",
+                                 printable(patterns[place], 80)),
+                     "take it out; role_mailbox may be whoever is to read that mail"});
 }
 
 // Whose SPF decides about an entry: of the domains below one, that of a name which nobody has made up yet.
@@ -148,10 +170,11 @@ std::size_t collect(const SenderList& list, Domains& domains) {
 
 void judge(const SenderList& list, const Domains& domains, std::size_t left_out,
            std::vector<SenderListFault>& out) {
-  Faulty unpublished, open, broken;
+  Faulty unpublished, barren, open, broken;
   for (const auto& [name, domain] : domains)
     for (const SenderList::Found& found : domain.entries) {
-      if (domain.result == dns::SpfResult::none && !found.entry.authenticated) unpublished.add(found);
+      if (domain.result == dns::SpfResult::none)
+        (found.entry.authenticated ? barren : unpublished).add(found);
       if (domain.result == dns::SpfResult::pass) open.add(found);
       if (domain.result == dns::SpfResult::permerror) broken.add(found);
     }
@@ -160,6 +183,9 @@ void judge(const SenderList& list, const Domains& domains, std::size_t left_out,
       "allow the network that it sends from instead, or its reverse name; with `authenticated` an "
       "entry holds only once SPF is published",
       out);
+  barren.tell(list,
+              "no SPF is published, and `authenticated` asks for a pass: the entry lets nobody through",
+              "allow the network that it sends from instead, or its reverse name", out);
   open.tell(list,
             "the SPF there lets every address send, which proves nothing: the entry lets nobody through",
             "allow the network that it sends from instead, or its reverse name", out);
@@ -194,13 +220,14 @@ std::vector<SenderListFault> idle_entries(const Settings& settings) {
   return out;
 }
 
-std::vector<SenderListFault> surprising_entries(const Settings& settings) {
+std::vector<SenderListFault> surprising_entries(const Settings& settings, WallTime now) {
   std::vector<SenderListFault> out;
   const policy::SenderLists& lists = settings.policy->sender_lists;
   for (const auto& list : lists.allow_files)
-    tell_surprises(*list, SenderListKind::allow, *settings.policy, out);
+    tell_surprises(*list, SenderListKind::allow, *settings.policy, now, out);
   for (const auto& list : lists.block_files)
-    tell_surprises(*list, SenderListKind::block, *settings.policy, out);
+    tell_surprises(*list, SenderListKind::block, *settings.policy, now, out);
+  tell_barred_roles(settings.policy->barring.recipients.list, *settings.policy, out);
   return out;
 }
 

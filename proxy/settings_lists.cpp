@@ -147,13 +147,17 @@ std::shared_ptr<const policy::SenderList> read_sender_list(const Located<std::st
       }));
 }
 
-// Mail to role addresses is never blocked: an entry that says so is a mistake.
-void check_role_entries(const policy::SenderList& list, const Loading& loading) {
-  if (!list.shape().recipients) return;
+// Mail to role addresses is never blocked, and whether SPF passes is no matter: an entry that says
+// otherwise is a mistake.
+void check_block_entries(const policy::SenderList& list, const Loading& loading) {
+  if (!list.shape().recipients && !list.shape().authenticated) return;
+  const auto error = [&](int line, const std::string& message) {
+    loading.diagnostics.error({list.file(), line, 1}, message);
+  };
   list.each([&](const policy::SenderList::Found& found) {
     if (policy::is_role_entry(found.entry.recipient, loading.written.role_names))
-      loading.diagnostics.error({list.file(), found.line, 1},
-                                found.entry.recipient + " is a role address: mail to it is never blocked");
+      error(found.line, found.entry.recipient + " is a role address: mail to it is never blocked");
+    if (found.entry.authenticated) error(found.line, policy::kAuthenticatedBlock);
     return true;
   });
 }
@@ -162,7 +166,7 @@ void read_sender_lists(const SenderListsSection& section, const Loading& loading
   const auto read = [&](const Located<std::string>& file, SenderListFiles::ByPath& lists) {
     if (file.value.empty() || lists.contains(file.value)) return;
     lists.emplace(file.value, read_sender_list(file, loading));
-    if (&lists == &files.block) check_role_entries(*lists.at(file.value), loading);
+    if (&lists == &files.block) check_block_entries(*lists.at(file.value), loading);
   };
   read(section.allow, files.allow);
   read(section.block, files.block);

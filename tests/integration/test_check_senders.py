@@ -57,6 +57,10 @@ def test_check_senders_that_anybody_can_be(case):
                 "whoever writes that in MAIL FROM is let through",
             ),
             (
+                6,
+                "carl@plain.test: no SPF is published, and `authenticated` asks for a pass: the entry lets nobody through",
+            ),
+            (
                 8,
                 "open.test: the SPF there lets every address send, which proves nothing: the entry lets nobody through",
             ),
@@ -74,7 +78,7 @@ def test_check_senders_by_checks_that_are_off(case):
     check("and 3 more: lets nobody through, for no SPF is looked up" in found[0][1], f"{found}")
     check("rdns:mx.plain.test: does nothing, for no reverse name is looked up" in found[1][1], f"{found}")
     site.gateway.write_config({**site.config, "events": {"record": "all"}})
-    check(len(warnings(site, file)) == 3, "what is asked for the record will do")
+    check(len(warnings(site, file)) == 4, "what is asked for the record will do")
 
 
 def test_check_senders_of_a_long_list(case):
@@ -84,6 +88,30 @@ def test_check_senders_of_a_long_list(case):
     found = [message for _, message in warnings(site, file)]
     check(len(found) == 2 and "no SPF is published" in found[0], f"{found}")
     check(found[1].startswith("the SPF of 100 domains was looked at, not that of the other 3"), f"{found}")
+
+
+def test_check_senders_that_have_expired(case):
+    site, file = site_of(case, "a.test\nb.test expires=2020-01-31\nc.test expires=2199-01-31\n")
+    check(warnings(site, file, "--offline") == [(2, "b.test: expired, and means nobody any more")], "not told")
+
+
+def test_check_senders_that_a_block_list_cannot_have(case):
+    file = case.path("block")
+    with open(file, "w") as out:
+        out.write("a.test\nb.test authenticated\n")
+    site = case.site({"lists": {"block": file}}, start=False)
+    result = site.gateway.run("check", "--offline", "-c", site.gateway.conf)
+    check(result.returncode == 78 and f"{file}:2:1: error: `authenticated` is for allow lists" in result.stderr, f"{result}")
+
+
+def test_check_senders_barred_role_addresses(case):
+    """A line that means them among others is no mistake."""
+    file = case.path("bar")
+    with open(file, "w") as out:
+        out.write("*@spam.test\n~abuse@*\npost*@*\nPostmaster@*\n")
+    site = case.site({"barring": {"recipients": file}}, start=False)
+    found = [one for one in warnings(site, file, "--offline") if "role addresses" in one[1]]
+    check(found == [(4, "postmaster@*: mail to role addresses is taken, whatever this line says")], f"{found}")
 
 
 def test_check_senders_of_the_whole_world(case):

@@ -199,6 +199,7 @@ def test_lists_say_what_their_operator_wrote(case):
     site = site_of(case, config)
     command(site, "block", "add", "good.test")
     session = stranger(site, GOOD)
+    session.needs_id = False
     session.mail("anna@good.test")
     blocked = session.rcpt("anna@example.test", BLOCKED)
     check(blocked.lines == ["550 5.7.1 Write to postmaster@example.test"], f"{blocked}")

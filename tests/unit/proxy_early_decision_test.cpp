@@ -109,9 +109,10 @@ const Choices kLimits = {
     "3", "5", R"({"rules": [{"from": "good.test", "use": 9}, {"use": 4}]})",
     R"({"rules": [{"rdns": "*.isp.test", "use": 2}, {"use": 5}]})",
     R"({"rules": [{"rdns": "*.isp.test", "use": 2}, {"rdns": "*.good.test", "use": 8}, {"use": 5}]})"};
-const Choices kEntries = {
-    "good.test",        "good.test authenticated", "anna@good.test for=anna@example.test", "203.0.113.0/24",
-    "rdns:*.good.test", "rdns:dyn-1.isp.test",     "rdns:mx.good.test for=example.test"};
+const Choices kEntries = {"good.test",           "anna@good.test for=anna@example.test",
+                          "203.0.113.0/24",      "rdns:*.good.test",
+                          "rdns:dyn-1.isp.test", "rdns:mx.good.test for=example.test"};
+const Choices kProvenEntries = {"good.test authenticated"};  // of allow lists alone
 
 std::string site(Chance& chance, const std::string& allow, const std::string& block) {
   const auto mode = [&] { return chance.of(kModes); };
@@ -264,7 +265,8 @@ class Judgement {
 };
 
 std::shared_ptr<const Settings> settings_of(Chance& chance, test::ConfD& conf) {
-  conf.file("allow", chance.lines(kEntries)).file("block", chance.lines(kEntries));
+  conf.file("allow", chance.lines(kEntries) + chance.lines(kProvenEntries))
+      .file("block", chance.lines(kEntries));
   conf.file("10.json", site(chance, conf.path() + "/allow", conf.path() + "/block"));
   config::Diagnostics diagnostics;
   auto settings = load(conf.path(), {.system_hostname = "mx.example.test"}, diagnostics);
