@@ -48,12 +48,10 @@ class RulesReader {
     std::vector<const Node*> uses;
     for (const Node& node : written) {
       Rule rule{.position = node.position, .conditions = {}, .modifiers = {}, .value = {}};
-      if (node.as<Object>()) {
-        uses.push_back(take_apart(node, rule, reader_, known));
-      } else {
-        known = reader_.expected(node, R"(a rule: {"to": ..., "use": ...})");
-        uses.push_back(nullptr);
-      }
+      bool whole = node.as<Object>() || reader_.expected(node, R"(a rule: {"to": ..., "use": ...})");
+      uses.push_back(whole ? take_apart(node, rule, reader_, whole) : nullptr);
+      const bool last = uses.size() == written.size();
+      if (!whole || (!last && !check_modifiers(rule))) known = false;
       out.rules.push_back(std::move(rule));
     }
     const bool ordered = known && check_order(out.rules);
@@ -61,14 +59,17 @@ class RulesReader {
   }
 
  private:
+  // Beside no condition they say nothing; not even that the rules behind are never reached.
+  bool check_modifiers(const Rule& rule) {
+    if (!rule.conditions.empty() || rule.modifiers.empty()) return true;
+    return reader_.error(rule.modifiers.front().position,
+                         fmt::format("\"{}\" in a rule without a condition", rule.modifiers.front().key),
+                         R"(name whom it holds for: {"from": "example.org", ..., "use": ...})");
+  }
+
   bool check_order(const std::vector<Rule>& rules) {
     const auto first =
         std::ranges::find_if(rules, [](const Rule& rule) { return rule.conditions.empty(); });
-    if (first != rules.end() && first + 1 != rules.end() && !first->modifiers.empty())
-      return reader_.error(
-          first->modifiers.front().position,
-          fmt::format("\"{}\" in a rule without a condition", first->modifiers.front().key),
-          R"(name whom it holds for: {"from": "example.org", ..., "use": ...})");
     if (first == rules.end())
       return reader_.error(rules.back().position,
                            "the last rule has conditions: what counts where none of the rules holds?",

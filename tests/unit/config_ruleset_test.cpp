@@ -183,10 +183,11 @@ TEST_CASE("all that is wrong with a ruleset is told at once") {
     {"to": "x"},
     {"too": "x", "use": 88},
     "rule",
+    {"mode": "off", "use": 1},
     {"to": "y", "use": 99}]}}})");
   CHECK_FALSE(read.good);
-  for (const char* told :
-       {"found 77", "\"use\" is missing", "unknown key \"too\"", "expected a rule", "found 99"})
+  for (const char* told : {"found 77", "\"use\" is missing", "unknown key \"too\"", "expected a rule",
+                           "\"mode\" in a rule without a condition", "found 99"})
     CHECK_MESSAGE(has(read.told(), told), read.told());
   const Read unordered(
       R"({"room": {"chairs": {"rules": [{"to": "x", "use": 77}, {"to": "y", "use": 1}]}}})");
