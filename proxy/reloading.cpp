@@ -84,7 +84,6 @@ Reloading::Reloading(const ServeOptions& options, Gateway& gateway, store::Event
 void Reloading::run() {
   faults::crash_point("reload.signal");
   try {
-    tried_ = as_they_are_now(gateway_.settings()->list_files);
     const auto result = try_to();
     record_reload(events_, result.has_value(), result ? "" : result.error().detail);
     faults::crash_point("reload.done");
@@ -137,12 +136,13 @@ io::Task<> Reloading::look_at_lists() {
   if (!co_await reader_.run([lists] { return lists->look(); })) co_return;
   if (lists->now == lists->before->list_files || lists->now == tried_) co_return;
   if (std::exchange(seen_, lists->now) != lists->now) co_return;
-  tried_ = lists->now;
   co_await renew_lists(std::move(lists));
 }
 
 io::Task<> Reloading::renew_lists(std::shared_ptr<NewLists> lists) {
   const auto result = co_await reader_.run([lists] { return lists->read(); });
+  if (result || result.error().code == Errc::invalid)
+    tried_ = lists->now;                                // else: no memory, by the next look
   if (gateway_.settings() != lists->before) co_return;  // SIGHUP came meanwhile, and read them too
   for (const auto& one : lists->diagnostics.all())
     if (lists->is_news(one)) note(events_, options_.log_format, one);

@@ -1,8 +1,9 @@
 // What a running gateway takes over without a restart: the configuration after SIGHUP, and lists when
 // their files change. What has errors never replaces what is good (promise P10).
 //
-// All of it on the thread that runs the program; files are looked at, and lists read, on one of its own, so
-// that a file system that hangs holds up nothing but the lists.
+// All of it on the thread that runs the program; list files are looked at, and read when they change, on
+// one of its own: a file system that hangs holds up the lists, and the very end of the process, nothing
+// else. SIGHUP reads on the calling thread.
 #pragma once
 
 #include <memory>

@@ -120,3 +120,17 @@ def test_list_files_that_break_a_session_test_change_nothing(case):
     )
     renewed(site, lambda: write(path, "good.test\n"), path, ok=False)
     ask(site, GOOD, "250")
+
+
+def test_list_files_count_after_a_reload_that_failed(case):
+    """What was wrong was conf.d, and not the list."""
+    path = case.path("block")
+    write(path, "# nobody\n")
+    site = site_of(case, {"lists": {"block": path}})
+    half = site.gateway.conf + "/90-half.json"
+    since = site.gateway.mark()
+    write(half, "{")
+    write(path, "good.test\n")
+    site.gateway.reload(ok=False)
+    site.gateway.await_event("lists", since=since)
+    refused(site, "anna@good.test")
