@@ -68,10 +68,10 @@ class ClientAccount {
                                              const WatchedLimits& limits, bool role);
   std::optional<policy::Refuse> watch_places(const Treatment& watched, bool role,
                                              const HeldRates& held) const;
-  std::optional<policy::Refuse> watch_content(std::uint64_t octets, const WatchedLimits& limits,
-                                              HeldRates& held);
-  // The recipient was taken.
+  std::optional<policy::Refuse> watch_content(const Treatment& watched, const HeldRates& held) const;
+  // The recipient was taken; the content is there, and all have been looked at.
   void count_watched(const WatchedLimits& limits, bool role, HeldRates& held);
+  void count_watched_content(std::uint64_t octets, const WatchedLimits& limits, HeldRates& held);
 
  private:
   bool is_account(const policy::Settings& settings);  // of the connection; and whose

@@ -62,11 +62,27 @@ std::string commands_of(const JsonValue& event) {
 }
 
 std::string session_explained(const Told& told) {
-  static constexpr std::array<std::string_view, 20> said = {
-      "time",   "type",   "id",           "listener",     "client",
-      "helo",   "user",   "commands",     "errors",       "tls",
-      "cipher", "spared", "early_talker", "transactions", "messages",
-      "end",    "ms",     "ms_greeting",  "rule_texts",   "observed_rule_texts"};
+  static constexpr std::array<std::string_view, 21> said = {"time",
+                                                            "type",
+                                                            "id",
+                                                            "listener",
+                                                            "client",
+                                                            "helo",
+                                                            "user",
+                                                            "commands",
+                                                            "errors",
+                                                            "tls",
+                                                            "cipher",
+                                                            "spared",
+                                                            "early_talker",
+                                                            "transactions",
+                                                            "messages",
+                                                            "end",
+                                                            "ms",
+                                                            "ms_greeting",
+                                                            "rule_texts",
+                                                            "observed_rule_texts",
+                                                            "would_be_at_connect"};
   const JsonValue event = told.event.root();
   std::vector<std::string_view> keys(said.begin(), said.end());
   std::ranges::copy(evidence_keys(), std::back_inserter(keys));
@@ -77,6 +93,8 @@ std::string session_explained(const Told& told) {
   for (const JsonValue& rule : event["rule_texts"].items()) out += line(rule_shown(rule));
   for (const JsonValue& rule : event["observed_rule_texts"].items())
     out += line(rule_shown(rule, "would be") + ", which is only observed");
+  if (const auto would_be = event["would_be_at_connect"])
+    out += line("if all that is only observed counted, at connect: " + shown(would_be));
   out += greeting_of(event) + spared_of(event) + commands_of(event) + refusals_explained(event);
   out += line(fmt::format("it ended after {}: {}", span_shown(span_of(event["ms"])), shown(event["end"])));
   return out + rest_shown(event, keys, "  ") + evidence_explained(event);

@@ -63,12 +63,12 @@ LoggedVerdict verdict_of(const JsonValue& event) {
   return verdict == LoggedVerdict::none ? worst(refusals_of(event)) : verdict;
 }
 
-// What would have become of a recipient, did what only observes act: the event has the refusal's name
-// ("blocked-sender lists/block:3"), or that it would have been let through. "" = nothing else.
-std::string_view would_be_of_recipient(const JsonValue& recipient) {
-  const std::string written = recipient["would_be"].text();
+// What would have become of a recipient, or of a session at connect, did what only observes act: the event
+// has the refusal's name ("blocked-sender lists/block:3"), or that it would have been let through. "" =
+// nothing else.
+std::string_view would_be_word(std::string_view written) {
   if (written.empty()) return {};
-  const std::string_view name = std::string_view(written).substr(0, written.find(' '));
+  const std::string_view name = written.substr(0, written.find(' '));
   const auto refusals = mail::refusal_texts();
   const auto found =
       std::ranges::find_if(refusals, [&](const mail::RefusalText& one) { return one.name == name; });
@@ -82,7 +82,8 @@ std::vector<std::string> would_be(const JsonValue& event) {
     if (!word.empty() && std::ranges::find(all, word) == all.end()) all.emplace_back(word);
   };
   add(event["would_be"].text());
-  for (const JsonValue& recipient : event["to"].items()) add(would_be_of_recipient(recipient));
+  add(would_be_word(event["would_be_at_connect"].text()));
+  for (const JsonValue& recipient : event["to"].items()) add(would_be_word(recipient["would_be"].text()));
   return all;
 }
 
@@ -202,7 +203,8 @@ bool address_matches(std::string_view pattern, std::string_view address) {
 
 std::optional<std::string> log_line(const JsonValue& event, WallTime written, const LogChoice& choice) {
   const std::string type = event["type"].text();
-  const bool is_session = type == "session" && (is_without_mail(event) || !refusals_of(event).empty());
+  const bool is_session = type == "session" && (is_without_mail(event) || !refusals_of(event).empty() ||
+                                                event["would_be_at_connect"]);
   if (type != "message" && !is_session) return std::nullopt;
   if (!is_chosen(event, choice)) return std::nullopt;
   return type == "message" ? message_line(event, written) : session_line(event, written);

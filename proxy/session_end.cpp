@@ -87,7 +87,8 @@ void Session::record() {
   if (early_talker_) event.flag("early_talker", true);
   event.text("spared", to_string(spared_));
   record_account(event, rate_);
-  event.text("would_be", would_be_ != judged_ ? would_be_ : rate_.would_be);
+  const bool watches = watched_ && watched_ != treatment_;
+  event.text("would_be_at_connect", watches && would_be_ != judged_ ? would_be_ : rate_.would_be);
   if (treatment_) {
     record_rules(event, "rule_texts", treatment_->matched);
     record_rules(event, "observed_rule_texts", observed_rules({treatment_, watched_, {}}));

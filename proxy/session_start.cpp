@@ -157,10 +157,11 @@ void Session::greet() {
   machine_ = std::make_unique<smtp::ServerMachine>(machine_options(), id_);
   if (listener_.tls == ListenerTls::implicit) machine_->set_tls_from_start();
   refresh_client();
-  early_talker_ = looks_for_early_talkers(*treatment_) && has_unread();
-  if (client_.inquiry && looks_for_early_talkers(*treatment_))
-    client_.inquiry->greeted(early_talker_, waited_);
-  if (early_talker_) account_.penalty().charge(policy::Offence::early_talk, treatment_->limits.penalty);
+  const bool acts = looks_for_early_talkers(*treatment_);
+  early_talker_ = (acts || looks_for_early_talkers(*watched_)) && has_unread();
+  if (client_.inquiry && acts) client_.inquiry->greeted(early_talker_, waited_);
+  if (early_talker_ && acts)
+    account_.penalty().charge(policy::Offence::early_talk, treatment_->limits.penalty);
   const bool refusable = early_talker_ && spared_ == Spared::nobody;
   const char* const name = mail::text_of(mail::Refusal::talked_early).name;
   if (refusable && watched_->early_talkers.turned_away && would_be_ == "accept") would_be_ = name;

@@ -54,9 +54,12 @@ void Transaction::watch_content() {
     note_watched(record, refuses_header(treatment));
     note_watched(record, refuses_whole(treatment));
     if (!record.role && is_watched(record))
-      note_watched(record,
-                   client_.account->watch_content(content_.size(), {treatment, treatments_}, held_));
+      note_watched(record, client_.account->watch_content(treatment, held_));
   }
+  for (const RecipientRecord& record : records_)  // behind all looks: each hears the same
+    if (record.reply.positive() && record.watched && !record.role)
+      client_.account->count_watched_content(content_.size(), {*record.watched->treatment, treatments_},
+                                             held_);
 }
 
 // What becomes of it by them, where that is something else. Of whom the next hop refuses nothing is known

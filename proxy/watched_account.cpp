@@ -68,14 +68,18 @@ void ClientAccount::count_watched(const WatchedLimits& limits, bool role, HeldRa
   if (const auto recipient = only_watched(Rated::recipients, limits)) (void)held.take(*recipient);
 }
 
-std::optional<policy::Refuse> ClientAccount::watch_content(std::uint64_t octets,
-                                                           const WatchedLimits& limits, HeldRates& held) {
+std::optional<policy::Refuse> ClientAccount::watch_content(const Treatment& watched,
+                                                           const HeldRates& held) const {
   AccountVerdict verdict;
-  const auto content = one(Rated::octets, limits.watched.limits.rate);
-  if (!content || held.has(*content)) return std::nullopt;
-  look(Rated::octets, limits.watched.limits.rate, verdict);
-  if (only_watched(Rated::octets, limits)) (void)held.take(*content, octets, Rates::Over::counted);
+  const auto content = one(Rated::octets, watched.limits.rate);
+  if (content && !held.has(*content)) look(Rated::octets, watched.limits.rate, verdict);
   return std::move(verdict.refusal);
+}
+
+void ClientAccount::count_watched_content(std::uint64_t octets, const WatchedLimits& limits,
+                                          HeldRates& held) {
+  const auto content = only_watched(Rated::octets, limits);
+  if (content && !held.has(*content)) (void)held.take(*content, octets, Rates::Over::counted);
 }
 
 }  // namespace sallyport::proxy

@@ -297,6 +297,7 @@ def test_E05_rate_of_connections(case):
     client.expect_closed()
     event = site.gateway.await_event("session", lambda event: "rate" in event)
     check((event["rate"], event["identity"]) == ("connections 4/1d", "127.3.0.0/24"), f"{event}")
+    check("would_be_at_connect" not in event, f"nothing is observed: {event}")
     site.client(source="127.3.1.1").quit()
 
 

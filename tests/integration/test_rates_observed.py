@@ -23,8 +23,8 @@ def test_rate_of_connections_observed(case):
     site = case.site({"limits": {"rate": {"connections": "1/1d", "mode": "observe"}}})
     for _ in range(2):
         site.client(source="127.3.0.1").quit()
-    event = site.gateway.await_event("session", lambda event: "would_be" in event)
-    check((event["would_be"], event["rate"]) == ("connection-rate", "connections 1/1d"), f"{event}")
+    event = site.gateway.await_event("session", lambda event: "would_be_at_connect" in event)
+    check((event["would_be_at_connect"], event["rate"]) == ("connection-rate", "connections 1/1d"), f"{event}")
 
 
 def test_rates_observed_for_some(case):

@@ -101,6 +101,24 @@ def test_watched_rules_of_guesses(case):
     check_told(to, "over-rate", "limits.rate.unknown_recipients")
 
 
+def test_watched_rules_of_octets_hold_for_each_recipient(case):
+    """Also where it shows only at the end of the content, of sessions side by side."""
+    site = site_of(case, {"limits": {"rate": {"bytes": watching("2KB/1d", "off", to="*@example.test")}}})
+    clients = [stranger(site, GOOD) for _ in range(2)]
+    for client in clients:
+        client.mail(SENDER)
+        for recipient in ("bert@example.test", "anna@example.test"):
+            client.rcpt(recipient)
+    for client in clients:
+        content = message(("x" * 70 + "\r\n") * 100)
+        client.data(content)
+        site.expect_delivered(content)
+        client.quit()
+    first, second = site.gateway.await_events("message", 2)
+    check([to.get("would_be") for to in first["to"]] == [None, None], f"{first}")
+    check([to.get("would_be") for to in second["to"]] == ["over-rate", "over-rate"], f"{second}")
+
+
 def test_watched_rules_of_the_penalty(case):
     """One that would let pass whom another turns away."""
     penalty = {"mode": watching("off", "enforce"), "slow_at": 0, "refuse_at": 3, "half_life": "7d"}
@@ -167,14 +185,23 @@ def test_watched_rules_at_connect(case):
         for client in (first, second):
             client.quit()
         events = site.gateway.await_events("session", 2, lambda event: event["listener"] == "front")
-        check([event.get("would_be") for event in events] == [None, would_be], f"{events}")
+        check([event.get("would_be_at_connect") for event in events] == [None, would_be], f"{events}")
         rules = events[1]["observed_rule_texts"]
         check([rule["value"].split(".")[-1] for rule in rules] == [value], f"{rules}")
+        found = site.gateway.run("log", "--verdict", "would-defer", "-c", site.gateway.conf)
+        check(events[1]["id"] in found.stdout and events[0]["id"] not in found.stdout, f"{found}")
+        told = site.gateway.run("explain", events[1]["id"], "-c", site.gateway.conf).stdout
+        check(f"if all that is only observed counted, at connect: {would_be}" in told, told)
         case.finish_site(site)
 
 
 def test_watched_rules_of_early_talkers(case):
-    mode = {"rules": [{"ip": "203.0.113.0/24", "mode": "observe", "use": "enforce"}, {"use": "score"}]}
+    for acting in ("score", "off"):
+        early_talker_is_watched(case, acting)
+
+
+def early_talker_is_watched(case, acting):
+    mode = {"rules": [{"ip": "203.0.113.0/24", "mode": "observe", "use": "enforce"}, {"use": acting}]}
     site = site_of(case, {})
     site.gateway.reload(merge(site.config, {"checks": {"early_talker": {"mode": mode, "wait": "1s"}}}))
     client = site.connect("front")
@@ -183,7 +210,8 @@ def test_watched_rules_of_early_talkers(case):
     client.expect("250")
     client.quit()
     event = site.gateway.await_event("session", lambda event: event["listener"] == "front")
-    check((event["would_be"], event["early_talker"]) == ("talked-early", True), f"{event}")
+    check((event["would_be_at_connect"], event["early_talker"]) == ("talked-early", True), f"{event}")
+    case.finish_site(site)
 
 
 def test_watched_rules_change_nothing_of_another_way(case):
