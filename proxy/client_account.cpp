@@ -121,10 +121,12 @@ io::Task<AccountVerdict> ClientAccount::judged_by_penalty(const Treatment& treat
 }
 
 void ClientAccount::look(Rated rated, const RateSettings& settings, AccountVerdict& verdict) const {
-  const auto looked_at = one(rated, settings);
-  if (!looked_at || verdict.refusal) return;
-  if (const Duration wait = rates_.look(*looked_at); wait > Duration::zero())
-    reach(*looked_at, wait, settings.mode, verdict);
+  look(one(rated, settings), settings.mode, verdict);
+}
+
+void ClientAccount::look(const std::optional<RateCase>& one, Mode mode, AccountVerdict& verdict) const {
+  if (!one || verdict.refusal) return;
+  if (const Duration wait = rates_.look(*one); wait > Duration::zero()) reach(*one, wait, mode, verdict);
 }
 
 // Questions in flight at the same moment count with their answers: over the limit none of them says more

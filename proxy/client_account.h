@@ -62,13 +62,13 @@ class ClientAccount {
 
   // The same, by what only observes, each before what acts: the refusal that there would be.
   std::optional<policy::Refuse> watch_connection(const WatchedLimits& limits);
-  io::Task<std::optional<policy::Refuse>> watch_before_asking(const Treatment& watched,
+  io::Task<std::optional<policy::Refuse>> watch_before_asking(WatchedLimits limits,
                                                               const policy::Accept& accept);
   std::optional<policy::Refuse> watch_answer(const relay::RecipientAnswer& answer,
                                              const WatchedLimits& limits, bool role);
-  std::optional<policy::Refuse> watch_places(const Treatment& watched, bool role,
+  std::optional<policy::Refuse> watch_places(const WatchedLimits& limits, bool role,
                                              const HeldRates& held) const;
-  std::optional<policy::Refuse> watch_content(const Treatment& watched, const HeldRates& held) const;
+  std::optional<policy::Refuse> watch_content(const WatchedLimits& limits, const HeldRates& held) const;
   // The recipient was taken; the content is there, and all have been looked at.
   void count_watched(const WatchedLimits& limits, bool role, HeldRates& held);
   void count_watched_content(std::uint64_t octets, const WatchedLimits& limits, HeldRates& held);
@@ -80,6 +80,9 @@ class ClientAccount {
   io::Task<std::string> who(const policy::Settings& settings) const;
   std::optional<RateCase> one(policy::Rated rated, const policy::RateSettings& settings) const;
   void look(policy::Rated rated, const policy::RateSettings& settings, AccountVerdict& verdict) const;
+  void look(const std::optional<RateCase>& one, policy::Mode mode, AccountVerdict& verdict) const;
+  std::optional<RateCase> watched_one(policy::Rated rated, const WatchedLimits& limits) const;
+  void look_watched(policy::Rated rated, const WatchedLimits& limits, AccountVerdict& verdict) const;
   std::optional<RateCase> only_watched(policy::Rated rated, const WatchedLimits& limits) const;
 
   Rates& rates_;

@@ -14,8 +14,8 @@ using policy::RateRecord;
 constexpr std::string_view kKind = "rate";
 
 std::string key_of(const RateCase& one) {
-  return fmt::format("{} {} {}", policy::to_string(one.rated), policy::written(one.rate, one.rated),
-                     one.who);
+  return fmt::format("{}{} {} {}", one.apart ? "observed " : "", policy::to_string(one.rated),
+                     policy::written(one.rate, one.rated), one.who);
 }
 
 RateRecord read(std::string_view packed, const RateCase& one, WallTime now) {

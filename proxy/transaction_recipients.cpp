@@ -163,7 +163,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   if (const auto refusal = std::move(record.greylist.refusal))
     co_return refuse(std::move(record), *refusal);
   if (is_watched(record))
-    note_watched(record, client_.account->watch_places(*record.watched->treatment, accept.role, held_));
+    note_watched(record, client_.account->watch_places(watched_limits(record), accept.role, held_));
   client_.account->take(*record.treatment, accept.role, held_, record.account);
   if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
   if (record.watched) client_.account->count_watched(watched_limits(record), accept.role, held_);

@@ -34,7 +34,8 @@ WatchedLimits Transaction::watched_limits(const RecipientRecord& record) const {
 io::Task<> Transaction::watch_before_asking(RecipientRecord& record) {
   if (!is_watched(record)) co_return;
   const Watched& watched = *record.watched;
-  note_watched(record, co_await client_.account->watch_before_asking(*watched.treatment, watched.accept));
+  note_watched(record,
+               co_await client_.account->watch_before_asking(watched_limits(record), watched.accept));
 }
 
 io::Task<> Transaction::watch_greylist(RecipientRecord& record) {
@@ -54,7 +55,7 @@ void Transaction::watch_content() {
     note_watched(record, refuses_header(treatment));
     note_watched(record, refuses_whole(treatment));
     if (!record.role && is_watched(record))
-      note_watched(record, client_.account->watch_content(treatment, held_));
+      note_watched(record, client_.account->watch_content({treatment, treatments_}, held_));
   }
   for (const RecipientRecord& record : records_)  // behind all looks: each hears the same
     if (record.reply.positive() && record.watched && !record.role)

@@ -8,30 +8,41 @@ namespace sallyport::proxy {
 using policy::Rated;
 using policy::RateSettings;
 
-// What no rule that acts counts.
-std::optional<RateCase> ClientAccount::only_watched(Rated rated, const WatchedLimits& limits) const {
+// As what acts counts it too, or, where no rule that acts does for this recipient, apart: what only
+// observes fills nothing that acts for another.
+std::optional<RateCase> ClientAccount::watched_one(Rated rated, const WatchedLimits& limits) const {
   auto watched = one(rated, limits.watched.limits.rate);
   const bool counted = std::ranges::any_of(
       limits.acting, [&](const auto& treatment) { return watched == one(rated, treatment->limits.rate); });
-  return counted ? std::nullopt : watched;
+  if (watched) watched->apart = !counted;
+  return watched;
+}
+
+std::optional<RateCase> ClientAccount::only_watched(Rated rated, const WatchedLimits& limits) const {
+  auto watched = watched_one(rated, limits);
+  return watched && watched->apart ? watched : std::nullopt;
+}
+
+void ClientAccount::look_watched(Rated rated, const WatchedLimits& limits, AccountVerdict& verdict) const {
+  look(watched_one(rated, limits), limits.watched.limits.rate.mode, verdict);
 }
 
 std::optional<policy::Refuse> ClientAccount::watch_connection(const WatchedLimits& limits) {
   if (!is_account(*limits.watched.policy)) return std::nullopt;
   AccountVerdict verdict;
-  look(Rated::connections, limits.watched.limits.rate, verdict);
+  look_watched(Rated::connections, limits, verdict);
   if (const auto connection = only_watched(Rated::connections, limits)) (void)rates_.take(*connection);
   return std::move(verdict.refusal);
 }
 
-io::Task<std::optional<policy::Refuse>> ClientAccount::watch_before_asking(const Treatment& watched,
+io::Task<std::optional<policy::Refuse>> ClientAccount::watch_before_asking(WatchedLimits limits,
                                                                            const policy::Accept& accept) {
-  const RateSettings& settings = watched.limits.rate;
-  if (is_counted(settings)) who_ = co_await who(*watched.policy);
+  const Treatment& watched = limits.watched;
+  if (is_counted(watched.limits.rate)) who_ = co_await who(*watched.policy);
   if (accept.role) co_return std::nullopt;
   AccountVerdict verdict;
   if (accept.rule.empty()) verdict = co_await judged_by_penalty(watched);
-  for (const Rated rated : {Rated::unknown_recipients, Rated::octets}) look(rated, settings, verdict);
+  for (const Rated rated : {Rated::unknown_recipients, Rated::octets}) look_watched(rated, limits, verdict);
   co_return std::move(verdict.refusal);
 }
 
@@ -40,7 +51,7 @@ std::optional<policy::Refuse> ClientAccount::watch_answer(const relay::Recipient
   using enum relay::RecipientAnswer::Kind;
   AccountVerdict verdict;
   if (!role && (answer.kind == unknown || answer.kind == exists))
-    look(Rated::unknown_recipients, limits.watched.limits.rate, verdict);
+    look_watched(Rated::unknown_recipients, limits, verdict);
   if (answer.kind == unknown)
     if (const auto guess = only_watched(Rated::unknown_recipients, limits)) (void)rates_.take(*guess);
   if (role || !client_.inquiry || answer.kind == defer) return std::move(verdict.refusal);
@@ -50,14 +61,13 @@ std::optional<policy::Refuse> ClientAccount::watch_answer(const relay::Recipient
   return std::move(verdict.refusal);
 }
 
-std::optional<policy::Refuse> ClientAccount::watch_places(const Treatment& watched, bool role,
+std::optional<policy::Refuse> ClientAccount::watch_places(const WatchedLimits& limits, bool role,
                                                           const HeldRates& held) const {
-  const RateSettings& settings = watched.limits.rate;
   AccountVerdict verdict;
   if (role) return std::nullopt;
-  const auto message = one(Rated::messages, settings);
-  if (message && !held.has(*message)) look(Rated::messages, settings, verdict);
-  look(Rated::recipients, settings, verdict);
+  const auto message = watched_one(Rated::messages, limits);
+  if (message && !held.has(*message)) look_watched(Rated::messages, limits, verdict);
+  look_watched(Rated::recipients, limits, verdict);
   return std::move(verdict.refusal);
 }
 
@@ -68,11 +78,11 @@ void ClientAccount::count_watched(const WatchedLimits& limits, bool role, HeldRa
   if (const auto recipient = only_watched(Rated::recipients, limits)) (void)held.take(*recipient);
 }
 
-std::optional<policy::Refuse> ClientAccount::watch_content(const Treatment& watched,
+std::optional<policy::Refuse> ClientAccount::watch_content(const WatchedLimits& limits,
                                                            const HeldRates& held) const {
   AccountVerdict verdict;
-  const auto content = one(Rated::octets, watched.limits.rate);
-  if (content && !held.has(*content)) look(Rated::octets, watched.limits.rate, verdict);
+  const auto content = watched_one(Rated::octets, limits);
+  if (content && !held.has(*content)) look_watched(Rated::octets, limits, verdict);
   return std::move(verdict.refusal);
 }
 

@@ -119,6 +119,24 @@ def test_watched_rules_of_octets_hold_for_each_recipient(case):
     check([to.get("would_be") for to in second["to"]] == ["over-rate", "over-rate"], f"{second}")
 
 
+def test_watched_rules_fill_nothing_that_acts(case):
+    """Bert's rule only observes what holds for anna: his messages are none of hers."""
+    for value in ("messages", "recipients", "bytes"):
+        limit = "100B/1d" if value == "bytes" else "2/1d"
+        wide = "9MB/1d" if value == "bytes" else "900/1d"
+        rules = [
+            {"to": "bert@example.test", "mode": "observe", "use": limit},
+            {"to": "bert@example.test", "use": wide},
+            {"use": limit},
+        ]
+        site = site_of(case, {"limits": {"rate": {value: {"rules": rules}}}})
+        for _ in range(3):
+            told(site, content=message())
+        (to,) = told(site, "anna@example.test", content=message())
+        check(to["code"] == 250, f"{value}: {to}")
+        case.finish_site(site)
+
+
 def test_watched_rules_of_the_penalty(case):
     """One that would let pass whom another turns away."""
     penalty = {"mode": watching("off", "enforce"), "slow_at": 0, "refuse_at": 3, "half_life": "7d"}
