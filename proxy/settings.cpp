@@ -192,8 +192,8 @@ std::shared_ptr<const Settings> load(const std::string& directory, const LoadOpt
 }
 
 std::shared_ptr<const Settings> load_lists(const Settings& before, Diagnostics& diagnostics) {
-  auto settings =
-      interpret(before.directory, {}, std::make_shared<Settings>(before), diagnostics, compose_listed);
+  auto settings = interpret(before.directory, {.whole_lines = true}, std::make_shared<Settings>(before),
+                            diagnostics, compose_listed);
   diagnostics.sort();
   return diagnostics.has_errors() ? nullptr : settings;
 }

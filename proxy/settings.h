@@ -148,8 +148,9 @@ struct Settings : Treatment {
 struct LoadOptions {
   // Built-in changes laid over the files as a last one, as JSON text: the demo's ports and routes.
   std::string overlay = {};
-  bool open_files = true;            // certificates, lists; false for `config show`
-  bool lint = false;                 // tell of what does nothing, in lists and rules: for `check`
+  bool open_files = true;    // certificates, lists; false for `config show`
+  bool lint = false;         // tell of what does nothing, in lists and rules: for `check`
+  bool whole_lines = false;  // a list that ends amid a line is an error: nobody said that it is done
   std::string system_hostname = {};  // stands in for the system's own name; "" = ask the system
 };
 

@@ -79,7 +79,11 @@ std::optional<std::string> read_list_file(const std::string& file, const config:
   if (!loading.options.open_files) return std::nullopt;
   loading.list_files.push_back(
       {file, version_of(file)});  // before it is read: a change meanwhile is none missed
-  return config::read_file(file, blame, loading.diagnostics, config::max_list_size);
+  auto text = config::read_file(file, blame, loading.diagnostics, config::max_list_size);
+  if (loading.options.whole_lines && text && !text->empty() && !text->ends_with('\n'))
+    loading.diagnostics.error({file, 0, 0}, "its last line has no line end: is it still being written?",
+                              "a reload (SIGHUP) takes it as it is");
+  return text;
 }
 
 namespace {

@@ -81,9 +81,11 @@ def test_list_files_with_errors_change_nothing(case):
     refused(site, "anna@good.test")
     renewed(site, lambda: os.remove(path), path, ok=False)
     refused(site, "anna@good.test")
+    renewed(site, lambda: write(path, "plain.test\n# half a li"), path, ok=False)
+    refused(site, "anna@good.test")
     renewed(site, lambda: write(path, "plain.test\n"), path)
     ask(site, GOOD, "250")
-    check(len(site.gateway.of_type("lists")) == 3, "told more than once")
+    check(len(site.gateway.of_type("lists")) == 4, "told more than once")
 
 
 def test_list_files_of_barring_rules_and_recipients(case):
