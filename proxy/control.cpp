@@ -48,16 +48,25 @@ Result<> Control::run(std::string_view request, const Write& write) const {
   return command->second(*node, write);
 }
 
-std::string text_of(const config::Node& request, std::string_view key) {
-  const config::Node* found = request.find(key);
-  const auto* text = found ? found->as<std::string>() : nullptr;
-  return text ? *text : "";
+namespace {
+
+template <class T>
+T value_of(const config::Node& line, std::string_view key) {
+  const config::Node* found = line.find(key);
+  const auto* value = found ? found->as<T>() : nullptr;
+  return value ? *value : T{};
 }
 
-bool flag_of(const config::Node& request, std::string_view key) {
-  const config::Node* found = request.find(key);
-  const auto* flag = found ? found->as<bool>() : nullptr;
-  return flag && *flag;
+}  // namespace
+
+std::string text_of(const config::Node& line, std::string_view key) {
+  return value_of<std::string>(line, key);
+}
+
+bool flag_of(const config::Node& line, std::string_view key) { return value_of<bool>(line, key); }
+
+std::int64_t number_of(const config::Node& line, std::string_view key) {
+  return value_of<std::int64_t>(line, key);
 }
 
 std::string control_path(const std::string& state_file) {

@@ -8,6 +8,7 @@
 // request, and only read from then on.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -40,9 +41,10 @@ class Control {
   std::map<std::string, Command, std::less<>> commands_;
 };
 
-// "" unless `request` has it as a text.
-std::string text_of(const config::Node& request, std::string_view key);
-bool flag_of(const config::Node& request, std::string_view key);
+// Of a request, or a line of an answer: "", false or 0 unless it has it as such.
+std::string text_of(const config::Node& line, std::string_view key);
+bool flag_of(const config::Node& line, std::string_view key);
+std::int64_t number_of(const config::Node& line, std::string_view key);
 
 // The control socket belongs to the state: "" where that is in memory only.
 std::string control_path(const std::string& state_file);

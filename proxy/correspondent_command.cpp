@@ -18,12 +18,6 @@ using config::Node;
 
 constexpr std::size_t kMostShown = 320;
 
-std::int64_t number_of(const Node& line, const char* key) {
-  const Node* found = line.find(key);
-  const auto* number = found ? found->as<std::int64_t>() : nullptr;
-  return number ? *number : 0;
-}
-
 void print(const Node& line) {
   if (line.find("who"))
     return fmt::print("{} wrote last on {:%Y-%m-%d %H:%M}\n", printable(text_of(line, "who"), kMostShown),

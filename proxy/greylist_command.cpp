@@ -7,6 +7,7 @@
 
 #include "base/config/json_line.h"
 #include "base/text.h"
+#include "proxy/control.h"
 #include "proxy/control_client.h"
 #include "proxy/event_words.h"
 
@@ -24,12 +25,6 @@ std::string shown(const Node& line, std::string_view key) {
   if (const auto* number = found->as<std::int64_t>()) return fmt::format("{}", *number);
   const auto* text = found->as<std::string>();
   return text ? printable(*text, kMostShown) : std::string();
-}
-
-std::int64_t number_of(const Node& line, std::string_view key) {
-  const Node* found = line.find(key);
-  const auto* number = found ? found->as<std::int64_t>() : nullptr;
-  return number ? *number : 0;
 }
 
 std::string days_as_text(const Node& line) {

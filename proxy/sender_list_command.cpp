@@ -51,12 +51,6 @@ config::Node request_of(const SenderListOptions& options) {
   return request;
 }
 
-std::int64_t number_of(const config::Node& line, const char* key) {
-  const config::Node* found = line.find(key);
-  const auto* number = found ? found->as<std::int64_t>() : nullptr;
-  return number ? *number : 0;
-}
-
 // "2026-11-22T16:00:00.000Z" as the clock on the wall has it.
 std::string local_time(const std::string& written) {
   std::tm utc{};
