@@ -34,7 +34,8 @@ std::string expiry_day(const std::string& written, WallTime now) {
   return fmt::format("{:%Y-%m-%d}", fmt::gmtime(now + std::chrono::days(*days)));
 }
 
-config::Node request_of(const SenderListOptions& options) {
+// `expires`: a day, or "".
+config::Node request_of(const SenderListOptions& options, const std::string& expires) {
   config::Node request = config::Node::object();
   const auto text = [&](const char* key, const std::string& value) {
     if (!value.empty()) request.add(key, config::Node::text(value));
@@ -46,7 +47,7 @@ config::Node request_of(const SenderListOptions& options) {
   if (options.action != "add") return request;
   text("owner", options.owner.empty() ? user_name() : options.owner);
   text("reason", options.reason);
-  text("expires", expiry_day(options.expires, system_clock().wall()));
+  text("expires", expires);
   if (options.authenticated) request.add("authenticated", config::Node::boolean(true));
   return request;
 }
@@ -96,9 +97,9 @@ Taken<std::string> take_expiry(const SenderListOptions& options) {
 }  // namespace
 
 int run_sender_list(const SenderListOptions& options) {
-  if (const auto expires = take_expiry(options); !expires)
-    return expires.error().tell(to_string(options.kind));
-  const auto answer = ask_gateway(options.directory, request_of(options));
+  const auto expires = take_expiry(options);
+  if (!expires) return expires.error().tell(to_string(options.kind));
+  const auto answer = ask_gateway(options.directory, request_of(options, *expires));
   if (!answer) return answer.error().tell(to_string(options.kind));
   const auto tell = [&](const char* what, const std::string& text) {
     fmt::print(stderr, "sallyport {}: {}{}\n", to_string(options.kind), what, printable(text, kMostShown));
