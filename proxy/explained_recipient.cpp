@@ -26,10 +26,9 @@ std::string_view word_for(std::int64_t code) {
 // -- the reason ------------------------------------------------------------------------------------------
 
 std::string_view help_of(std::string_view why) {
-  const auto texts = mail::refusal_texts();
-  why = why.substr(0, why.find(' '));  // behind it, the line that says so
-  const auto found = std::ranges::find_if(texts, [&](const auto& text) { return text.name == why; });
-  return found == texts.end() ? std::string_view() : found->help;
+  // Behind it, the line that says so.
+  const auto* const refusal = mail::refusal_named(why.substr(0, why.find(' ')));
+  return refusal ? refusal->help : std::string_view();
 }
 
 std::string why_of(const JsonValue& recipient) {

@@ -55,9 +55,8 @@ std::string reply_shown(const JsonValue& told) {
 std::string reason_shown(std::string_view why) {
   if (why.empty()) return {};
   if (why == mail::kNextHop) return "that is the internal server's word";
-  const auto texts = mail::refusal_texts();
-  const auto found = std::ranges::find_if(texts, [&](const auto& text) { return text.name == why; });
-  const std::string_view help = found == texts.end() ? std::string_view() : found->help;
+  const auto* const refusal = mail::refusal_named(why);
+  const std::string_view help = refusal ? refusal->help : std::string_view();
   return fmt::format("reason: {}{}{}", shown(why), help.empty() ? "" : ". ", without_links(help));
 }
 

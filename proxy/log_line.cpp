@@ -68,11 +68,8 @@ LoggedVerdict verdict_of(const JsonValue& event) {
 // nothing else.
 std::string_view would_be_word(std::string_view written) {
   if (written.empty()) return {};
-  const std::string_view name = written.substr(0, written.find(' '));
-  const auto refusals = mail::refusal_texts();
-  const auto found =
-      std::ranges::find_if(refusals, [&](const mail::RefusalText& one) { return one.name == name; });
-  return to_string(found == refusals.end() ? LoggedVerdict::accept : verdict_of_code(found->code));
+  const auto* const refusal = mail::refusal_named(written.substr(0, written.find(' ')));
+  return to_string(refusal ? verdict_of_code(refusal->code) : LoggedVerdict::accept);
 }
 
 // Of the message as a whole, and of its recipients: each once.

@@ -50,9 +50,7 @@ config::Type<std::string> refusal() {
   auto type = one_word_of(names);
   type.read = [read = type.read](const config::Node& node, std::string& out, config::Reader& reader) {
     if (!read(node, out, reader)) return false;
-    const auto texts = mail::refusal_texts();
-    const auto found = std::ranges::find(texts, std::string_view(out), &mail::RefusalText::name);
-    const auto refusal = found->refusal;
+    const auto refusal = mail::refusal_named(out)->refusal;
     if (!is_never_stated(refusal)) return true;
     return reader.error(node.position,
                         fmt::format("no session of a test is ever refused as \"{}\": that depends on what "

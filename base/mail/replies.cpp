@@ -119,6 +119,11 @@ std::span<const RefusalText> refusal_texts() { return kRefusalTexts; }
 
 const RefusalText& text_of(Refusal refusal) { return kRefusalTexts.at(static_cast<std::size_t>(refusal)); }
 
+const RefusalText* refusal_named(std::string_view name) {
+  const auto found = std::ranges::find(kRefusalTexts, name, &RefusalText::name);
+  return found == kRefusalTexts.end() ? nullptr : &*found;
+}
+
 Reply reply(Refusal refusal, std::string_view detail) {
   const RefusalText& entry = text_of(refusal);
   return {entry.code, entry.enhanced, filled(entry.text, detail), true, refusal};

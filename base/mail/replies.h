@@ -161,6 +161,7 @@ struct RefusalText {
 
 std::span<const RefusalText> refusal_texts();
 const RefusalText& text_of(Refusal refusal);
+const RefusalText* refusal_named(std::string_view name);  // as events have it; null: none is called so
 Reply reply(Refusal refusal, std::string_view detail = {});
 Reply reply(Answer answer, std::string_view detail = {});
 
