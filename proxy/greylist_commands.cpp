@@ -64,10 +64,8 @@ Node counted(const char* what, std::size_t many) {
 }
 
 Node described(const GreylistWaiter& one) {
-  std::string first;
-  store::TimeStamp(true).append(first, one.first);
   Node line = Node::object();
-  line.add("first_seen", Node::text(first)).add("client", Node::text(one.identity));
+  line.add("first_seen", Node::text(store::time_stamp(one.first))).add("client", Node::text(one.identity));
   line.add("from", Node::text(one.sender.empty() ? "<>" : one.sender)).add("to", Node::text(one.recipient));
   return line;
 }

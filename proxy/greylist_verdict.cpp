@@ -67,11 +67,7 @@ void record_greylist(store::Event& event, const GreylistVerdict& verdict) {
   if (verdict.word.empty()) return;
   event.text("greylist", verdict.word).text("greylist_for", verdict.because);
   event.text("identity", verdict.identity);
-  if (verdict.first_seen) {
-    std::string first;
-    store::TimeStamp(true).append(first, *verdict.first_seen);
-    event.text("first_seen", first);
-  }
+  if (verdict.first_seen) event.text("first_seen", store::time_stamp(*verdict.first_seen));
 }
 
 ComesAgain comes_again(const policy::RecipientVerdict& verdict, const policy::ClientFacts& client,

@@ -113,13 +113,6 @@ Result<> remove(SenderListKind kind, const config::Node& request, SenderBook& bo
       fmt::format("no command has added {}; entries of a file are removed from the file", entry->name()));
 }
 
-// As events have it.
-config::Node time_of(WallTime time) {
-  std::string text;
-  store::TimeStamp(true).append(text, time);
-  return config::Node::text(text);
-}
-
 config::Node described(SenderListKind kind, const SenderEntry& entry, const std::string& where,
                        const SenderBook& book) {
   const auto hits = book.hits(kind, entry);
@@ -131,11 +124,11 @@ config::Node described(SenderListKind kind, const SenderEntry& entry, const std:
   text("for", entry.recipient);
   text("owner", entry.owner);
   text("reason", entry.reason);
-  if (entry.expires) line.add("expires", time_of(*entry.expires));
+  if (entry.expires) text("expires", store::time_stamp(*entry.expires));
   if (entry.authenticated) line.add("authenticated", config::Node::boolean(true));
   text("where", where);
   line.add("hits", config::Node::integer(static_cast<std::int64_t>(hits.count)));
-  if (hits.last) line.add("last_hit", time_of(*hits.last));
+  if (hits.last) text("last_hit", store::time_stamp(*hits.last));
   line.add("line", config::Node::text(policy::to_line(entry)));
   return line;
 }

@@ -97,4 +97,10 @@ void TimeStamp::append(std::string& out, WallTime time) {
   fmt::format_to(std::back_inserter(out), ".{:03}{}", since - second * 1000, utc_ ? "Z" : "");
 }
 
+std::string time_stamp(WallTime time) {
+  std::string stamp;
+  TimeStamp(true).append(stamp, time);
+  return stamp;
+}
+
 }  // namespace sallyport::store

@@ -29,4 +29,7 @@ class TimeStamp {
   std::string text_;
 };
 
+// One time by itself, as events have it: "2026-11-22T16:00:00.123Z".
+std::string time_stamp(WallTime time);
+
 }  // namespace sallyport::store
