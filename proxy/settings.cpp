@@ -18,18 +18,12 @@ namespace {
 using config::Diagnostics;
 using config::Node;
 
-const Node* find(const Node& root, const std::vector<std::string>& way) {
-  const Node* at = &root;
-  for (const std::string& key : way) at = at ? at->find(key) : nullptr;
-  return at;
-}
-
 // A file that writes the defaults out, as the shipped ones do, takes away what a file before it says.
 // Whoever wrote that believes that it holds.
 void warn_of_lost_value(const std::vector<std::string>& way, const Node& before, const Node& after,
                         Diagnostics& diagnostics) {
   const Node presets = written_table().show(Written{}, config::Show::all);
-  const Node* const preset = find(presets, way);
+  const Node* const preset = presets.follow(way);
   if (!preset || !after.same_value(*preset) || before.same_value(after)) return;
   diagnostics.warning(
       before.position,

@@ -1,6 +1,7 @@
 // Values that are possible, each by itself, and do little, or what nobody means. An admin may want them,
 // for a test: they are warned of, by `check`.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <span>
 
@@ -14,7 +15,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 struct Surprise {
-  std::vector<const char*> way;  // to the value that is blamed
+  std::vector<std::string> way;  // to the value that is blamed
   bool (*holds)(const PolicySections& sections);
   const char* what;
   const char* hint;
@@ -66,24 +67,17 @@ std::span<const Surprise> surprises() {
   return all;
 }
 
-std::string key_of(const Surprise& surprise) {
-  std::string key;
-  for (const char* step : surprise.way) key += (key.empty() ? "" : ".") + std::string(step);
-  return key;
-}
-
 // Where it is written; the whole configuration, if it is not.
-config::Position place_of(const std::vector<const char*>& way, const Loading& loading) {
-  const config::Node* at = &loading.document;
-  for (const char* step : way) at = at ? at->find(step) : nullptr;
+config::Position place_of(const std::vector<std::string>& way, const Loading& loading) {
+  const config::Node* const at = loading.document.follow(way);
   return at ? at->position : loading.whole();
 }
 
 // Of rules those alone that make it so.
 void lint(const Surprise& surprise, const Loading& loading) {
   const auto tell = [&](const config::Position& position) {
-    loading.diagnostics.warning(position, fmt::format("{}: {}", key_of(surprise), surprise.what),
-                                surprise.hint);
+    loading.diagnostics.warning(
+        position, fmt::format("{}: {}", fmt::join(surprise.way, "."), surprise.what), surprise.hint);
   };
   if (surprise.holds(loading.written)) return tell(place_of(surprise.way, loading));
   for_each_variant(loading.written, loading.rulesets,

@@ -149,6 +149,12 @@ const Node* Node::find(std::string_view key) const {
   return found == members->end() ? nullptr : &found->value;
 }
 
+const Node* Node::follow(const std::vector<std::string>& way) const {
+  const Node* at = this;
+  for (const std::string& key : way) at = at ? at->find(key) : nullptr;
+  return at;
+}
+
 Node& Node::add(std::string key, Node member) {
   std::get<Object>(value).push_back({std::move(key), {}, std::move(member)});
   return *this;

@@ -40,6 +40,8 @@ struct Node {
 
   // The member of that name, or nullptr; nullptr too for what is no object. Linear: sections are small.
   const Node* find(std::string_view key) const;
+  // What that way of members leads to, or nullptr.
+  const Node* follow(const std::vector<std::string>& way) const;
   // Appends to an object that the program makes; returns the object.
   Node& add(std::string key, Node member);
   bool same_value(const Node& other) const;  // positions aside
