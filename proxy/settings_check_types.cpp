@@ -41,11 +41,9 @@ std::vector<std::string> names_of(std::size_t words) {
 constexpr const char* kWholePoints =
     "points are whole numbers: where others count 2.5 of 5.0, write 5 of 10, thresholds and all";
 
-std::optional<std::int64_t> read_points_of(const Node& node, config::Reader& reader) {
-  const std::string words = fmt::format("an integer from {} to {}", -kMaxScore, kMaxScore);
-  if (!node.as<double>()) return config::read_integer(node, -kMaxScore, kMaxScore, words, reader);
-  reader.expected(node, words, kWholePoints);
-  return std::nullopt;
+bool read_score(const Node& node, int& out, config::Reader& reader) {
+  static const auto type = points(-kMaxScore, kMaxScore);
+  return type.read(node, out, reader);
 }
 
 // {"score": N}
@@ -54,9 +52,10 @@ bool read_score(const Node& node, Outcome& out, config::Reader& reader, const st
   if (members.size() != 1 || members.front().key != "score")
     return reader.expected(node, words, R"(points are written {"score": 2})");
   const config::Reader::Step step(reader, "score");
-  const auto score = read_points_of(members.front().value, reader);
-  if (score) out = Outcome::points(static_cast<int>(*score));
-  return score.has_value();
+  int score = 0;
+  if (!read_score(members.front().value, score, reader)) return false;
+  out = Outcome::points(score);
+  return true;
 }
 
 Node show_outcome(const Outcome& outcome) {
@@ -128,10 +127,11 @@ bool read_codes(const Node& node, Codes& out, config::Reader& reader) {
           position, fmt::format("\"{}\" is no code of a list", printable(key, 80)),
           R"("127.0.0.2", "127.0.0.2-127.0.0.11" or "127.0.*.2-3", octet by octet; 127.255.255.x and )"
           "what is outside 127/8 never mean a listing");
-    const auto weight = read_points_of(value, reader);
-    if (!weight) good = false;
-    if (!range || !weight) continue;
-    range->weight = static_cast<int>(*weight);
+    int weight = 0;
+    const bool weighed = read_score(value, weight, reader);
+    if (!weighed) good = false;
+    if (!range || !weighed) continue;
+    range->weight = weight;
     out.push_back({key, position, *range});
   }
   return good;
