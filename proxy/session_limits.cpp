@@ -26,9 +26,10 @@ IpAddress client_key(const IpAddress& client) { return client.is_v4() ? client :
 SessionLimits::Verdict SessionLimits::admit(const IpAddress& client, bool exempt, const Limits& limits,
                                             TimePoint now) {
   const NeededMemory needed;  // whoever is counted by half is never counted out
-  IpAddress address = client_key(client), network = network_key(client);
+  const IpAddress address = client_key(client), network = network_key(client);
   std::scoped_lock lock(mutex_);
-  if (const auto held = held_against(client, exempt, limits); held != Verdict::admitted) return held;
+  if (const auto held = held_against(address, network, exempt, limits); held != Verdict::admitted)
+    return held;
   if (!exempt && too_fast(network, limits.connects_per_network, now)) return Verdict::too_fast;
   most_ = std::max(most_, ++total_);
   ++addresses_[address];
@@ -36,14 +37,14 @@ SessionLimits::Verdict SessionLimits::admit(const IpAddress& client, bool exempt
   return Verdict::admitted;
 }
 
-SessionLimits::Verdict SessionLimits::held_against(const IpAddress& client, bool exempt,
-                                                   const Limits& limits) const {
+SessionLimits::Verdict SessionLimits::held_against(const IpAddress& address, const IpAddress& network,
+                                                   bool exempt, const Limits& limits) const {
   if (total_ >= limits.sessions) return Verdict::too_many;
   if (exempt) return Verdict::admitted;
-  auto held = addresses_.find(client_key(client));
+  auto held = addresses_.find(address);
   if (held != addresses_.end() && held->second >= limits.sessions_per_address)
     return Verdict::too_many_for_address;
-  held = networks_.find(network_key(client));
+  held = networks_.find(network);
   if (held != networks_.end() && held->second >= limits.sessions_per_network)
     return Verdict::too_many_for_network;
   return Verdict::admitted;
@@ -51,9 +52,12 @@ SessionLimits::Verdict SessionLimits::held_against(const IpAddress& client, bool
 
 SessionLimits::Verdict SessionLimits::look(const IpAddress& client, bool exempt, const Limits& limits,
                                            TimePoint now) const {
+  const IpAddress network = network_key(client);
   std::scoped_lock lock(mutex_);
-  if (const auto held = held_against(client, exempt, limits); held != Verdict::admitted) return held;
-  const auto rate = rates_.find(network_key(client));
+  if (const auto held = held_against(client_key(client), network, exempt, limits);
+      held != Verdict::admitted)
+    return held;
+  const auto rate = rates_.find(network);
   const bool counted = !exempt && limits.connects_per_network > 0 && rate != rates_.end() &&
                        now - rate->second.minute < std::chrono::minutes(1);
   return counted && rate->second.connects >= limits.connects_per_network ? Verdict::too_fast

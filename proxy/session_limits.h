@@ -39,7 +39,8 @@ class SessionLimits {
     TimePoint minute;
     int connects = 0;
   };
-  Verdict held_against(const IpAddress& client, bool exempt, const Limits& limits) const;
+  Verdict held_against(const IpAddress& address, const IpAddress& network, bool exempt,
+                       const Limits& limits) const;  // as client_key() and network_key() have them
   bool too_fast(const IpAddress& network, int limit, TimePoint now);
   void forget_old_rates(TimePoint now);
 
