@@ -111,7 +111,7 @@ void compose_listed(const Loading& loading, Settings& settings) {
   settings.routes = compose_routes(loading);
 }
 
-// From what is read to what is used; `compose` does so to `settings`.
+// From what is read to what is used; `compose` does so to `settings`. Null with errors.
 std::shared_ptr<const Settings> interpret(const std::string& directory, const LoadOptions& options,
                                           std::shared_ptr<Settings> settings, Diagnostics& diagnostics,
                                           void (*compose)(const Loading&, Settings&)) {
@@ -126,7 +126,8 @@ std::shared_ptr<const Settings> interpret(const std::string& directory, const Lo
   compose({document, written, reading.rulesets, options, directory, hostname, diagnostics,
            settings->list_files},
           *settings);
-  return settings;
+  diagnostics.sort();
+  return diagnostics.has_errors() ? nullptr : settings;
 }
 
 // Notes at each shown value where it was written.
@@ -175,21 +176,19 @@ const relay::Route* Settings::route(const std::string& name) const {
 
 std::shared_ptr<const Settings> load(const std::string& directory, const LoadOptions& options,
                                      Diagnostics& diagnostics) {
-  std::shared_ptr<const Settings> settings;
-  if (auto document = read_document(directory, options.overlay, diagnostics)) {
-    auto fresh = std::make_shared<Settings>();
-    fresh->document = std::make_shared<const Node>(std::move(*document));
-    settings = interpret(directory, options, std::move(fresh), diagnostics, compose_all);
+  auto document = read_document(directory, options.overlay, diagnostics);
+  if (!document) {
+    diagnostics.sort();
+    return nullptr;
   }
-  diagnostics.sort();
-  return diagnostics.has_errors() ? nullptr : settings;
+  auto settings = std::make_shared<Settings>();
+  settings->document = std::make_shared<const Node>(std::move(*document));
+  return interpret(directory, options, std::move(settings), diagnostics, compose_all);
 }
 
 std::shared_ptr<const Settings> load_lists(const Settings& before, Diagnostics& diagnostics) {
-  auto settings = interpret(before.directory, {.whole_lines = true}, std::make_shared<Settings>(before),
-                            diagnostics, compose_listed);
-  diagnostics.sort();
-  return diagnostics.has_errors() ? nullptr : settings;
+  return interpret(before.directory, {.whole_lines = true}, std::make_shared<Settings>(before), diagnostics,
+                   compose_listed);
 }
 
 std::string show(const std::string& directory, bool changed, Diagnostics& diagnostics,
