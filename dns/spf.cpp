@@ -241,12 +241,12 @@ class Evaluation {
   // Behind an exists there may be a wildcard, which any client's address or name leads to: nobody's as
   // well.
   io::Task<bool> lets_anybody(const SpfTerm& term, const std::string& domain) {
-    if (term.kind != Kind::exists || term.result != SpfResult::pass ||
-        is_open(term, values_.client.is_v4()))
-      co_return is_open(term, values_.client.is_v4());
+    const bool by_v4 = values_.client.is_v4();
+    const bool open = is_open(term, by_v4);
+    if (open || term.kind != Kind::exists || term.result != SpfResult::pass) co_return open;
     SpfMacroValues values = values_;
     values.domain = domain;
-    values.client = nobody(values_.client.is_v4());
+    values.client = nobody(by_v4);
     values.validated_name = "unknown";
     const auto name = Name::parse(shortened_domain(expand(term.domain_spec, values)));
     if (!name) co_return false;
