@@ -9,16 +9,9 @@ import re
 from harness.client import message
 from harness.dns_server import DnsServer
 from harness.outcome import check, poll
-from harness.strangers import merge, stranger, strangers_site
+from harness.strangers import GOOD, PLAIN, POOR, SENDER, merge, stranger, strangers_site
 
-GOOD, POOR = "203.0.113.1", "203.0.113.77"  # with a reverse name, and without (2 points)
-SENDER = "anna@plain.test"
-RECORDS = {
-    "1.113.0.203.in-addr.arpa": {"PTR": ["mx.good.test"]},
-    "mx.good.test": {"A": [GOOD, POOR]},
-    "plain.test": {"MX": ["10 mx.good.test"]},
-    "2.0.0.127.bl.test": {"A": ["127.0.0.2"]},
-}
+RECORDS = {**PLAIN, "2.0.0.127.bl.test": {"A": ["127.0.0.2"]}}
 LATER = "451 4.7.1 Greylisted: please try again in "
 LONG = {"mode": "enforce", "delay": "1h"}
 

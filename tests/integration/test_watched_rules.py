@@ -6,15 +6,8 @@ The clients come through a front end that names their public addresses."""
 from harness.client import message
 from harness.dns_server import DnsServer
 from harness.outcome import check
-from harness.strangers import merge, stranger, strangers_site
+from harness.strangers import GOOD, PLAIN, POOR, SENDER, merge, stranger, strangers_site
 
-GOOD, POOR = "203.0.113.1", "203.0.113.77"  # with a reverse name, and without (2 points)
-SENDER = "anna@plain.test"
-RECORDS = {
-    "1.113.0.203.in-addr.arpa": {"PTR": ["mx.good.test"]},
-    "mx.good.test": {"A": [GOOD, POOR]},
-    "plain.test": {"MX": ["10 mx.good.test"]},
-}
 CHECKS = {"early_talker": {"mode": "off"}, "greylist": {"mode": "off", "delay": "1h"}}
 
 
@@ -23,7 +16,7 @@ def watching(use, usual, to="bert@example.test"):
 
 
 def site_of(case, config):
-    server = case.peer(DnsServer(RECORDS))
+    server = case.peer(DnsServer(PLAIN))
     return strangers_site(case, [server.port], merge({"checks": dict(CHECKS)}, config))
 
 

@@ -7,6 +7,13 @@ from .ports import free_port
 
 # GOOD and LISTED have a reverse name, and SPF passes for them; the latter is on the list bl.test.
 GOOD, LISTED, FORGER = "203.0.113.1", "203.0.113.66", "203.0.113.99"
+# What a scripted server says of GOOD, and of the sender's domain. POOR has no reverse name (2 points).
+POOR, SENDER = "203.0.113.77", "anna@plain.test"
+PLAIN = {
+    "1.113.0.203.in-addr.arpa": {"PTR": ["mx.good.test"]},
+    "mx.good.test": {"A": [GOOD, POOR]},
+    "plain.test": {"MX": ["10 mx.good.test"]},
+}
 ZONES = {
     "113.0.203.in-addr.arpa": "1 IN PTR mx.good.test.\n66 IN PTR mx.good.test.\n",
     "good.test": f"@ IN MX 10 mx\nmx IN A {GOOD}\nmx IN A {LISTED}\n"
