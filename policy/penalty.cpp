@@ -67,10 +67,10 @@ bool PenaltyRecord::has_taken(WallTime now, const PenaltySettings& settings) con
 }
 
 WallTime PenaltyRecord::worthless_from(const PenaltySettings& settings) const {
-  if (last_taken) return *last_taken + settings.remember;
   const double lives = std::max(0.0, std::log2(std::max(penalty, kNothing) / kNothing));
   const auto lasts = std::chrono::duration<double>(settings.half_life) * lives;
-  return at + std::chrono::ceil<milliseconds>(lasts);
+  const WallTime faded = at + std::chrono::ceil<milliseconds>(lasts);
+  return last_taken ? std::max(faded, *last_taken + settings.remember) : faded;
 }
 
 std::string PenaltyRecord::packed() const {

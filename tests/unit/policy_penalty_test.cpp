@@ -108,6 +108,15 @@ TEST_CASE("penalty: a record outlives the process") {
   CHECK(with(80).worthless_from(kShipped) > kNow + 9h);
 }
 
+TEST_CASE("penalty: mail taken long ago does not wipe it out") {
+  PenaltySettings slow = kShipped;
+  slow.half_life = 7 * 24h;
+  slow.remember = 1h;
+  const PenaltyRecord record = with(100, 1);
+  CHECK(record.worthless_from(slow) > kNow + 60 * 24h);
+  CHECK(record.worthless_from(kShipped) == kNow + kShipped.remember);
+}
+
 TEST_CASE("penalty: of refusals only the permanent ones count, and relaying counts more") {
   CHECK(offence_of(mail::Refusal::relay) == Offence::relay_attempt);
   CHECK(offence_of(mail::Refusal::percent_hack) == Offence::relay_attempt);
