@@ -52,12 +52,9 @@ std::string named_host(const mail::Path& path) {
   return fault == mail::DomainFault::none ? host.ascii : path.domain;
 }
 
-// Both as written (the patterns against quoted paths mean the quotes) and as it compares: "joe"@our.domain
-// is joe@our.domain.
 Bar bar(Refusal why, const BarringList& by, const mail::Path* path) {
   if (!path || by.mode == Mode::off || by.list.size() == 0) return {why, by};
-  auto line = by.bars(path->address());
-  if (!line) line = by.bars(path->key());
+  const auto line = by.bars(*path);
   if (!line) return {why, by};
   return {why, by, fmt::format("{}:{}", by.list.file(), *line), std::string(by.list.pattern(*line))};
 }

@@ -1,5 +1,7 @@
 #include "policy/settings.h"
 
+#include "base/text.h"
+
 namespace sallyport::policy {
 
 void Domains::add(const std::string& name, const std::string& route) {
@@ -18,6 +20,13 @@ const std::string* Domains::find(std::string_view domain_ascii) const {
     if (auto below = names_->below.find(domain_ascii.substr(dot + 1)); below != names_->below.end())
       return &below->second;
   return nullptr;
+}
+
+// Both as written (the patterns against quoted paths mean the quotes) and as it compares: "joe"@our.domain
+// is joe@our.domain, and what clears the one clears the other.
+std::optional<int> BarringList::bars(const mail::Path& path) const {
+  const std::string written = path.address(), compared = path.key();
+  return iequals(written, compared) ? list.bars(written, star) : list.bars({written, compared}, star);
 }
 
 }  // namespace sallyport::policy

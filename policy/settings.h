@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/ip_address.h"
+#include "base/mail/address.h"
 #include "policy/checks.h"
 #include "policy/generic_names.h"
 #include "policy/sender_lists.h"
@@ -46,6 +47,7 @@ struct BarringList {
   bool reply_id = true;
 
   std::optional<int> bars(std::string_view address) const { return list.bars(address, star); }
+  std::optional<int> bars(const mail::Path& path) const;
 };
 
 struct Barring {

@@ -61,9 +61,16 @@ WildcardList WildcardList::parse(std::string_view text, std::string file, std::v
 }
 
 std::optional<int> WildcardList::bars(std::string_view address, Star star) const {
-  if (address.empty()) return std::nullopt;
-  const std::string compared = to_lower(address);
-  const Place place = index().last_match({patterns(), compared, star});
+  return bars({address}, star);
+}
+
+std::optional<int> WildcardList::bars(std::initializer_list<std::string_view> spellings, Star star) const {
+  Place place = 0;
+  for (const std::string_view address : spellings) {
+    if (address.empty()) continue;
+    const std::string compared = to_lower(address);
+    place = std::max(place, index().last_match({patterns(), compared, star}));
+  }
   if (place == 0 || patterns().clears(place)) return std::nullopt;
   return patterns().line(place);
 }

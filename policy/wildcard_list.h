@@ -6,6 +6,7 @@
 // Immutable once parsed; copies share; usable from every thread.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,8 @@ class WildcardList {
   // The number of the line that bars `address`, from 1. The null sender is never barred.
   std::optional<int> bars(std::string_view address) const { return bars(address, star()); }
   std::optional<int> bars(std::string_view address, Star star) const;  // by the other reading
+  // The same of one address that may be written in several ways: the last line that matches any decides.
+  std::optional<int> bars(std::initializer_list<std::string_view> spellings, Star star) const;
 
   // What that line says, in comparing form; "" = no such line counts.
   std::string_view pattern(int line) const;

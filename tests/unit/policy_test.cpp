@@ -190,6 +190,23 @@ TEST_CASE("quotes lead past no barring list") {
   CHECK(std::get<Refuse>(verdict).why == Refusal::barred_sender);
 }
 
+TEST_CASE("a line that clears an address clears every spelling of it") {
+  Settings settings = site();
+  settings.barring.recipients.list = list("*@*\n~joe@local.host\n~\"of course\"@local.host\n");
+  for (const char* cleared : {"Joe@local.host", R"("joe"@local.host)", R"("of\ course"@local.host)"})
+    CHECK_MESSAGE(outcome(stranger(), cleared, settings) == "inside", cleared);
+  settings.barring.recipients.list = list("~joe@local.host\n*@*\n");
+  CHECK(outcome(stranger(), R"("joe"@local.host)", settings) == "550 5.7.1 Address barred");
+  settings.barring.senders.list = list("*@*\n~*@bücher.example\n");
+  settings.barring.recipients = {};
+  for (const char* sender : {"joe@bücher.example", "joe@xn--bcher-kva.example"}) {
+    mail::Path from;
+    REQUIRE(mail::parse_path(sender, {.smtputf8 = true}, from) == mail::PathFault::none);
+    CHECK(
+        std::holds_alternative<Accept>(judge_recipient(stranger(), &from, path("u@local.host"), settings)));
+  }
+}
+
 TEST_CASE("a barred sender is refused at the recipient, the null sender never") {
   Settings settings = site();
   settings.barring.senders.list = list("*@spam.host");
