@@ -38,6 +38,7 @@ struct RuleFacts {
   Direction direction = Direction::inbound;
   std::optional<std::string> reverse_name = "";  // nullopt: not known yet; "": none that is confirmed
   std::vector<std::string> more_names;           // confirmed, too
+  bool name_is_asked = true;                     // else no rule that speaks of it holds
   Vouching vouching = Vouching::none;
   // Could not be looked up now, or not whole; and are taken for what is confirmed by now, and "against",
   // until they can.

@@ -149,6 +149,7 @@ RuleMatching::Holds RuleMatching::look_at(const CompiledRule& rule) const {
   for (std::uint32_t i = rule.first; i < rule.first + rule.count; ++i) {
     const CompiledCondition& condition = tables_.conditions[i];
     if (known_from(condition.fact) > facts_.stage) return Holds::no;
+    if (condition.fact == RuleFact::rdns && !facts_.name_is_asked) return Holds::no;
     if (condition.fact == RuleFact::rdns && !facts_.reverse_name)
       holds = Holds::by_reverse_name;
     else if (!is_met(condition))

@@ -77,6 +77,7 @@ io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, I
     co_return Treated{.acting = usual, .would_be = usual, .otherwise = {}};
   }
   policy::RuleFacts known = rule_facts(settings, facts);
+  known.name_is_asked = inquiry != nullptr;
   if (inquiry) policy::add_evidence(known, inquiry->evidence());
   auto match = settings.rules.match(known);
   while (inquiry && !match.missing.empty()) {

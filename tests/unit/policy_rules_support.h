@@ -87,6 +87,7 @@ struct Asked {
   std::string user{}, listener = "mx";
   Direction direction = Direction::inbound;
   std::optional<std::string> rdns = "";
+  bool name_is_asked = true;
   Vouching vouching = Vouching::none;
   Stage stage = Stage::rcpt;
 };
@@ -103,6 +104,7 @@ inline RuleMatch look_up(const Rules& rules, const Asked& asked) {
   facts.to = &to;
   facts.direction = asked.direction;
   facts.reverse_name = asked.rdns;
+  facts.name_is_asked = asked.name_is_asked;
   facts.vouching = asked.vouching;
   return rules.match(facts);
 }

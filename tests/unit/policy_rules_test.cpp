@@ -57,6 +57,8 @@ TEST_CASE("networks, names, users, listeners and directions as conditions") {
   CHECK_FALSE(holds(R"("rdns": "provider.test")", {.rdns = "mx.provider.test"}));
   CHECK(holds(R"("rdns": false)", {}));
   CHECK(holds(R"("rdns": true)", {.rdns = "x.test"}));
+  for (const char* of_any : {R"("rdns": false)", R"("rdns": true)", R"("rdns": "*")"})
+    CHECK_FALSE(holds(of_any, {.name_is_asked = false}));
   CHECK(holds(R"("helo": "H.test")", {}));
   CHECK(holds(R"("helo": "[192.0.2.1]")", {.helo = "[192.0.2.1]"}));
   CHECK(holds(R"("auth": "anna")", {.user = "anna"}));
