@@ -36,6 +36,12 @@ io::Task<std::shared_ptr<Inquiry>> inquire(const Trial& trial, std::shared_ptr<c
   co_return inquiry;
 }
 
+// In place of the greeting.
+bool is_turned_away(const Trial& trial, const Settings& settings, const TrialResult& result) {
+  return trial.talks_early && result.spared == Spared::nobody &&
+         treated_at_connect(settings, trial.client, trial.listener->name).acting->early_talkers.turned_away;
+}
+
 }  // namespace
 
 io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings> settings,
@@ -52,7 +58,9 @@ io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings
   policy::ClientFacts facts;
   facts.address = trial.client;
   facts.authenticated = trial.authenticated;
+  const bool turned_away = is_turned_away(trial, *settings, result);
   const auto sized = [&](policy::RecipientVerdict verdict, const Treatment& treatment) {
+    if (turned_away) return policy::RecipientVerdict(policy::refuse(mail::Refusal::talked_early));
     const bool accepted = std::holds_alternative<policy::Accept>(verdict);
     if (auto refusal = refuses_size(treatment.limits, trial.size); accepted && refusal)
       return policy::RecipientVerdict(*std::move(refusal));

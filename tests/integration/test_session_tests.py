@@ -72,6 +72,21 @@ def test_stated_sessions_hold(case):
     check("5 sessions of *.test.json end as stated" in out, out)
 
 
+def test_stated_early_talker_turned_away(case):
+    """In place of the greeting: nobody takes anything from it, the role addresses neither."""
+    stated = Stated(case, start=False)
+    config = stated.site.gateway.config
+    stated.site.gateway.write_config(merge(config, {"checks": {"early_talker": {"mode": "enforce"}}}))
+    turned_away = {"verdict": "reject", "reply": "554 5.5.1 You talked before the greeting"}
+    stated.state(
+        with_more(HONEST, talks_early=True, to={"anna@example.test": turned_away, "postmaster@example.test": turned_away}),
+        with_more(HONEST, name="waits", to={"anna@example.test": "accept"}),
+        with_more(HONEST, name="ours", client="127.0.0.1", talks_early=True, to={"anna@example.test": "accept"}),
+    )
+    out = stated.check()
+    check("3 sessions of *.test.json end as stated" in out, out)
+
+
 def test_stated_sessions_that_end_otherwise(case):
     stated = Stated(case, start=False)
     stated.state(
