@@ -83,16 +83,18 @@ class Waiting {
 
 }  // namespace
 
-class WorkerPool::Impl {
+class WorkerPool::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(const char* name, int threads, std::size_t max_waiting)
-      : capacity_(static_cast<std::size_t>(threads) + max_waiting) {
+  Impl(int threads, std::size_t max_waiting) : capacity_(static_cast<std::size_t>(threads) + max_waiting) {}
+
+  void start(const char* name, int threads) {
     for (int i = 0; i < threads; ++i) {
-      pthread_setname_np(threads_.emplace_back([this] { serve(); }).native_handle(), name);
+      std::thread& thread = threads_.emplace_back([self = shared_from_this()] { self->serve(); });
+      pthread_setname_np(thread.native_handle(), name);
     }
   }
 
-  ~Impl() {
+  void stop(std::optional<std::chrono::milliseconds> farewell) {
     std::deque<std::shared_ptr<Job>> dropped;
     {
       const std::lock_guard lock(mutex_);
@@ -101,7 +103,8 @@ class WorkerPool::Impl {
     }
     changed_.notify_all();
     for (const auto& job : dropped) job->finish(fail(Errc::stopped));
-    threads_.clear();  // joins
+    const bool idle = !farewell || becomes_idle_within(*farewell);
+    for (std::thread& thread : threads_) idle ? thread.join() : thread.detach();
   }
 
   bool add(std::shared_ptr<Job> job) {
@@ -121,7 +124,13 @@ class WorkerPool::Impl {
       job->perform();
       const std::lock_guard lock(mutex_);
       --busy_;
+      if (stopping_) changed_.notify_all();
     }
+  }
+
+  bool becomes_idle_within(std::chrono::milliseconds time) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, time, [this] { return busy_ == 0; });
   }
 
   std::shared_ptr<Job> next() {
@@ -140,13 +149,16 @@ class WorkerPool::Impl {
   std::deque<std::shared_ptr<Job>> waiting_;
   std::size_t busy_ = 0;
   bool stopping_ = false;
-  std::vector<std::jthread> threads_;  // last: they use all the rest
+  std::vector<std::thread> threads_;
 };
 
-WorkerPool::WorkerPool(const char* name, int threads, std::size_t max_waiting)
-    : impl_(std::make_unique<Impl>(name, threads, max_waiting)) {}
+WorkerPool::WorkerPool(const char* name, int threads, std::size_t max_waiting,
+                       std::optional<std::chrono::milliseconds> farewell)
+    : farewell_(farewell), impl_(std::make_shared<Impl>(threads, max_waiting)) {
+  impl_->start(name, threads);
+}
 
-WorkerPool::~WorkerPool() = default;
+WorkerPool::~WorkerPool() { impl_->stop(farewell_); }
 
 Task<Result<>> WorkerPool::run(std::function<Result<>()> work, TimePoint deadline) {
   const Executor executor = co_await this_executor();

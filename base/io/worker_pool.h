@@ -5,8 +5,10 @@
 // that nobody waits for any more is dropped, or its result is.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/io/task.h"
 #include "base/result.h"
@@ -15,7 +17,10 @@ namespace sallyport::io {
 
 class WorkerPool {
  public:
-  WorkerPool(const char* name, int threads, std::size_t max_waiting);
+  // `farewell`: so long the end waits for what runs, which is left behind then, with its threads: of such a
+  // pool all work owns what it touches.
+  WorkerPool(const char* name, int threads, std::size_t max_waiting,
+             std::optional<std::chrono::milliseconds> farewell = std::nullopt);
   ~WorkerPool();  // finishes what runs, drops what waits (its waiters get `stopped`)
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -27,7 +32,8 @@ class WorkerPool {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  const std::optional<std::chrono::milliseconds> farewell_;
+  std::shared_ptr<Impl> impl_;  // its threads hold it too
 };
 
 }  // namespace sallyport::io

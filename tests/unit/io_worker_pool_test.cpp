@@ -108,6 +108,31 @@ TEST_CASE("WorkerPool's end finishes what runs and stops what waits") {
   });
 }
 
+TEST_CASE("WorkerPool with a farewell leaves behind what does not end") {
+  struct Hung {
+    std::promise<void> started, released, ended;
+  };
+  on_loop(+[](const Executor& executor) -> Task<> {
+    const auto hung = std::make_shared<Hung>();
+    Result<> running = fail(Errc::io);
+    auto pool = std::make_unique<WorkerPool>("test", 1, 1, 1ms);
+    tasks().spawn(executor, "running",
+                  keep(pool->run([hung] {
+                    hung->started.set_value();
+                    hung->released.get_future().wait();
+                    hung->ended.set_value();
+                    return Result<>{};
+                  }),
+                       running));
+    co_await sleep_for(0s);
+    hung->started.get_future().wait();
+    pool.reset();
+    hung->released.set_value();
+    hung->ended.get_future().wait();
+    while (!running.has_value()) co_await sleep_for(100us);
+  });
+}
+
 TEST_CASE("WorkerPool: a loop may die while its work runs or waits") {
   BusyPool busy(1);
   Result<> results[2];
