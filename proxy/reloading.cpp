@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <new>
 
+#include "base/config/document.h"
 #include "base/faults.h"
 #include "proxy/check.h"
 #include "proxy/session_tests.h"
@@ -41,6 +42,12 @@ std::vector<ListFile> as_they_are_now(const std::vector<ListFile>& files) {
   return now;
 }
 
+std::vector<ListFile> tests_in(const std::string& directory) {
+  std::vector<ListFile> tests;
+  for (const std::string& path : config::test_files(directory)) tests.push_back({path, version_of(path)});
+  return tests;
+}
+
 // "conf.d/lists/allow, conf.d/lists/block"
 std::string changed(const std::vector<ListFile>& before, const std::vector<ListFile>& now) {
   std::vector<std::string> names;
@@ -55,12 +62,13 @@ std::string changed(const std::vector<ListFile>& before, const std::vector<ListF
 // On the thread of their own: nothing in it is anybody else's meanwhile.
 struct Reloading::NewLists {
   std::shared_ptr<const Settings> before;
-  std::vector<ListFile> now{};
+  SeenLists now{};
   config::Diagnostics diagnostics{};
   std::shared_ptr<const Settings> settings{};
 
   Result<> look() {
-    now = as_they_are_now(before->list_files);
+    now.lists = as_they_are_now(before->list_files);
+    if (now.lists != before->list_files) now.tests = tests_in(before->directory);
     return {};
   }
   Result<> read() {
@@ -72,7 +80,7 @@ struct Reloading::NewLists {
   // What conf.d itself is warned of has been said when it was read.
   bool is_news(const config::Diagnostic& one) const {
     return one.severity == config::Severity::error ||
-           std::ranges::find(now, one.position.file, &ListFile::path) != now.end();
+           std::ranges::find(now.lists, one.position.file, &ListFile::path) != now.lists.end();
   }
 };
 
@@ -129,27 +137,24 @@ io::Task<> Reloading::watch_lists() {
   }
 }
 
-// Whoever writes a long list in place takes a while: it is read when it has stayed the same.
 io::Task<> Reloading::look_at_lists() {
   auto lists = std::make_shared<NewLists>(gateway_.settings());
   if (lists->before->list_files.empty()) co_return;
   if (!co_await reader_.run([lists] { return lists->look(); })) co_return;
-  if (lists->now == lists->before->list_files || lists->now == tried_) co_return;
-  if (std::exchange(seen_, lists->now) != lists->now) co_return;
-  co_await renew_lists(std::move(lists));
+  if (changes_.are_due(lists->before->list_files, lists->now)) co_await renew_lists(std::move(lists));
 }
 
 io::Task<> Reloading::renew_lists(std::shared_ptr<NewLists> lists) {
   const auto result = co_await reader_.run([lists] { return lists->read(); });
   if (result || result.error().code == Errc::invalid)
-    tried_ = lists->now;                                // else: no memory, by the next look
+    changes_.tried(lists->now);                         // else: no memory, by the next look
   if (gateway_.settings() != lists->before) co_return;  // SIGHUP came meanwhile, and read them too
   for (const auto& one : lists->diagnostics.all())
     if (lists->is_news(one)) note(events_, options_.log_format, one);
   if (result) gateway_.renew_lists(lists->settings);
   store::Event event("lists");
   event.flag("ok", result.has_value())
-      .text("files", changed(lists->before->list_files, lists->now))
+      .text("files", changed(lists->before->list_files, lists->now.lists))
       .text("detail", result ? "" : result.error().detail);
   events_.write(event);
 }

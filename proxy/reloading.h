@@ -2,17 +2,17 @@
 // their files change. What has errors never replaces what is good (promise P10).
 //
 // All of it on the thread that runs the program; list files are looked at, and read when they change, on
-// one of its own: a file system that hangs holds up the lists, and the very end of the process, nothing
-// else. SIGHUP reads on the calling thread.
+// one of its own: a file system that hangs holds up the lists, nothing else, and is left behind at the end
+// of the process. SIGHUP reads on the calling thread.
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "base/io/task.h"
 #include "base/io/worker_pool.h"
 #include "base/store/event_log.h"
 #include "proxy/gateway.h"
+#include "proxy/list_changes.h"
 #include "proxy/serve.h"
 
 namespace sallyport::proxy {
@@ -25,8 +25,7 @@ class Reloading {
   // SIGHUP: reads everything again, and says in an event `reload` what became of it.
   void run();
 
-  // Looks at the list files twice a second, for good. What has changed, and has then stayed the same for
-  // one look, is read: an event `lists`.
+  // Looks at the list files twice a second, for good. What has changed is read: an event `lists`.
   io::Task<> watch_lists();
 
  private:
@@ -41,9 +40,8 @@ class Reloading {
   Gateway& gateway_;
   store::EventLog& events_;
   const std::shared_ptr<const Settings> started_;  // what this process runs with until its end
-  std::vector<ListFile> tried_;                    // as they were when last read, be it in vain
-  std::vector<ListFile> seen_;                     // by the look before this one
-  io::WorkerPool reader_{"lists", 1, 1};
+  ListChanges changes_;
+  io::WorkerPool reader_{"lists", 1, 1, std::chrono::seconds(1)};
 };
 
 }  // namespace sallyport::proxy

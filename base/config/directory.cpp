@@ -27,22 +27,23 @@ bool counts(std::string_view name) {
   return name.ends_with(".json") && !name.starts_with('.') && name != schema_file && !is_test(name);
 }
 
-// In order; nullopt and an error: there are none to be had.
-std::optional<std::vector<std::string>> names_in(const std::string& directory,
+// The paths, in order; nullopt and an error: there are none to be had.
+std::optional<std::vector<std::string>> paths_in(const std::string& directory,
                                                  bool (*is_wanted)(std::string_view),
                                                  Diagnostics& diagnostics) {
   std::error_code fault;
-  std::vector<std::string> names;
+  std::vector<std::string> paths;
   for (fs::directory_iterator entry(directory, fault), end; !fault && entry != end; entry.increment(fault))
-    if (auto name = entry->path().filename().string(); is_wanted(name)) names.push_back(std::move(name));
+    if (const auto name = entry->path().filename().string(); is_wanted(name))
+      paths.push_back(fmt::format("{}/{}", directory, name));
   if (fault) {
     diagnostics.error({directory, 0, 0},
                       "the directory of the configuration cannot be read: " + fault.message(),
                       "-c names another; docs/install.md says how the first one is made");
     return std::nullopt;
   }
-  std::ranges::sort(names);
-  return names;
+  std::ranges::sort(paths);
+  return paths;
 }
 
 std::optional<Node> read_node(const std::string& path, Diagnostics& diagnostics) {
@@ -93,15 +94,15 @@ std::optional<std::string> read_file(const std::string& path, const Position& bl
 
 std::optional<Node> load_directory(const std::string& directory, Diagnostics& diagnostics,
                                    const OnReplaced& replaced) {
-  const auto names = names_in(directory, counts, diagnostics);
-  if (!names) return std::nullopt;
-  if (names->empty()) {
+  const auto paths = paths_in(directory, counts, diagnostics);
+  if (!paths) return std::nullopt;
+  if (paths->empty()) {
     diagnostics.error({directory, 0, 0}, "there is no *.json file in this directory");
     return std::nullopt;
   }
   std::optional<Node> merged = Node::object();
-  for (const auto& name : *names) {
-    auto node = read_node(fmt::format("{}/{}", directory, name), diagnostics);
+  for (const auto& path : *paths) {
+    auto node = read_node(path, diagnostics);
     if (!node)
       merged.reset();
     else if (merged)
@@ -112,11 +113,15 @@ std::optional<Node> load_directory(const std::string& directory, Diagnostics& di
 
 std::vector<Node> load_test_files(const std::string& directory, Diagnostics& diagnostics) {
   std::vector<Node> files;
-  const auto names = names_in(directory, is_test, diagnostics);
-  for (const auto& name : names.value_or(std::vector<std::string>{}))
-    if (auto node = read_node(fmt::format("{}/{}", directory, name), diagnostics))
-      files.push_back(std::move(*node));
+  const auto paths = paths_in(directory, is_test, diagnostics);
+  for (const auto& path : paths.value_or(std::vector<std::string>{}))
+    if (auto node = read_node(path, diagnostics)) files.push_back(std::move(*node));
   return files;
+}
+
+std::vector<std::string> test_files(const std::string& directory) {
+  Diagnostics untold;
+  return paths_in(directory, is_test, untold).value_or(std::vector<std::string>{});
 }
 
 }  // namespace sallyport::config

@@ -32,5 +32,7 @@ std::optional<Node> load_directory(const std::string& directory, Diagnostics& di
 
 // The *.test.json files of a directory in name order, each for itself. Errors are all reported.
 std::vector<Node> load_test_files(const std::string& directory, Diagnostics& diagnostics);
+// Their paths; none where the directory cannot be read.
+std::vector<std::string> test_files(const std::string& directory);
 
 }  // namespace sallyport::config

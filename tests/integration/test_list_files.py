@@ -1,10 +1,15 @@
 """Lists that change while the gateway runs: without a signal, whole, and never a broken one in the place of a good one."""
 
 import os
+import signal
 
-from harness.outcome import check
+from harness.injection import injected
+from harness.outcome import check, poll
+from harness.scenes import TRACED
 from harness.strangers import GOOD
 from test_lists import BLOCKED, ask, site_of
+
+HUNG = 100  # seconds: longer than the gateway takes for its end
 
 
 def write(path, text):
@@ -122,6 +127,26 @@ def test_list_files_that_break_a_session_test_change_nothing(case):
     )
     renewed(site, lambda: write(path, "good.test\n"), path, ok=False)
     ask(site, GOOD, "250")
+    renewed(site, lambda: os.remove(site.gateway.conf + "/good.test.json"), path)
+    refused(site, "anna@good.test")
+
+
+def has_ended(pid):
+    """But for the thread that strace holds."""
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_list_files_that_hang_do_not_hold_up_the_end(case):
+    path = case.path("block")
+    write(path, "# nobody\n")
+    site = site_of(case, {"lists": {"block": path}}, environment=TRACED)
+    log = case.path("looks")
+    with injected(site.gateway.pid, [path], "newfstatat", f"delay_enter={HUNG}s", log):
+        poll(lambda: path in open(log).read(), 5, "the list is looked at twice a second")
+        site.gateway.signal(signal.SIGTERM)
+        poll(lambda: has_ended(site.gateway.pid), 10, "nobody waits for the list")
+    site.gateway.await_exit()
 
 
 def test_list_files_count_after_a_reload_that_failed(case):

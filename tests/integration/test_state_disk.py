@@ -1,16 +1,13 @@
 """The state's disk falls silent, and the gateway is killed: nobody waits, and what was counted stays (X10)."""
 
-import contextlib
 import os
-import select
-import subprocess
 import threading
 import time
 
 from harness.dns_server import DnsServer
-from harness.outcome import Skip, check, poll
+from harness.injection import injected
+from harness.outcome import check, poll
 from harness.scenes import TRACED
-from harness.setups import need_program
 from harness.state_copy import state_rows
 from harness.strangers import stranger, strangers_site
 from test_greylist import LATER, RECORDS, asked
@@ -37,26 +34,10 @@ def silent_disk(site):
     return disk_that(site, f"delay_enter={SILENT}s")
 
 
-@contextlib.contextmanager
 def disk_that(site, does):
-    """What happens to every write to the state and its log from now on, as strace injects it."""
-    state, pid = site.config["state"]["sqlite"], str(site.gateway.pid)
-    files = [word for name in (state, state + "-wal") for word in ("-P", name)]
-    inject = f"inject={CALLS}:{does}"
-    command = [need_program("strace"), "-f", "-o", "/dev/null", *files, "-e", f"trace={CALLS}", "-e", inject, "-p", pid]
-    tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        said = b""
-        while b"attached" not in said:
-            check(select.select([tracer.stderr], [], [], 30)[0], "strace says nothing")
-            more = os.read(tracer.stderr.fileno(), 4096)
-            if not more:
-                raise Skip(f"strace cannot attach: {said.decode().strip()}")
-            said += more
-        yield
-    finally:
-        tracer.terminate()
-        tracer.wait(30)
+    """What happens to every write to the state and its log from now on."""
+    state = site.config["state"]["sqlite"]
+    return injected(site.gateway.pid, [state, state + "-wal"], CALLS, does)
 
 
 def test_X10_nobody_waits_for_a_silent_disk(case):
