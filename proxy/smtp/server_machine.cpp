@@ -220,7 +220,6 @@ bool ServerMachine::State::too_much_junk() {
 
 void ServerMachine::State::reset_transaction() {
   if (!transaction) return;
-  if (transaction->message) dropped.emplace();
   transaction.reset();
   reset = true;
 }

@@ -63,8 +63,8 @@ struct ServerOptions {
 
 struct NeedInput {};
 // Answered positively, the machine writes the EHLO reply itself (the answer's text is not used), and
-// forgets an envelope that was begun: MessageDropped and TransactionReset may follow. A refusal leaves
-// everything as it was (RFC 5321 4.1.4).
+// forgets an envelope that was begun: TransactionReset may follow. A refusal leaves everything as it was
+// (RFC 5321 4.1.4).
 struct Helo {
   std::string name;
   bool extended = false;  // EHLO or LHLO
@@ -91,14 +91,14 @@ struct Body {
 // The whole message was read and nothing in its framing forbids it: answer with its fate. With that the
 // transaction is over, whatever the answer.
 struct MessageEnds {};
-// The message that was begun came to nothing (a fault, discard(), RSET between chunks, EHLO, an error
-// that closes the session), and its transaction with it: what was kept of it is worthless. The machine
-// has answered by itself. Not sent after end_session(), unless that gave a refusal that was due.
+// The message that was begun came to nothing (a fault, discard(), an error that closes the session), and
+// its transaction with it: what was kept of it is worthless. The machine has answered by itself. Not sent
+// after end_session(), unless that gave a refusal that was due.
 struct MessageDropped {
   mail::Reply reply;  // what the client was told of the message; code 0: nothing
 };
-struct TransactionReset {
-};  // RSET, EHLO, a refused BDAT: the envelope is forgotten; MAIL had been accepted
+struct TransactionReset {};  // RSET, EHLO, a refused BDAT: the envelope is forgotten, and chunks that were
+                             // read; MAIL had been accepted
 // 220 is in output(): write it, then handshake.
 struct StartTls {};
 // The whole AUTH exchange; answer with 235, 535, 454. Wipe `password` after use.

@@ -84,6 +84,7 @@ bool MemorySession::handle(const smtp::Event& event, bool unread) {
       [&](const smtp::TransactionReset&) {
         log_.emplace_back("reset");
         transaction_ended();
+        content_.clear();
       },
       [&](const smtp::StartTls&) {
         log_.emplace_back("starttls");

@@ -59,9 +59,13 @@ def test_P20_bdat_reset_and_empty_chunks(case):
     site = case.site()
     with site.client() as client:
         client.envelope()
-        client.bdat("Subject: forgotten\r\n\r\n")
-        client.command("RSET", "250")
-        client.envelope()
+        for command in ("RSET", "EHLO client.test"):
+            since = site.gateway.mark()
+            client.bdat("Subject: forgotten\r\n\r\n")
+            client.command(command, "250")
+            event = site.gateway.await_event("message", since=since)
+            check(event["fate"] == "reset", f"{command}: {event}")
+            client.envelope()
         client.bdat("")
         client.bdat("Subject: empty chunks\r\n")
         client.bdat("")
