@@ -96,7 +96,9 @@ struct GenericNames::Entries {
 GenericNames GenericNames::parse(std::string_view text, std::vector<Fault>& faults, std::string file) {
   auto entries = std::make_shared<Entries>();
   ListEntry last;
-  for (const ListEntry& entry : list_entries(text)) {
+  ListReader lines(text);
+  for (ListEntry entry; lines.next(entry);) {
+    entry.text = without_comment(entry.text);
     if (std::ranges::all_of(entry.text, is_letter)) {
       entries->words.push_back(to_lower(entry.text));
       continue;

@@ -47,11 +47,4 @@ std::string_view without_comment(std::string_view entry) {
   return hash == 0 ? entry : trim(entry.substr(0, hash));
 }
 
-std::vector<ListEntry> list_entries(std::string_view file) {
-  std::vector<ListEntry> entries;
-  ListReader reader(file);
-  for (ListEntry entry; reader.next(entry);) entries.push_back(entry);
-  return entries;
-}
-
 }  // namespace sallyport::policy

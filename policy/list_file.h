@@ -1,5 +1,6 @@
 // The lists that people write under conf.d/lists: an entry a line. Blank lines, and lines that begin with
-// `#`, are comments.
+// `#`, are comments; behind an entry, a comment begins with a `#` that has a blank before it. But not in
+// barring lists: there a blank and a `#` are octets of the pattern like others.
 //
 // Pure. Places count from 1; views point into the text.
 #pragma once
@@ -26,7 +27,6 @@ class ListReader {
   std::string_view rest_;
   int line_ = 0;
 };
-std::vector<ListEntry> list_entries(std::string_view file);
 
 // Where the text goes on behind a quoted local part that it begins with, in which blanks and hashes are
 // letters like others; 0 where it does not begin with one.

@@ -6,24 +6,13 @@
 #include "base/config/document.h"
 #include "base/mail/address.h"
 #include "base/text.h"
+#include "policy/list_file.h"
 #include "policy/wildcard_lint.h"
 #include "proxy/settings_treatments.h"
+#include "proxy/users_file.h"
 
 namespace sallyport::proxy {
 namespace {
-
-std::string_view take_unix_line(std::string_view& text) {
-  const auto end = std::min(text.find('\n'), text.size());
-  const auto line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
-}
-
-std::string_view take_line(std::string_view& text) {
-  auto line = take_unix_line(text);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
 
 // The recipient's key, or "" and an error.
 std::string read_recipient(std::string_view line, const config::Position& position,
@@ -34,42 +23,6 @@ std::string read_recipient(std::string_view line, const config::Position& positi
   diagnostics.error(position, fmt::format("\"{}\" is not an address", printable(line, 80)),
                     "one address a line: user@example.com");
   return {};
-}
-
-// $method$parameters$salt$hash. DES has no "$" and is not taken for one: any word of 13 letters looks so.
-bool is_hash(std::string_view text) {
-  constexpr std::size_t shortest = 22;  // of MD5, in base64
-  const auto is_part = [](char c) { return is_alnum(c) || std::string_view("./$=,+-_").contains(c); };
-  return text.starts_with('$') && std::ranges::all_of(text, is_part) &&
-         text.size() - text.rfind('$') > shortest;
-}
-
-// "!" and "*" in front lock an account, as in shadow(5).
-bool is_locked(std::string_view hash) { return hash.starts_with('!') || hash.starts_with('*'); }
-
-struct UserLine {
-  std::string_view name;
-  std::string_view hash;
-  int hash_column = 1;
-};
-
-// What is wrong with it, "" if nothing. The texts show nothing of the line, which may be a password.
-std::string_view fault_of(const UserLine& user) {
-  if (user.hash_column == 1) return "there is no \":\" on this line";
-  if (user.name.empty()) return "there is no name in front of the \":\"";
-  if (user.hash.empty()) return "there is no hash behind the \":\"";
-  if (user.hash.ends_with('\r')) return "the line ends in CRLF, as DOS has it";
-  if (user.hash.contains(':')) return "there is a second \":\"";
-  if (!is_hash(user.hash) && !is_locked(user.hash)) return "what follows the \":\" is no hash";
-  return {};
-}
-
-UserLine split_user(std::string_view line) {
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return {};
-  const auto hash = line.substr(colon + 1);
-  const auto blanks = std::min(hash.find_first_not_of(" \t"), hash.size());
-  return {trim(line.substr(0, colon)), trim(hash), static_cast<int>(colon + blanks) + 2};
 }
 
 }  // namespace
@@ -193,13 +146,12 @@ std::vector<std::string> read_recipient_list(const std::string& file, const conf
   if (!text) return {};
   loading.diagnostics.remember_source(file, *text);
   std::vector<std::string> keys;
-  std::string_view rest = *text;
-  for (int number = 1; !rest.empty(); ++number) {
-    const auto line = trim(take_line(rest));
-    if (line.empty() || line.starts_with('#')) continue;
-    if (auto key = read_recipient(line, {file, number, 1}, loading.diagnostics); !key.empty())
+  policy::ListReader lines(*text);
+  for (policy::ListEntry entry; lines.next(entry);)
+    if (auto key = read_recipient(policy::without_comment(entry.text), {file, entry.line, entry.column},
+                                  loading.diagnostics);
+        !key.empty())
       keys.push_back(std::move(key));
-  }
   if (keys.empty())
     loading.diagnostics.error(blame, fmt::format("{} names no recipient at all", file),
                               "was it cut off while it was written?");
@@ -216,16 +168,12 @@ void check_users_file(const Located<std::string>& file, const Loading& loading) 
   if (file.value.empty() || !loading.options.open_files) return;
   const auto text = config::read_file(file.value, file.position, loading.diagnostics);
   if (!text) return;
-  std::string_view rest = *text;
-  for (int number = 1; !rest.empty(); ++number) {
-    const auto line = take_unix_line(rest);
-    if (trim(line).empty() || line.starts_with('#')) continue;
-    const auto user = split_user(line);
-    if (const auto fault = fault_of(user); !fault.empty())
-      loading.diagnostics.warning({file.value, number, user.name.empty() ? 1 : user.hash_column},
-                                  fmt::format("users: {}, so nobody can log in by this line", fault),
+  UserReader users(*text);
+  for (UserLine user; users.next(user);)
+    if (!user.fault.empty())
+      loading.diagnostics.warning({file.value, user.line, user.column},
+                                  fmt::format("users: {}, so nobody can log in by this line", user.fault),
                                   "one `name:hash` a line, the hash as `mkpasswd -m yescrypt` prints it");
-  }
 }
 
 std::optional<std::vector<std::string>> read_user_names(const Loading& loading) {
@@ -236,10 +184,8 @@ std::optional<std::vector<std::string>> read_user_names(const Loading& loading) 
   config::Diagnostics untold;  // check_users_file() tells
   const auto text = config::read_file(file.value, file.position, untold);
   if (!text) return std::nullopt;
-  for (std::string_view rest = *text; !rest.empty();)
-    if (const auto user = split_user(take_unix_line(rest));
-        !user.name.empty() && !user.name.starts_with('#'))
-      names.emplace_back(user.name);
+  UserReader users(*text);
+  for (UserLine user; users.next_usable(user);) names.emplace_back(user.name);
   return names;
 }
 
@@ -247,8 +193,8 @@ std::string read_password(const Located<std::string>& file, const Loading& loadi
   if (!loading.options.open_files) return {};
   const auto text = config::read_file(file.value, file.position, loading.diagnostics);
   if (!text) return {};
-  std::string_view rest = *text;
-  std::string password(take_line(rest));
+  std::string password = text->substr(0, text->find('\n'));
+  if (password.ends_with('\r')) password.pop_back();
   if (password.empty())
     loading.diagnostics.error(file.position, fmt::format("the first line of {} is empty", file.value));
   return password;

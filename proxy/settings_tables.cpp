@@ -202,13 +202,14 @@ Table<BarringSection> with_barring_list(Table<BarringSection> table, const std::
 const Table<BarringSection>& barring_table() {
   static const auto table = with_barring_list<&BarringSection::recipients>(
       with_barring_list<&BarringSection::senders>(
-          Table<BarringSection>("Addresses that are refused, whoever sends. The files are Type 2 wildcard "
-                                "lists: one pattern a "
-                                "line, the whole address, case ignored, the last match decides; `~` in "
-                                "front clears instead of "
-                                "barring; `*` one or more characters (or as `star` says), `?` one, `$` a "
-                                "letter, `%` a digit, "
-                                "`\\` takes the next character as it is; `#` begins a comment.")
+          Table<BarringSection>(
+              "Addresses that are refused, whoever sends. The files are Type 2 wildcard "
+              "lists: one pattern a "
+              "line, the whole address, case ignored, the last match decides; `~` in "
+              "front clears instead of "
+              "barring; `*` one or more characters (or as `star` says), `?` one, `$` a "
+              "letter, `%` a digit, "
+              "`\\` takes the next character as it is; a line that begins with `#` is a comment.")
               .ruled()
               .field("mode", &BarringSection::mode, mode(), Stage::rcpt,
                      "`enforce`, `observe` (recorded, nobody is refused) or `off`, of both lists")

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include <memory>
-#include <sstream>
 
 #include "base/config/document.h"
 #include "base/mail/replies.h"
 #include "base/text.h"
+#include "proxy/users_file.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -25,14 +25,10 @@ Result<Account> find_account(const std::string& file, const std::string& user) {
   const auto text = config::read_file(file, {}, untold);
   if (!text) return fail(Errc::not_found, "cannot read " + file);
   Account account;
-  std::istringstream in(*text);
-  for (std::string line; std::getline(in, line);) {
-    std::size_t colon = line.find(':');
-    if (line.starts_with('#') || colon == std::string::npos) continue;
-    std::string_view written = line;
-    account.known = iequals(trim(written.substr(0, colon)), user);
-    if (account.known || account.hash.empty()) account.hash = trim(written.substr(colon + 1));
-    if (account.known) break;
+  UserReader users(*text);
+  for (UserLine line; !account.known && users.next_usable(line);) {
+    account.known = iequals(line.name, user);
+    if (account.known || account.hash.empty()) account.hash = line.hash;
   }
   return account;
 }

@@ -221,7 +221,7 @@ TEST_CASE("a temp_directory that takes no files is not usable") {
 TEST_CASE("nothing of the users file is shown") {
   config::Diagnostics diagnostics;
   CHECK(load((test::source_root() / "tests/config/bad-users").string(), {}, diagnostics));
-  CHECK(diagnostics.all().size() == 7);
+  CHECK(diagnostics.all().size() == 6);
   CHECK(diagnostics.to_string().find("tellnobody") == std::string::npos);
   CHECK(diagnostics.to_string().find("$6$") == std::string::npos);
 }

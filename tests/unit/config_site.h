@@ -58,7 +58,7 @@ inline const std::string kSite = R"({
 inline ConfD& write_site(ConfD& conf) {
   return conf.file("10-site.json", kSite)
       .file("secret", "s3cret\nnot this\n")
-      .file("lists/known", "# ours\nAnna@Site.Test\n\n  anna@site.test  \r\nben@site.test\n")
+      .file("lists/known", "# ours\nAnna@Site.Test\n\n  anna@site.test  \r\nben@site.test # he\n")
       .file("lists/bar", "*@spam.test\n~good@spam.test\n");
 }
 

@@ -261,6 +261,13 @@ TEST_CASE("words stand for themselves, patterns for whole names, both in either 
   CHECK(is_generic(copy, {"192.0.2.1", "x.net"}));
 }
 
+TEST_CASE("a comment may stand behind an entry") {
+  const GenericNames names = parsed("dyn # of addresses\nhost[0-9]+\\.isp\\.test\t# a pattern\n");
+  CHECK(is_generic(names, {"192.0.2.1", "dyn.x.isp.test"}));
+  CHECK(is_generic(names, {"192.0.2.1", "host7.isp.test"}));
+  CHECK_FALSE(is_generic(names, {"192.0.2.1", "of.x.isp.test"}));
+}
+
 TEST_CASE("what is wrong in a list is told with its place, all at once") {
   std::vector<GenericNames::Fault> faults;
   const GenericNames names =

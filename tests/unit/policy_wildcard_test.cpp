@@ -209,7 +209,9 @@ TEST_CASE("the index finds what trying line by line finds") {
     Random random(seed);
     const std::string text = random_list(random);
     CAPTURE(text);
-    const auto entries = list_entries(text);
+    std::vector<ListEntry> entries;
+    ListReader reader(text);
+    for (ListEntry entry; reader.next(entry);) entries.push_back(entry);
     for (const Star star : {Star::one_or_more, kZero}) {
       const auto indexed = list(text, star);
       for (int i = 0; i < 20; ++i) {
