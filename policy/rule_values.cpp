@@ -64,6 +64,13 @@ RuleValue network(std::string_view written) {
                R"("10.0.0.0/24" or "2001:db8::/48" with no bits behind the prefix, or an address)");
 }
 
+// "from" has networks alone, or none, and a file of it has none.
+RuleValue network_among_senders(std::string_view written) {
+  return fault(
+      written, "a network, which is of the client, and stands among senders",
+      R"(in a rule with "ip": "ip": ["10.0.0.0/8"], or "ip": {"file": "..."} for a file of networks)");
+}
+
 RuleValue name(std::string_view written) {
   constexpr const char* forms = R"("mx.example.com", "*.example.com", or a pattern with *, ?, $, %)";
   if (written.ends_with('.')) written.remove_suffix(1);
@@ -107,6 +114,7 @@ config::Stage known_from(RuleFact fact) {
 RuleValue read_rule_value(RuleFact fact, std::string_view written) {
   switch (fact) {
     case RuleFact::from:
+      if (Network::parse(written)) return network_among_senders(written);
       return written == "<>" ? RuleValue("") : address(written);
     case RuleFact::to:
       return address(written);

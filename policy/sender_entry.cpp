@@ -52,9 +52,20 @@ std::string address_pattern(std::string_view written) {
   return path.is_null() || path.source_route || path.domain.empty() ? std::string() : path.key();
 }
 
+// No name of a host has an `@`: "rdns:*@example.net" are the hosts there, "rdns:joe@example.net" is joe.
+std::string what_is_meant_by_name(std::string_view written) {
+  const auto at = written.find('@');
+  if (at == std::string_view::npos) return {};
+  if (at > 0 && written.substr(0, at) != "*") return address_pattern(written);
+  const std::string domain = domain_pattern(written.substr(at + 1));
+  if (domain.empty()) return {};
+  return fmt::format("{}{}{}", kReverse, domain.starts_with("*.") ? "" : "*.", domain);
+}
+
 // What other programs write so: "*@example.com", "@example.com", and a network by one of its addresses.
 // "" for what is nothing of the kind.
 std::string what_is_meant(std::string_view written) {
+  if (written.starts_with(kReverse)) return what_is_meant_by_name(written.substr(kReverse.size()));
   if (const auto at = written.find('@'); at == 0 || written.starts_with("*@"))
     return domain_pattern(written.substr(at + 1));
   const auto slash = std::min(written.find('/'), written.size());

@@ -108,6 +108,25 @@ TEST_CASE("a network in \"from\" is the client's, and no claim") {
   CHECK(loaded.treatment("a@site.test", "192.0.2.1")->policy->checks.reject_at == 5);
 }
 
+TEST_CASE("networks among senders, or in a file of senders, are told where they belong") {
+  ConfD conf;
+  conf.file("lists/mixed", "partner.test\n10.0.0.0/8 # ours\n").file("lists/nets", "192.0.2.1\n");
+  const Loaded inline_network(
+      conf,
+      R"({"thresholds": {"reject": {"rules": [{"from": ["a.test", "10.0.0.0/8"], "use": 9}, {"use": 5}]}}})");
+  CHECK(has(inline_network.told(), "\"10.0.0.0/8\" is a network, which is of the client"));
+  for (const char* list : {"mixed", "nets"}) {
+    const Loaded loaded(
+        conf,
+        fmt::format(
+            R"({{"thresholds": {{"reject": {{"rules": [{{"from": {{"file": "lists/{}"}}, "use": 9}}, {{"use": 5}}]}}}}}})",
+            list));
+    CHECK_FALSE(loaded.settings);
+    CHECK(has(loaded.told(), "is a network, which is of the client, and stands among senders"));
+    CHECK(has(loaded.told(), R"("ip": {"file": "..."} for a file of networks)"));
+  }
+}
+
 TEST_CASE("equal profiles are one treatment, which names its rules") {
   ConfD conf;
   const Loaded loaded(conf, R"({"thresholds": {"reject": {"rules": [

@@ -83,7 +83,11 @@ TEST_CASE("what other programs write for a domain, or a network, is told how to 
   CHECK(canonical("*@*.partner.example").ends_with(": write *.partner.example"));
   CHECK(canonical("192.0.2.5/24").ends_with(": write 192.0.2.0/24"));
   CHECK(canonical("2001:db8::5/32").ends_with(": write 2001:db8::/32"));
-  for (const char* line : {"192.0.2.5/33", "192.0.2", "*@", "@", "joe@"})
+  CHECK(canonical("rdns:*@x.test").ends_with("\"rdns:*@x.test\" means nobody: write rdns:*.x.test"));
+  CHECK(canonical("rdns:@x.test").ends_with(": write rdns:*.x.test"));
+  CHECK(canonical("rdns:*@*.x.test").ends_with(": write rdns:*.x.test"));
+  CHECK(canonical("rdns:Joe@x.test").ends_with(": write joe@x.test"));
+  for (const char* line : {"192.0.2.5/33", "192.0.2", "*@", "@", "joe@", "rdns:*@"})
     CHECK_MESSAGE(canonical(line).contains("is no address, domain"), std::string(line));
 }
 
