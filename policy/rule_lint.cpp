@@ -9,6 +9,7 @@
 #include "base/config/suggestion.h"
 #include "base/text.h"
 #include "policy/rule_values.h"
+#include "policy/sender_entry.h"
 #include "policy/wildcard_pattern.h"
 
 namespace sallyport::policy {
@@ -67,6 +68,7 @@ class ConditionLint {
       const Texts texts = texts_of(condition.value);
       if (condition.key == to_string(RuleFact::auth)) look_at_users(texts);
       if (condition.key == to_string(RuleFact::rdns)) look_at_names(texts);
+      if (condition.key == to_string(RuleFact::to) && is_of_evidence()) look_at_roles(texts);
       for (const Node* text : texts) look_for_expressions(*text);
     }
   }
@@ -124,6 +126,19 @@ class ConditionLint {
       if (const auto& written = *text->as<std::string>(); Network::parse(written))
         warn(text->position, fmt::format("\"{}\" is an address, and no reverse name is one", written),
              fmt::format(R"("ip": "{}")", written));
+  }
+
+  // What is found about a client, and what that counts.
+  bool is_of_evidence() const { return path_.starts_with("checks.") || path_.starts_with("thresholds."); }
+
+  void look_at_roles(const Texts& texts) {
+    for (const Node* text : texts)
+      if (const auto& written = *text->as<std::string>(); is_role_entry(written, context_.site.role_names))
+        warn(text->position,
+             fmt::format("\"{}\" is a role address: its mail is taken whatever is found about the client, "
+                         "and this rule does nothing for it",
+                         printable(written, 80)),
+             "take it out; sizes hold for role addresses too, and \"role_names\" has those that are some");
   }
 
   void look_for_expressions(const Node& text) {

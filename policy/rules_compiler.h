@@ -22,6 +22,7 @@ config::Node rule_schema();
 struct RuleSite {
   const Domains* domains = nullptr;               // null: not known
   std::optional<std::vector<std::string>> users;  // who can log in; nullopt: not known
+  std::vector<std::string> role_names = {};       // "postmaster": taken at every domain of ours
 };
 
 struct RuleContext {

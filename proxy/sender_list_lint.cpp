@@ -108,25 +108,6 @@ void tell_surprises(const SenderList& list, SenderListKind kind, const policy::S
   expired.tell(list, "expired, and means nobody any more", "take it out, or give it a later day", out);
 }
 
-// A pattern for a role address alone, such as "postmaster@*". One that means it among others is no mistake.
-bool means_role(std::string_view pattern, const std::vector<std::string>& role_names) {
-  return std::ranges::any_of(role_names, [&](const std::string& name) {
-    return pattern.size() > name.size() && pattern[name.size()] == '@' &&
-           iequals(pattern.substr(0, name.size()), name);
-  });
-}
-
-void tell_barred_roles(const policy::WildcardList& list, const policy::Settings& settings,
-                       std::vector<SenderListFault>& out) {
-  const auto& patterns = list.patterns();
-  for (policy::Place place = 1; place <= patterns.size(); ++place)
-    if (!patterns.clears(place) && means_role(patterns[place], settings.role_names))
-      out.push_back({{list.file(), patterns.line(place), 1},
-                     fmt::format("{}: mail to role addresses is taken, whatever this line says",
-                                 printable(patterns[place], 80)),
-                     "take it out; role_mailbox may be whoever is to read that mail"});
-}
-
 // Whose SPF decides about an entry: of the domains below one, that of a name which nobody has made up yet.
 std::optional<dns::Name> domain_of(const SenderEntry& entry) {
   std::string domain = entry.pattern.substr(entry.pattern.rfind('@') + 1);
@@ -227,7 +208,6 @@ std::vector<SenderListFault> surprising_entries(const Settings& settings, WallTi
     tell_surprises(*list, SenderListKind::allow, *settings.policy, now, out);
   for (const auto& list : lists.block_files)
     tell_surprises(*list, SenderListKind::block, *settings.policy, now, out);
-  tell_barred_roles(settings.policy->barring.recipients.list, *settings.policy, out);
   return out;
 }
 

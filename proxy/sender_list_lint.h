@@ -26,7 +26,7 @@ struct SenderListFault {
 std::vector<SenderListFault> idle_entries(const Settings& settings);
 
 // Entries that mean the whole world, or nobody: a public suffix, a recipient who is none of ours, one that
-// has expired; and lines that bar a role address, which nothing bars. They may be meant so.
+// has expired. They may be meant so.
 std::vector<SenderListFault> surprising_entries(const Settings& settings, WallTime now);
 // The same of one entry, "" where there is nothing to say. `settings` may be null.
 std::string surprise_of(SenderListKind kind, const policy::SenderEntry& entry,

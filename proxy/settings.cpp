@@ -83,6 +83,7 @@ void compose_rulable_values(const Loading& loading, Settings& settings) {
   if (loading.options.lint) lint_values(loading);
   const TreatmentSources sources{site, read_barring_lists(loading), read_generic_names(loading),
                                  read_sender_lists(loading)};
+  if (loading.options.lint) lint_barred_roles(loading, sources.barring_lists);
   static_cast<Treatment&>(settings) = compose_treatment(loading.written, sources);
   settings.treatments = nullptr;
   settings.reach = {};

@@ -60,6 +60,8 @@ policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy
 // Every barring list that the sections name, in whatever rule, once: by its path.
 using BarringLists = std::map<std::string, policy::WildcardList>;
 BarringLists read_barring_lists(const Loading& loading);
+// Lines of them that bar role addresses, which nothing bars: for `check`.
+void lint_barred_roles(const Loading& loading, const BarringLists& lists);
 // Likewise.
 using GenericNameLists = std::map<std::string, policy::GenericNames>;
 GenericNameLists read_generic_names(const Loading& loading);

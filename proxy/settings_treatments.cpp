@@ -1,8 +1,12 @@
 #include "proxy/settings_treatments.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <set>
 
 #include "base/config/document.h"
+#include "base/text.h"
 #include "policy/rules_compiler.h"
 
 namespace sallyport::proxy {
@@ -75,6 +79,36 @@ BarringLists read_barring_lists(const Loading& loading) {
   return lists;
 }
 
+namespace {
+
+// Patterns for a role address alone, such as "postmaster@*": nothing bars them. One that means it among
+// others is no mistake.
+void tell_barred_roles(const policy::WildcardList& list, const config::Rule* rule, const Loading& loading) {
+  const auto& patterns = list.patterns();
+  for (policy::Place place = 1; place <= patterns.size(); ++place)
+    if (!patterns.clears(place) && policy::is_role_entry(patterns[place], loading.written.role_names))
+      loading.diagnostics.warning(
+          {list.file(), patterns.line(place), 1},
+          fmt::format(
+              "{}: mail to role addresses is taken, whatever this line says{}",
+              printable(patterns[place], 80),
+              rule ? fmt::format(" (barring.recipients, by the rule at {})", rule->position.to_string())
+                   : ""),
+          "take it out; role_mailbox may be whoever is to read that mail");
+}
+
+}  // namespace
+
+void lint_barred_roles(const Loading& loading, const BarringLists& lists) {
+  std::set<std::string_view> told;
+  for_each_variant(loading.written, loading.rulesets,
+                   [&](const PolicySections& sections, const config::Rule* rule) {
+                     const auto list = lists.find(sections.barring.recipients.file.value);
+                     if (list != lists.end() && told.insert(list->first).second)
+                       tell_barred_roles(list->second, rule, loading);
+                   });
+}
+
 policy::Rules compose_rules(const Loading& loading, const policy::Domains& domains) {
   std::vector<std::string> listeners;
   for (const auto& listener : loading.written.listeners.value) listeners.push_back(listener.name);
@@ -86,7 +120,7 @@ policy::Rules compose_rules(const Loading& loading, const policy::Domains& domai
   };
   policy::RuleContext context{std::move(listeners), read, loading.diagnostics};
   context.lint = loading.options.lint;
-  if (context.lint) context.site = {&domains, read_user_names(loading)};
+  if (context.lint) context.site = {&domains, read_user_names(loading), loading.written.role_names};
   return policy::compile_rules(loading.rulesets, context);
 }
 

@@ -114,6 +114,17 @@ def test_check_senders_barred_role_addresses(case):
     check(found == [(4, "postmaster@*: mail to role addresses is taken, whatever this line says")], f"{found}")
 
 
+def test_check_senders_barred_role_addresses_by_rule(case):
+    file = case.path("strict")
+    with open(file, "w") as out:
+        out.write("*@spam.test\nabuse@*\n")
+    rules = {"rules": [{"ip": "192.0.2.0/24", "use": file}, {"use": ""}]}
+    site = case.site({"barring": {"recipients": rules}}, start=False)
+    found = [one for one in warnings(site, file, "--offline") if "role addresses" in one[1]]
+    check(len(found) == 1 and found[0][0] == 2, f"{found}")
+    check("(barring.recipients, by the rule at " in found[0][1] and "10-site.json:" in found[0][1], f"{found}")
+
+
 def test_check_senders_of_the_whole_world(case):
     site, file = site_of(case, "0.0.0.0/0\n*.com # everybody\ncom\n0.0.0.0/0 for=anna@example.test\n10.0.0.0/8\na.test for=x@foreign.test\n")
     found = warnings(site, file, "--offline")

@@ -307,6 +307,42 @@ TEST_CASE("check warns of values that do little, and of rules that do nothing") 
       "nobody logs in as \"carl\""));
 }
 
+TEST_CASE("check warns of role addresses in rules by which nothing becomes of them") {
+  ConfD conf;
+  conf.file("lists/usual", "spam@site.test\n").file("lists/strict", "*@spam.test\nabuse@*\n");
+  const auto told = [&](const std::string& text) {
+    config::Diagnostics diagnostics;
+    conf.file("10-site.json", kSite).file("20-rules.json", text);
+    const auto settings = load(conf.path(), {.lint = true}, diagnostics);
+    CHECK_MESSAGE(settings, diagnostics.to_string());
+    return diagnostics.to_string();
+  };
+  const std::string threshold = told(R"({"thresholds": {"reject": {"rules": [
+      {"to": ["anna@site.test", "Postmaster@site.test"], "use": 1}, {"use": 5}]}}})");
+  CHECK_MESSAGE(
+      has(threshold, "20-rules.json:2:33: warning: thresholds.reject: \"Postmaster@site.test\" is a role"),
+      threshold);
+  CHECK(has(
+      told(
+          R"({"checks": {"rdns": {"missing": {"rules": [{"to": "abuse@*", "use": "reject"}, {"use": "ignore"}]}}}})"),
+      "checks.rdns.missing: \"abuse@*\" is a role address"));
+  CHECK(
+      told(
+          R"({"limits": {"message_size": {"rules": [{"to": "abuse@site.test", "use": "90MB"}, {"use": "50MB"}]}}})")
+          .empty());
+  CHECK(told(R"({"thresholds": {"reject": {"rules": [{"to": "anna@site.test", "use": 1}, {"use": 5}]}}})")
+            .empty());
+  const std::string barred = told(R"({"barring": {"recipients": {"rules": [
+      {"to": "site.test", "use": "lists/usual"},
+      {"ip": "192.0.2.0/24", "use": "lists/strict"}, {"use": ""}]}}})");
+  CHECK_MESSAGE(
+      has(barred,
+          "lists/strict:2:1: warning: abuse@*: mail to role addresses is taken, whatever this line says "
+          "(barring.recipients, by the rule at "),
+      barred);
+  CHECK(has(barred, "20-rules.json:3:7)"));
+}
+
 TEST_CASE("keys that others have, or that stand elsewhere, are told where they belong") {
   ConfD conf;
   const auto told = [&](const std::string& text) {
