@@ -1,6 +1,5 @@
 #include "proxy/correspondent_command.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sysexits.h>
 
@@ -10,6 +9,7 @@
 #include "base/text.h"
 #include "proxy/control.h"
 #include "proxy/control_client.h"
+#include "proxy/event_words.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -20,8 +20,8 @@ constexpr std::size_t kMostShown = 320;
 
 void print(const Node& line) {
   if (line.find("who"))
-    return fmt::print("{} wrote last on {:%Y-%m-%d %H:%M}\n", printable(text_of(line, "who"), kMostShown),
-                      fmt::localtime(number_of(line, "last_written")));
+    return fmt::print("{} wrote last on {}\n", printable(text_of(line, "who"), kMostShown),
+                      local_time_shown(text_of(line, "last_written")));
   for (const char* what : {"forgotten", "correspondents"})
     if (line.find(what)) fmt::print("{}: {}\n", what, number_of(line, what));
 }

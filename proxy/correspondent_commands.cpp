@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/store/event_text.h"
 #include "base/text.h"
 
 namespace sallyport::proxy {
@@ -41,10 +42,7 @@ Result<Pair> read_pair(const Node& request) {
 
 Node described(const std::string& who, WallTime last) {
   Node line = Node::object();
-  line.add("who", Node::text(who));
-  line.add(
-      "last_written",
-      Node::integer(std::chrono::duration_cast<std::chrono::seconds>(last.time_since_epoch()).count()));
+  line.add("who", Node::text(who)).add("last_written", Node::text(store::time_stamp(last)));
   return line;
 }
 

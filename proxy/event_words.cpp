@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "base/store/event_text.h"
 
@@ -56,6 +57,12 @@ std::string time_shown(WallTime time) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:03}",
                      fmt::gmtime(std::chrono::system_clock::to_time_t(second)),
                      (milliseconds - second).count());
+}
+
+std::string local_time_shown(const std::string& stamp) {
+  std::tm utc{};
+  if (::strptime(stamp.c_str(), "%Y-%m-%dT%H:%M:%S", &utc) == nullptr) return "-";
+  return fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(::timegm(&utc)));
 }
 
 std::string span_shown(Duration span) {

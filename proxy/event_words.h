@@ -21,7 +21,9 @@ std::string shown(const JsonValue& value,
 std::string rest_shown(const JsonValue& object, std::span<const std::string_view> said,
                        std::string_view indent);
 
-std::string time_shown(WallTime time);            // "2026-11-22 16:00:00.123", UTC
+std::string time_shown(WallTime time);  // "2026-11-22 16:00:00.123", UTC
+// "2026-11-22T16:00:00.123Z" as the clock on the wall has it, "2026-11-22 17:00"; "-": it is no time
+std::string local_time_shown(const std::string& stamp);
 std::string span_shown(Duration span);            // "12 ms", "3.4 s", "5 min 10 s", "2 h 5 min"
 Duration span_of(const JsonValue& milliseconds);  // 0: it is no number
 

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "proxy/control.h"
 #include "proxy/control_client.h"
+#include "proxy/event_words.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -52,15 +53,8 @@ config::Node request_of(const SenderListOptions& options, const std::string& exp
   return request;
 }
 
-// "2026-11-22T16:00:00.000Z" as the clock on the wall has it.
-std::string local_time(const std::string& written) {
-  std::tm utc{};
-  if (::strptime(written.c_str(), "%Y-%m-%dT%H:%M:%S", &utc) == nullptr) return "-";
-  return fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(::timegm(&utc)));
-}
-
 void print(const config::Node& line) {
-  const auto when = local_time(text_of(line, "last_hit"));
+  const auto when = local_time_shown(text_of(line, "last_hit"));
   fmt::print("{:>8}  {:16}  {:20}  {}\n", number_of(line, "hits"), when, text_of(line, "where"),
              printable(text_of(line, "line"), kMostShown));
 }

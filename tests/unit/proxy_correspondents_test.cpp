@@ -95,8 +95,8 @@ TEST_CASE("correspondents: commands say who wrote, and forget it") {
   const auto said =
       ask(control,
           R"({"command": "correspondents-check", "ours": "Anna@our.test", "theirs": "joe+x@ext.test"})");
-  CHECK(said.starts_with(R"({"who":"anna@our.test","last_written":)"));
-  CHECK(said.contains(R"({"who":"our.test","last_written":)"));
+  CHECK(said.starts_with(R"({"who":"anna@our.test","last_written":"2026-11-22T16:00:00.000Z"})"));
+  CHECK(said.contains(R"({"who":"our.test","last_written":"2026-11-22T16:00:00.000Z"})"));
   CHECK(ask(control,
             R"({"command": "correspondents-check", "ours": "our.test", "theirs": "jim@ext.test"})") ==
         "{\"ok\":true}\n");
