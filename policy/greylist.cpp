@@ -40,7 +40,16 @@ GreylistStep renew(GreylistRecord record, WallTime now, const GreylistSettings& 
   return {Kind::passes, {}, record, record.last + settings.remember, changed};
 }
 
-std::string key_of(std::string_view named) { return mail::sha256(named).substr(0, kKey); }
+std::string digest(std::string_view name, std::size_t octets) {
+  return mail::sha256(name).substr(0, octets);
+}
+
+constexpr std::size_t kOfClient = 6, kOfSender = 5, kOfRecipient = 5;
+static_assert(kOfClient + kOfSender + kOfRecipient == kKey);
+
+std::string client_part(const ClientIdentity& identity) { return digest(identity.name, kOfClient); }
+std::string sender_part(const mail::Path& sender) { return digest(lasting_sender(sender), kOfSender); }
+std::string recipient_part(const mail::Path& recipient) { return digest(recipient.key(), kOfRecipient); }
 
 }  // namespace
 
@@ -103,15 +112,31 @@ std::optional<GreylistIdentity> GreylistIdentity::unpack(std::string_view packed
 
 std::string greylist_key(const ClientIdentity& identity, const mail::Path& sender,
                          const mail::Path& recipient) {
-  std::string named = identity.name;
-  named += '\0';
-  named += lasting_sender(sender);
-  named += '\0';
-  named += recipient.key();
-  return key_of(named);
+  return client_part(identity) + sender_part(sender) + recipient_part(recipient);
 }
 
-std::string greylist_key(const ClientIdentity& identity) { return key_of(identity.name); }
+std::string greylist_key(const ClientIdentity& identity) { return digest(identity.name, kKey); }
+
+GreylistChoice& GreylistChoice::of_client(const ClientIdentity& identity) {
+  client_ = client_part(identity);
+  return *this;
+}
+
+GreylistChoice& GreylistChoice::from(const mail::Path& sender) {
+  sender_ = sender_part(sender);
+  return *this;
+}
+
+GreylistChoice& GreylistChoice::to(const mail::Path& recipient) {
+  recipient_ = recipient_part(recipient);
+  return *this;
+}
+
+bool GreylistChoice::has(std::string_view key) const {
+  if (key.size() != kKey) return false;
+  return key.starts_with(client_) && key.substr(kOfClient).starts_with(sender_) &&
+         key.ends_with(recipient_);
+}
 
 std::variant<bool, Need> is_greylisted(const mail::Evidence& evidence, const CheckSettings& settings,
                                        bool seen_lately) {

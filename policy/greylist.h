@@ -66,10 +66,24 @@ struct GreylistIdentity {
   static std::optional<GreylistIdentity> unpack(std::string_view packed);
 };
 
-// 16 octets each, of SHA-256.
+// 16 octets: some of the SHA-256 of each of the three, so that cases can be chosen by any of them though no
+// names are kept. Among ten million cases one choice in a hundred thousand finds a stranger's as well.
 std::string greylist_key(const ClientIdentity& identity, const mail::Path& sender,
                          const mail::Path& recipient);
+// 16 octets of SHA-256.
 std::string greylist_key(const ClientIdentity& identity);
+
+// The cases of a client, a sender, a recipient; of what is not given any.
+class GreylistChoice {
+ public:
+  GreylistChoice& of_client(const ClientIdentity& identity);
+  GreylistChoice& from(const mail::Path& sender);
+  GreylistChoice& to(const mail::Path& recipient);
+  bool has(std::string_view key) const;  // a case's
+
+ private:
+  std::string client_, sender_, recipient_;  // as they stand in a key; "": any
+};
 
 // Whether the client has to wait, by what was found about it: its points, as far as the decision needs
 // them, and all that its identity rests on. `seen_lately`: it had mail delivered (GreylistApply::unknown).

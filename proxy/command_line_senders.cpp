@@ -61,8 +61,8 @@ void add_greylist(CommandLine& line) {
   auto* list = add("list", "who waits now");
   auto* release = add("release", "let pass at the next try who waits");
   release->add_flag("--all", greylist->all, "everybody who waits");
-  auto* forget = add(
-      "forget", "start anew: who waits; of --client that it is known; of all three a case that has passed");
+  auto* forget =
+      add("forget", "start anew: who waits and who has passed; of --client alone also that it is known");
   for (auto* sub : {list, release, forget}) {
     sub->add_option("--client", greylist->client, "as the events name it: a domain, or a network");
     sub->add_option("--from", greylist->from, "the sender; \"<>\" is the null sender");

@@ -44,11 +44,16 @@ std::string time_of(const Node& line) {
   return time.substr(0, time.find('Z'));
 }
 
+// Of a case that has passed only what was named is known.
+std::string name_of(const Node& line, std::string_view key) {
+  return line.find(key) ? shown(line, key) : std::string("?");
+}
+
 std::string as_text(const Node& line) {
   if (line.find("days")) return days_as_text(line);
   if (line.find("first_seen"))
-    return fmt::format("{}  {}  {} -> {}", time_of(line), shown(line, "client"), shown(line, "from"),
-                       shown(line, "to"));
+    return fmt::format("{}  {}  {} -> {}{}", time_of(line), name_of(line, "client"), name_of(line, "from"),
+                       name_of(line, "to"), line.find("passed") ? "  (has passed)" : "");
   for (const char* what : {"released", "forgotten"})
     if (line.find(what))
       return number_of(line, what) > 0 ? fmt::format("{}: {}", what, shown(line, what)) : kNobody;

@@ -29,31 +29,52 @@ Result<std::string> identity_of(const std::string& client) {
 }
 
 struct Choice {
-  std::string client, from, to;
+  std::string client, from, to;  // as they are named; "": any
+  policy::GreylistChoice keys;
 
   bool is_any() const { return client.empty() && from.empty() && to.empty(); }
-  bool has(const GreylistWaiter& one) const {
-    const std::string sender = one.sender.empty() ? "<>" : one.sender;
-    return (client.empty() || iequals(client, one.identity)) && (from.empty() || iequals(from, sender)) &&
-           (to.empty() || iequals(to, one.recipient));
-  }
 };
+
+Result<mail::Path> read_address(const std::string& written) {
+  mail::Path path;
+  if (written == "<>") return path;
+  const mail::PathOptions reading{.smtputf8 = true, .allow_bare_name = true};
+  if (mail::parse_path(written, reading, path) == mail::PathFault::none) return path;
+  return fail(Errc::invalid, fmt::format("\"{}\" is not an address", printable(written, 80)));
+}
 
 Result<Choice> read_choice(const Node& request) {
   auto client = identity_of(text_of(request, "client"));
   if (!client) return client.error();
-  return Choice{std::move(*client), text_of(request, "from"), text_of(request, "to")};
+  Choice choice{std::move(*client), text_of(request, "from"), text_of(request, "to"), {}};
+  if (!choice.client.empty()) choice.keys.of_client({.name = choice.client});
+  if (!choice.from.empty()) {
+    const auto sender = read_address(choice.from);
+    if (!sender) return sender.error();
+    choice.keys.from(*sender);
+  }
+  if (!choice.to.empty()) {
+    const auto recipient = read_address(choice.to);
+    if (!recipient) return recipient.error();
+    choice.keys.to(*recipient);
+  }
+  return choice;
 }
 
-std::vector<GreylistWaiter> chosen(const GreylistWaiting& waiting, const Choice& choice) {
-  std::vector<GreylistWaiter> found;
-  waiting.show([&](const GreylistWaiter& one) {
-    if (choice.has(one)) found.push_back(one);
-    return true;
-  });
+// Of those that have passed, what was named is all that is known.
+std::vector<GreylistWaiter> cases(const GreylistWaiting& waiting, const Choice& choice) {
+  auto found = waiting.cases(choice.keys);
+  for (GreylistWaiter& one : found)
+    if (one.passed) one.identity = choice.client, one.sender = choice.from, one.recipient = choice.to;
   std::ranges::sort(found, {}, [](const GreylistWaiter& one) {
     return std::tie(one.first, one.identity, one.sender, one.recipient);
   });
+  return found;
+}
+
+std::vector<GreylistWaiter> waiters(const GreylistWaiting& waiting, const Choice& choice) {
+  auto found = cases(waiting, choice);
+  std::erase_if(found, [](const GreylistWaiter& one) { return one.passed; });
   return found;
 }
 
@@ -65,8 +86,14 @@ Node counted(const char* what, std::size_t many) {
 
 Node described(const GreylistWaiter& one) {
   Node line = Node::object();
-  line.add("first_seen", Node::text(store::time_stamp(one.first))).add("client", Node::text(one.identity));
-  line.add("from", Node::text(one.sender.empty() ? "<>" : one.sender)).add("to", Node::text(one.recipient));
+  line.add("first_seen", Node::text(store::time_stamp(one.first)));
+  const auto add = [&](const char* key, const std::string& name) {
+    if (!name.empty()) line.add(key, Node::text(name));
+  };
+  add("client", one.identity);
+  add("from", one.sender.empty() && !one.passed ? "<>" : one.sender);
+  add("to", one.recipient);
+  if (one.passed) line.add("passed", Node::boolean(true));
   return line;
 }
 
@@ -87,7 +114,7 @@ Duration remembered(const CurrentPolicy& current) {
 Result<> list(const Desk& desk, const Node& request, const Control::Write& write) {
   const auto choice = read_choice(request);
   if (!choice) return choice.error();
-  for (const GreylistWaiter& one : chosen(desk.waiting, *choice))
+  for (const GreylistWaiter& one : waiters(desk.waiting, *choice))
     if (!write(described(one))) break;
   return Result<>{};
 }
@@ -104,23 +131,24 @@ Result<> release(Desk desk, const Node& request, const Control::Write& write) {
     return fail(Errc::invalid, "name a client, a sender or a recipient; --all: everybody who waits");
   std::size_t many = 0;
   const Duration remember = remembered(desk.current);
-  for (const GreylistWaiter& one : chosen(desk.waiting, *choice))
+  for (const GreylistWaiter& one : waiters(desk.waiting, *choice))
     if (desk.waiting.release(one.key, remember)) ++many;
   return changed(desk, "released", many, write);
 }
 
-// A client alone: also that it is known. All three: also a case that has passed, of which no names are
-// kept.
+// A client alone: also that it is known.
 Result<> forget(Desk desk, const Node& request, const Control::Write& write) {
   const auto choice = read_choice(request);
   if (!choice) return choice.error();
-  const auto& [client, from, to] = *choice;
   if (choice->is_any()) return fail(Errc::invalid, "name a client, a sender or a recipient");
   std::size_t many = 0;
-  for (const GreylistWaiter& one : chosen(desk.waiting, *choice))
-    if (desk.waiting.forget(one.key)) ++many;
-  if (!client.empty() && from.empty() && to.empty() && desk.waiting.forget_client(client)) ++many;
-  if (!client.empty() && !from.empty() && !to.empty() && desk.waiting.forget_case(client, from, to)) ++many;
+  for (const GreylistWaiter& one : cases(desk.waiting, *choice)) {
+    if (!desk.waiting.forget(one.key)) continue;
+    ++many;
+    write(described(one));
+  }
+  const bool client_alone = choice->from.empty() && choice->to.empty();
+  if (client_alone && desk.waiting.forget_client(choice->client)) ++many;
   return changed(desk, "forgotten", many, write);
 }
 

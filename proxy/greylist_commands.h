@@ -1,6 +1,6 @@
 // What the control socket answers of greylisting: "greylist-list", "greylist-release", "greylist-forget"
 // and "greylist-stats". Cases are chosen by "client" (an identity), "from" and "to"; what is not given is
-// any.
+// any. Those that have passed are no longer known by name, and found by what is given.
 #pragma once
 
 #include "base/store/state_store.h"

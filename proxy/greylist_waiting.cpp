@@ -96,6 +96,20 @@ void GreylistWaiting::show(const std::function<bool(const GreylistWaiter&)>& vis
   });
 }
 
+std::vector<GreylistWaiter> GreylistWaiting::cases(const policy::GreylistChoice& choice) const {
+  std::vector<GreylistWaiter> found;
+  show([&](const GreylistWaiter& one) {
+    if (choice.has(one.key)) found.push_back(one);
+    return true;
+  });
+  state_.scan(kRecords, [&](std::string_view key, std::string_view value, WallTime) {
+    const auto record = choice.has(key) ? GreylistRecord::unpack(value) : std::nullopt;
+    if (record && record->passed) found.push_back({std::string(key), record->first, {}, {}, {}, true});
+    return true;
+  });
+  return found;
+}
+
 bool GreylistWaiting::release(const std::string& key, Duration remember) {
   const WallTime now = state_.now();
   WallTime first = now;
@@ -120,16 +134,6 @@ bool GreylistWaiting::forget(const std::string& key) {
   state_.erase(kRecords, key);
   state_.erase(kWaiting, key);
   return known;
-}
-
-bool GreylistWaiting::forget_case(const std::string& client, const std::string& sender,
-                                  const std::string& recipient) {
-  mail::Path from, to;
-  const mail::PathOptions reading{.smtputf8 = true};
-  const bool null = sender.empty() || sender == "<>";
-  if (!null && mail::parse_path(sender, reading, from) != mail::PathFault::none) return false;
-  if (mail::parse_path(recipient, reading, to) != mail::PathFault::none) return false;
-  return forget(policy::greylist_key({.name = client}, from, to));
 }
 
 bool GreylistWaiting::forget_client(const std::string& client) {

@@ -23,6 +23,7 @@ struct GreylistWaiter {
   std::string identity;
   std::string sender;  // "" = <>
   std::string recipient;
+  bool passed = false;  // then no name of the three is known
 };
 
 struct GreylistDay {
@@ -47,11 +48,12 @@ class GreylistWaiting {
   void show(const std::function<bool(const GreylistWaiter&)>& visitor) const;
   // The next try passes, whenever it comes within `remember`. false: it does not wait.
   bool release(const std::string& key, Duration remember);
+  // The cases of a choice, in no order: those that wait, and those that have passed, of which no names are
+  // kept.
+  std::vector<GreylistWaiter> cases(const policy::GreylistChoice& choice) const;
   // As if it had never come, or passed. false: nothing was known.
   bool forget(const std::string& key);
-  // By names: a case that has passed, of which only the digest is kept; that a client is known.
-  bool forget_case(const std::string& client, const std::string& sender, const std::string& recipient);
-  bool forget_client(const std::string& client);
+  bool forget_client(const std::string& client);  // that it is known
   // The last `days`, today among them.
   GreylistDay sum(int days) const;
   std::size_t count() const;  // may include some whose window is over

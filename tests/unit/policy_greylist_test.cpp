@@ -129,6 +129,26 @@ TEST_CASE("greylist: keys tell identity, sender and recipient apart, and nothing
   CHECK(key != greylist_key(net, mail::Path{}, path("bob@example.com")));
 }
 
+TEST_CASE("greylist: cases are chosen by client, sender and recipient, alone and together") {
+  const ClientIdentity net{ClientIdentity::Kind::network, "192.0.2.0/24"};
+  const ClientIdentity other{ClientIdentity::Kind::network, "192.0.3.0/24"};
+  const auto anna = path("anna17@example.net"), joe = path("joe@example.net"),
+             bob = path("bob@example.com");
+  const auto key = greylist_key(net, anna, bob);
+  CHECK(GreylistChoice().has(key));
+  CHECK(GreylistChoice().of_client(net).has(key));
+  CHECK_FALSE(GreylistChoice().of_client(other).has(key));
+  CHECK(GreylistChoice().from(path("Anna18@example.net")).has(key));
+  CHECK_FALSE(GreylistChoice().from(joe).has(key));
+  CHECK_FALSE(GreylistChoice().from({}).has(key));
+  CHECK(GreylistChoice().from({}).has(greylist_key(net, {}, bob)));
+  CHECK(GreylistChoice().to(path("BOB@example.com")).has(key));
+  CHECK_FALSE(GreylistChoice().to(anna).has(key));
+  CHECK(GreylistChoice().of_client(net).from(anna).to(bob).has(key));
+  CHECK_FALSE(GreylistChoice().of_client(net).from(anna).to(joe).has(key));
+  CHECK_FALSE(GreylistChoice().has("not a key"));
+}
+
 TEST_CASE("greylist: senders without what changes from mail to mail") {
   CHECK(lasting_sender({}).empty());
   CHECK(lasting("Anna.Smith@Example.NET") == "anna.smith@example.net");

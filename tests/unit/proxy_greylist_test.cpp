@@ -20,15 +20,23 @@ struct Bench {
   policy::GreylistSettings settings;
 
   // Judged, and kept.
-  GreylistStanding comes(const char* sender = "anna@example.net") {
-    GreylistCase one{{policy::ClientIdentity::Kind::network, "192.0.2.0/24"}, {}, {}};
+  GreylistStanding comes(const char* sender = "anna@example.net", const char* recipient = "bob@example.com",
+                         const char* client = "192.0.2.0/24") {
+    GreylistCase one{{policy::ClientIdentity::Kind::network, client}, {}, {}};
     REQUIRE(mail::parse_path(sender, {}, one.sender) == mail::PathFault::none);
-    REQUIRE(mail::parse_path("bob@example.com", {}, one.recipient) == mail::PathFault::none);
+    REQUIRE(mail::parse_path(recipient, {}, one.recipient) == mail::PathFault::none);
     const auto standing = greylist.look(one, settings);
     greylist.keep(one, standing, settings);
     return standing;
   }
 };
+
+std::string answer_of(const Control& control, const char* request) {
+  std::string answer;
+  control.answer(request,
+                 [&](const config::Node& line) { return answer += config::to_json_line(line), true; });
+  return answer;
+}
 
 }  // namespace
 
@@ -132,18 +140,46 @@ TEST_CASE("greylist: who is released by command is remembered as long as configu
   const auto keep = []() -> Result<> { return fail(Errc::io, "not on disk"); };
   add_greylist_commands(control, *bench.state, [policy] { return policy; }, keep);
   bench.comes();
-  const auto ask = [&](const char* request) {
-    std::string answer;
-    control.answer(request,
-                   [&](const config::Node& line) { return answer += config::to_json_line(line), true; });
-    return answer;
-  };
+  const auto ask = [&](const char* request) { return answer_of(control, request); };
   CHECK(ask(R"({"command": "greylist-release", "all": true})") ==
         R"({"released":1}{"error":"not on disk","status":74})");
   CHECK(ask(R"({"command": "greylist-release", "all": true})") == R"({"released":0}{"ok":true})");
   CHECK(ask(R"({"command": "greylist-forget", "from": "x@y.test"})") == R"({"forgotten":0}{"ok":true})");
   bench.clock.time += 24h * 99;
   CHECK(bench.comes().step.kind == Kind::passes);
+}
+
+TEST_CASE("greylist: whatever is named chooses what is forgotten, waiting or passed, and it is told") {
+  Bench bench;
+  Control control;
+  const auto keep = []() -> Result<> { return {}; };
+  add_greylist_commands(control, *bench.state, [] { return nullptr; }, keep);
+  const auto forget = [&](const char* choice) {
+    return answer_of(control, (R"({"command": "greylist-forget", )" + std::string(choice) + "}").c_str());
+  };
+  const auto passes = [&](const char* sender, const char* recipient, const char* client) {
+    bench.comes(sender, recipient, client);
+    bench.clock.time += 6min;
+    REQUIRE(bench.comes(sender, recipient, client).step.kind == Kind::came_back);
+  };
+  passes("anna@example.net", "bob@example.com", "192.0.2.0/24");
+  passes("anna@example.net", "ben@example.com", "192.0.3.0/24");
+  passes("joe@example.net", "ben@example.com", "192.0.4.0/24");
+  bench.comes("joe@example.net", "bob@example.com", "192.0.4.0/24");
+  CHECK(answer_of(control, R"({"command": "greylist-list", "to": "bob@example.com"})") ==
+        R"({"first_seen":"2026-11-22T16:18:00.000Z","client":"192.0.4.0/24","from":"joe@example.net",)"
+        R"("to":"bob@example.com"}{"ok":true})");
+  CHECK(forget(R"("from": "Anna@example.net")") ==
+        R"({"first_seen":"2026-11-22T16:00:00.000Z","from":"Anna@example.net","passed":true})"
+        R"({"first_seen":"2026-11-22T16:06:00.000Z","from":"Anna@example.net","passed":true})"
+        R"({"forgotten":2}{"ok":true})");
+  CHECK(bench.comes("anna@example.net", "ben@example.com", "192.0.3.0/24").step.kind == Kind::begins);
+  CHECK(forget(R"("client": "192.0.4.7", "to": "bob@example.com")") ==
+        R"({"first_seen":"2026-11-22T16:18:00.000Z","client":"192.0.4.0/24","from":"joe@example.net",)"
+        R"("to":"bob@example.com"}{"forgotten":1}{"ok":true})");
+  CHECK(bench.comes("joe@example.net", "ben@example.com", "192.0.4.0/24").step.kind == Kind::passes);
+  CHECK(forget(R"("from": "not an address")").contains("is not an address"));
+  CHECK(forget(R"("to": "")").contains("name a client"));
 }
 
 TEST_CASE("greylist: what it costs is counted by days") {
