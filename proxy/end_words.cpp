@@ -42,4 +42,6 @@ const char* end_word(Errc code) {
   }
 }
 
+const char* fate_of(const mail::Reply& reply) { return reply.transient() ? "deferred" : "refused"; }
+
 }  // namespace sallyport::proxy

@@ -189,11 +189,11 @@ void Session::answer_message(const mail::Reply& reply) {
   const NeededMemory needed;  // a 250 that is not given makes a second copy
   machine_->answer(reply);
   ++messages_;
-  transaction_->end(reply, "refused", machine_->take_refusals_of_transaction());
+  transaction_->end(reply, fate_of(reply), machine_->take_refusals_of_transaction());
 }
 
 void Session::on_dropped(const smtp::MessageDropped& dropped) {
-  end_transaction(dropped.reply, dropped.reply.code == 0 ? "abandoned" : "refused");
+  end_transaction(dropped.reply, dropped.reply.code == 0 ? "abandoned" : fate_of(dropped.reply));
 }
 
 void Session::on_reset() {

@@ -40,6 +40,7 @@ def test_E11_disk_full(case):
         client.command("DATA", "354")
         client.send(stuffed(LARGE))
         client.expect("452 4.3.1")
+        site.gateway.await_event("message", lambda event: event["fate"] == "deferred" and event["code"] == 452)
         small = message("small\r\n")
         client.envelope()
         client.data(small)

@@ -241,7 +241,7 @@ def test_rates_of_bytes_at_once(case):
     first.data(large)
     site.expect_delivered(large)
     second.data(message("small\r\n"), TOO_MUCH + "user anna may have 2KB in 1d")
-    event = site.gateway.await_event("message", lambda event: event["fate"] == "refused")
+    event = site.gateway.await_event("message", lambda event: event["fate"] == "deferred")
     check((event["rate"], event["identity"]) == ("bytes 2KB/1d", "user anna"), f"{event}")
     second.mail()
     second.rcpt("postmaster@example.test")
