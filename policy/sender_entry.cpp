@@ -85,6 +85,11 @@ Result<> take_option(SenderEntry& entry, std::string_view word) {
   const auto equals = std::min(word.find('='), word.size());
   const auto key = word.substr(0, equals);
   const auto value = word.substr(std::min(equals + 1, word.size()));
+  const bool again = (key == "for" && !entry.recipient.empty()) ||
+                     (key == "owner" && !entry.owner.empty()) || (key == "expires" && entry.expires);
+  if (again)
+    return fail(Errc::invalid,
+                fmt::format("a second \"{}=\": an entry has one; write a line for each", key));
   if (key == "for") return set_recipient(entry, value);
   if (key == "owner" && !value.empty()) {
     entry.owner = value;

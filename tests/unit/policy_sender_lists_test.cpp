@@ -99,6 +99,12 @@ TEST_CASE("a line that is no entry of a sender list is refused") {
     CHECK_MESSAGE(is_refused(line), std::string(line));
 }
 
+TEST_CASE("no word of an entry counts in the place of another") {
+  for (const char* line : {"x.test for=it@our.example for=anna@our.example", "x.test owner=it owner=anna",
+                           "x.test expires=2027-01-31 expires=2028-01-31"})
+    CHECK_MESSAGE(canonical(line).contains("write a line for each"), line);
+}
+
 TEST_CASE("an entry expires with its day") {
   using namespace std::chrono;
   CHECK(*parse_expiry_day("2027-01-31") == sys_days(2027y / 2 / 1) - 1s);
