@@ -129,6 +129,8 @@ Outcome outcome_of(const policy::RecipientVerdict& verdict, int score, ComesAgai
 
 // What is not as stated, or "".
 std::string difference(const ExpectationSection& expected, const Outcome& outcome) {
+  if (expected.verdict == "defer" && outcome.greylisted)
+    return R"(greylisting is stated as {"verdict": "accept", "greylisted": true}: it accepts on the retry)";
   if (expected.verdict != outcome.verdict)
     return fmt::format("\"{}\" is stated, and \"{}\" becomes of it", expected.verdict, outcome.verdict);
   if (!expected.why.empty() && expected.why != outcome.why)

@@ -96,6 +96,7 @@ def test_stated_sessions_that_end_otherwise(case):
         with_more(LISTED, to={"anna@example.test": {"verdict": "reject", "score": 1}}),
         with_more(HONEST, name="waits", to={"anna@example.test": {"verdict": "accept", "greylisted": True}}),
         with_more(HONEST, name="waits not", talks_early=True, to={"anna@example.test": {"verdict": "accept", "greylisted": False}}),
+        with_more(HONEST, name="comes again", talks_early=True, to={"anna@example.test": "defer"}),
         with_more(HONEST, name="large", size="900GB", to={"anna@example.test": "accept"}),
     )
     out = stated.check(status=78)
@@ -106,6 +107,7 @@ def test_stated_sessions_that_end_otherwise(case):
         "the score is stated to be 1, and is 8",
         'session "waits", anna@example.test: it is stated to be greylisted, and need not come again',
         'session "waits not", anna@example.test: it is stated not to be greylisted, and has to come again',
+        'session "comes again", anna@example.test: greylisting is stated as {"verdict": "accept", "greylisted": true}',
         'session "large", anna@example.test: "accept" is stated, and "reject" becomes of it',
         "hint: the score is 8: dnsbl listed (+5), rdns missing (+2), helo mismatch (+1); 550 5.7.1 Mail from [203.0.113.66] refused: listed by bl.test",
         '"anna@example.test": "reject"',  # the line itself
