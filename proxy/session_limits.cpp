@@ -1,6 +1,7 @@
 #include "proxy/session_limits.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/needed_memory.h"
@@ -75,7 +76,10 @@ bool SessionLimits::too_fast(const IpAddress& network, int limit, TimePoint now)
 void SessionLimits::forget_old_rates(TimePoint now) {
   std::erase_if(rates_,
                 [&](const auto& entry) { return now - entry.second.minute >= std::chrono::minutes(1); });
-  if (rates_.size() >= kMostRates) rates_.clear();
+  if (rates_.size() < kMostRates) return;
+  // Somebody with many networks comes once from each: that wipes out nobody who came more often.
+  std::erase_if(rates_, [](const auto& entry) { return entry.second.connects <= 1; });
+  if (rates_.size() >= kMostRates) rates_.erase(rates_.begin(), std::next(rates_.begin(), kMostRates / 10));
 }
 
 void SessionLimits::release(const IpAddress& client) {

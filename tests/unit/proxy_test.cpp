@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "proxy/known_good.h"
 #include "proxy/proxy_header.h"
@@ -192,6 +193,12 @@ TEST_CASE("E05 a network that opens sessions too fast is told so, for the rest o
   };
   for (int i = 0; i < 3; ++i) CHECK(admit(kStart + 1s) == SessionLimits::Verdict::admitted);
   CHECK(admit(kStart + 2s) == SessionLimits::Verdict::too_fast);
+  for (unsigned net = 0; net < 60'000; ++net) {  // nobody begins anew for somebody's many networks
+    const IpAddress other = ip(fmt::format("2001:{:x}:{:x}::1", net >> 8U, net & 0xffU).c_str());
+    REQUIRE(table.admit(other, false, limits, kStart + 3s) == SessionLimits::Verdict::admitted);
+    table.release(other);
+  }
+  CHECK(admit(kStart + 4s) == SessionLimits::Verdict::too_fast);
   CHECK(admit(kStart + 62s) == SessionLimits::Verdict::admitted);
 }
 
