@@ -115,7 +115,9 @@ std::string greylist_key(const ClientIdentity& identity, const mail::Path& sende
   return client_part(identity) + sender_part(sender) + recipient_part(recipient);
 }
 
-std::string greylist_key(const ClientIdentity& identity) { return digest(identity.name, kKey); }
+std::string greylist_key(const ClientIdentity& identity, bool watched) {
+  return digest(watched ? "observed " + identity.name : identity.name, kKey);
+}
 
 GreylistChoice& GreylistChoice::of_client(const ClientIdentity& identity) {
   client_ = client_part(identity);

@@ -70,8 +70,8 @@ struct GreylistIdentity {
 // names are kept. Among ten million cases one choice in a hundred thousand finds a stranger's as well.
 std::string greylist_key(const ClientIdentity& identity, const mail::Path& sender,
                          const mail::Path& recipient);
-// 16 octets of SHA-256.
-std::string greylist_key(const ClientIdentity& identity);
+// 16 octets of SHA-256. `watched`: the passes of whoever would not have had to wait; they are apart.
+std::string greylist_key(const ClientIdentity& identity, bool watched = false);
 
 // The cases of a client, a sender, a recipient; of what is not given any.
 class GreylistChoice {

@@ -20,30 +20,37 @@ std::optional<GreylistIdentity> Greylist::identity(const std::string& key) const
   return packed ? GreylistIdentity::unpack(*packed) : std::nullopt;
 }
 
+bool Greylist::is_known(const GreylistCase& one, const GreylistSettings& settings) const {
+  const auto is = [&](bool watched) {
+    const auto known = identity(policy::greylist_key(one.identity, watched));
+    return known && known->is_known(settings);
+  };
+  return is(false) || (one.watched && is(true));
+}
+
 GreylistStanding Greylist::look(const GreylistCase& one, const GreylistSettings& settings) const {
   const auto packed = state_.get(kKind, policy::greylist_key(one.identity, one.sender, one.recipient));
-  const auto known = identity(policy::greylist_key(one.identity));
   const auto record = packed ? GreylistRecord::unpack(*packed) : std::nullopt;
-  return {policy::greylist_step(record, state_.now(), settings), known && known->is_known(settings),
+  return {policy::greylist_step(record, state_.now(), settings), is_known(one, settings),
           !record && !(state_.is_complete(kKind) && state_.is_complete(kKnownKind))};
 }
 
 // Of an identity that is known nothing more is written than that: no record for each of its mails.
 void Greylist::keep(const GreylistCase& one, const GreylistStanding& standing,
                     const GreylistSettings& settings) {
-  const std::string identity_key = policy::greylist_key(one.identity);
+  const std::string key = policy::greylist_key(one.identity, one.watched);
   const auto now = state_.now();
   if (standing.known) {
-    const auto known = identity(identity_key);
+    const auto known = identity(key);
     if (const auto renewed = known ? known->renewed(now, settings) : std::nullopt)
-      keep_identity(identity_key, *renewed, settings);
+      keep_identity(key, *renewed, settings);
     return;
   }
   if (standing.unread) return;
   keep_step(one, standing.step);
   if (standing.step.kind != Kind::came_back) return;
-  if (const auto counted = identity(identity_key).value_or(GreylistIdentity{}).counted(now))
-    keep_identity(identity_key, *counted, settings);
+  if (const auto counted = identity(key).value_or(GreylistIdentity{}).counted(now))
+    keep_identity(key, *counted, settings);
 }
 
 void Greylist::keep_step(const GreylistCase& one, const policy::GreylistStep& step) {

@@ -15,6 +15,9 @@ struct GreylistCase {
   policy::ClientIdentity identity;
   mail::Path sender;
   mail::Path recipient;
+  // Nobody is told to wait, so that who comes again proves nothing: to whom it acts on, its client is no
+  // better known for it.
+  bool watched = false;
 };
 
 struct GreylistStanding {
@@ -36,6 +39,7 @@ class Greylist {
 
  private:
   std::optional<policy::GreylistIdentity> identity(const std::string& key) const;
+  bool is_known(const GreylistCase& one, const policy::GreylistSettings& settings) const;
   void keep_step(const GreylistCase& one, const policy::GreylistStep& step);
   void keep_identity(const std::string& key, const policy::GreylistIdentity& identity,
                      const policy::GreylistSettings& settings);

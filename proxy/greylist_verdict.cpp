@@ -98,7 +98,7 @@ io::Task<std::optional<policy::Refuse>> watch_greylist(Greylist& greylist, Greyl
                                                        bool remembers) {
   if (!co_await is_asked(question)) co_return std::nullopt;
   const policy::GreylistSettings& settings = question.settings().checks.greylist;
-  const GreylistCase one{question.inquiry->who().client, question.sender, question.recipient};
+  const GreylistCase one{question.inquiry->who().client, question.sender, question.recipient, true};
   const GreylistStanding standing = greylist.look(one, settings);
   if (remembers) greylist.keep(one, standing, settings);
   if (!standing.defers() || settings.mode == Mode::observe) co_return std::nullopt;
@@ -108,7 +108,8 @@ io::Task<std::optional<policy::Refuse>> watch_greylist(Greylist& greylist, Greyl
 io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion question) {
   const policy::GreylistSettings& settings = question.settings().checks.greylist;
   if (!co_await is_asked(question)) co_return GreylistVerdict{};
-  const GreylistCase one{question.inquiry->who().client, question.sender, question.recipient};
+  const bool observed = settings.mode == Mode::observe;
+  const GreylistCase one{question.inquiry->who().client, question.sender, question.recipient, observed};
   const GreylistStanding standing = greylist.look(one, settings);
   GreylistVerdict verdict{std::nullopt,
                           word_for(standing),
@@ -121,8 +122,8 @@ io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion
     if (verdict.refusal = co_await refused_by_lists(question); verdict.refusal) co_return verdict;
   greylist.keep(one, standing, settings);
   if (!standing.defers()) co_return verdict;
-  verdict.observed = settings.mode == Mode::observe;
-  if (!verdict.observed) verdict.refusal = deferral(standing.step.wait);
+  verdict.observed = observed;
+  if (!observed) verdict.refusal = deferral(standing.step.wait);
   co_return verdict;
 }
 

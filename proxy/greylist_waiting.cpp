@@ -137,10 +137,13 @@ bool GreylistWaiting::forget(const std::string& key) {
 }
 
 bool GreylistWaiting::forget_client(const std::string& client) {
-  const std::string key = policy::greylist_key(policy::ClientIdentity{.name = client});
-  const bool known = state_.get(kKnown, key).has_value();
-  state_.erase(kKnown, key);
-  return known;
+  bool was_known = false;
+  for (const bool watched : {false, true}) {
+    const std::string key = policy::greylist_key(policy::ClientIdentity{.name = client}, watched);
+    was_known = state_.get(kKnown, key).has_value() || was_known;
+    state_.erase(kKnown, key);
+  }
+  return was_known;
 }
 
 GreylistDay GreylistWaiting::sum(int last) const {

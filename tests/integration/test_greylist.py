@@ -122,6 +122,21 @@ def test_greylist_observed(case):
     check((to[0]["greylist"], to[0]["would_be"]) == ("begins", "greylisted"), f"{to}")
 
 
+def test_greylist_observed_makes_nobody_known(case):
+    """Who was not told to wait has not proved that it comes again, to those for whom it acts."""
+    watched = {"rules": [{"to": "bert@example.test", "use": "observe"}, {"use": "enforce"}]}
+    by_rule = {"rules": [{"to": "bert@example.test", "mode": "observe", "use": "enforce"}, {"use": "off"}]}
+    for mode in (watched, by_rule):
+        site, _ = site_of(case, {"known_after": 1, "delay": "1s", "mode": mode})
+        check(asked(site, "bert@example.test")[1][0]["would_be"] == "greylisted", "at first")
+        poll(lambda: "would_be" not in asked(site, "bert@example.test")[1][0], 15, "it came again")
+        to = asked(site, "bert@example.test", sender="new@plain.test")[1]
+        check("would_be" not in to[0], f"known to what watches: {to}")
+        reload(site, mode={"rules": [{"to": "bert@example.test", "use": "off"}, {"use": "enforce"}]})
+        check(asked(site)[1][0]["greylist"] == "begins", "anna's greylisting does not know it")
+        case.finish_site(site)
+
+
 def test_greylist_each_recipient_on_its_own(case):
     site, _ = site_of(case)
     replies, _ = asked(site, "anna@example.test", "bert@example.test", "postmaster@example.test")

@@ -21,13 +21,16 @@ struct Bench {
 
   // Judged, and kept.
   GreylistStanding comes(const char* sender = "anna@example.net", const char* recipient = "bob@example.com",
-                         const char* client = "192.0.2.0/24") {
-    GreylistCase one{{policy::ClientIdentity::Kind::network, client}, {}, {}};
+                         const char* client = "192.0.2.0/24", bool watched = false) {
+    GreylistCase one{{policy::ClientIdentity::Kind::network, client}, {}, {}, watched};
     REQUIRE(mail::parse_path(sender, {}, one.sender) == mail::PathFault::none);
     REQUIRE(mail::parse_path(recipient, {}, one.recipient) == mail::PathFault::none);
     const auto standing = greylist.look(one, settings);
     greylist.keep(one, standing, settings);
     return standing;
+  }
+  GreylistStanding comes_watched(const char* sender) {
+    return comes(sender, "bob@example.com", "192.0.2.0/24", true);
   }
 };
 
@@ -82,6 +85,35 @@ TEST_CASE("greylist: an identity that came back five times is known, and leaves 
     bench.clock.time += 35 * 24h;
     CHECK(bench.comes("f@x.example").known);
   }
+}
+
+TEST_CASE("greylist: who is only watched is known to what watches, and remembered case by case") {
+  Bench bench;
+  for (const char* sender : {"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"}) {
+    CHECK(bench.comes_watched(sender).defers());
+    bench.clock.time += 1h;
+    CHECK(bench.comes_watched(sender).step.kind == Kind::came_back);
+  }
+  CHECK(bench.comes_watched("f@x.example").known);
+  const auto standing = bench.comes("g@x.example");
+  CHECK_FALSE(standing.known);
+  CHECK(standing.defers());
+  CHECK(bench.comes("a@x.example").step.kind == Kind::passes);
+  GreylistWaiting waiting(*bench.state);
+  CHECK(waiting.forget_client("192.0.2.0/24"));
+  CHECK_FALSE(bench.comes_watched("f@x.example").known);
+}
+
+TEST_CASE("greylist: what watches knows whom what acts knows, and renews none of it") {
+  Bench bench;
+  bench.settings.known_after = 1;
+  bench.comes();
+  bench.clock.time += 1h;
+  CHECK(bench.comes().step.kind == Kind::came_back);
+  bench.clock.time += 35 * 24h;
+  CHECK(bench.comes_watched("other@example.net").known);
+  bench.clock.time += 2 * 24h;
+  CHECK_FALSE(bench.comes("other@example.net").known);
 }
 
 TEST_CASE("greylist: nobody waits while what is remembered cannot be read") {
