@@ -17,6 +17,11 @@ namespace sallyport::policy {
 // enforce: acted on. observe: judged and recorded, never acted on. off: not asked.
 enum class Mode : std::uint8_t { enforce, observe, off };
 
+enum class View : std::uint8_t {
+  acting,    // only what is enforced counts
+  would_be,  // what only observes counts too: for the record
+};
+
 struct Outcome {
   enum class Kind : std::uint8_t { ignore, score, defer, reject };
   Kind kind = Kind::ignore;

@@ -39,11 +39,6 @@ struct Need {
   std::vector<mail::FactKey> facts;  // any of them could change the decision
 };
 
-enum class View : std::uint8_t {
-  acting,    // only what is enforced counts
-  would_be,  // observe counts too: for the record
-};
-
 std::variant<ClientDecision, Need> judge_client(const mail::Evidence& evidence,
                                                 const CheckSettings& settings, View view = View::acting);
 

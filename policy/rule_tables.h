@@ -30,6 +30,12 @@ struct CompiledRule {
   bool observed = false;
 };
 
+// What has to be looked up for their conditions.
+struct RuleNeeds {
+  bool reverse_name = false;
+  bool sender = false;
+};
+
 struct RuleTables {
   Profile usual;                                // the last rule everywhere
   std::vector<std::vector<MatchedRule>> words;  // of each ruleset's rules, but the last
@@ -43,8 +49,7 @@ struct RuleTables {
   // only.
   std::vector<std::uint32_t> first_by_name, first_of_all_by_name;
   bool observes = false;
-  bool asks_reverse_name = false;
-  bool asks_sender = false;
+  RuleNeeds acting_needs, all_needs;
 };
 
 }  // namespace sallyport::policy

@@ -26,10 +26,11 @@ std::vector<MatchedRule> Rules::matched(const Profile& profile) const {
   return out;
 }
 
-bool Rules::needs(mail::Check check) const {
+bool Rules::needs(mail::Check check, View view) const {
   if (empty()) return false;
-  return (check == mail::Check::rdns && tables_->asks_reverse_name) ||
-         (check == mail::Check::spf_mailfrom && tables_->asks_sender);
+  const RuleNeeds& needs = view == View::acting ? tables_->acting_needs : tables_->all_needs;
+  return (check == mail::Check::rdns && needs.reverse_name) ||
+         (check == mail::Check::spf_mailfrom && needs.sender);
 }
 
 }  // namespace sallyport::policy

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/checks.h"
 #include "policy/rule_facts.h"
 
 namespace sallyport::policy {
@@ -54,8 +55,8 @@ class Rules {
   RuleMatch match(const RuleFacts& facts) const;
   OtherProfiles others(const RuleFacts& facts) const;
   std::vector<MatchedRule> matched(const Profile& profile) const;
-  // Whether some rule needs what that check finds.
-  bool needs(mail::Check check) const;
+  // Whether some rule needs what that check finds: one that acts, or any.
+  bool needs(mail::Check check, View view) const;
 
  private:
   std::shared_ptr<const RuleTables> tables_;

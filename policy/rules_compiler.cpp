@@ -84,11 +84,17 @@ class Compiler {
     for (const ReadCondition& condition : read.conditions) add(condition);
     tables_->rules.push_back(compiled);
     tables_->observes |= read.observed;
-    tables_->asks_sender |= read.proof != Proof::none;
+    note_needs(read, tables_->all_needs);
+    if (!read.observed) note_needs(read, tables_->acting_needs);
+  }
+
+  static void note_needs(const ReadRule& read, RuleNeeds& needs) {
+    needs.sender |= read.proof != Proof::none;
+    needs.reverse_name |=
+        std::ranges::find(read.conditions, RuleFact::rdns, &ReadCondition::fact) != read.conditions.end();
   }
 
   void add(const ReadCondition& condition) {
-    tables_->asks_reverse_name |= condition.fact == RuleFact::rdns;
     tables_->conditions.push_back({condition.fact, static_cast<std::uint32_t>(tables_->keys.size()),
                                    static_cast<std::uint32_t>(condition.keys.size())});
     tables_->keys.insert(tables_->keys.end(), condition.keys.begin(), condition.keys.end());
@@ -200,6 +206,13 @@ config::RulesetReading rule_words() {
   for (std::size_t i = 0; i < kRuleFacts; ++i)
     words.conditions.emplace_back(to_string(static_cast<RuleFact>(i)));
   return words;
+}
+
+Mode mode_of(const config::Rule& rule) {
+  const auto mode = std::ranges::find(rule.modifiers, "mode", &config::Member::key);
+  const auto* word = mode == rule.modifiers.end() ? nullptr : mode->value.as<std::string>();
+  if (!word) return Mode::enforce;
+  return *word == "observe" ? Mode::observe : *word == "off" ? Mode::off : Mode::enforce;
 }
 
 Node rule_schema() {

@@ -15,6 +15,8 @@ namespace sallyport::policy {
 
 // What may stand in a rule beside "use".
 config::RulesetReading rule_words();
+// Of one rule, as it is written; of the last one: enforce.
+Mode mode_of(const config::Rule& rule);
 // JSON Schema of a ruleset, whatever its values are.
 config::Node rule_schema();
 

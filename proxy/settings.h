@@ -87,9 +87,9 @@ struct EarlyTalkers {
 
 // The furthest that any rule goes, for what is needed before it is known which rules hold.
 struct Reach {
-  std::shared_ptr<const policy::CheckSettings> checks;  // null: as without rules
-  std::uint64_t message_size = 0;
-  std::size_t recipients = 0;
+  std::shared_ptr<const policy::CheckSettings> acting, checks;  // of rules that act; of all. null: no rules
+  std::uint64_t message_size = 0;                               // of rules that act
+  std::size_t recipients = 0;                                   // likewise
 };
 
 // What rulesets may change: the values of one recipient, or (what is read at connect) of one connection.
@@ -137,7 +137,11 @@ struct Settings : Treatment {
   // Of those whom that profile stands for; not to outlive these settings.
   std::shared_ptr<const Treatment> treatment(const policy::Profile& profile) const;
   // The checks with the furthest modes that any rule gives: what is looked up before a recipient is known.
-  const policy::CheckSettings& asked() const { return reach.checks ? *reach.checks : policy->checks; }
+  // Acting: without the rules that only observe.
+  const policy::CheckSettings& asked(policy::View view = policy::View::would_be) const {
+    const auto& checks = view == policy::View::acting ? reach.acting : reach.checks;
+    return checks ? *checks : policy->checks;
+  }
   std::uint64_t most_octets() const { return std::max(limits.message_size, reach.message_size); }
   std::size_t most_recipients() const { return std::max(limits.recipients, reach.recipients); }
 

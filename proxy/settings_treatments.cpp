@@ -63,9 +63,9 @@ void widen(policy::CheckSettings& reach, const policy::CheckSettings& other) {
 }
 
 // A rule that needs what a check finds has it asked, though it may never count.
-void widen_for_rules(policy::CheckSettings& reach, const policy::Rules& rules) {
+void widen_for_rules(policy::CheckSettings& reach, const policy::Rules& rules, policy::View view) {
   for (const auto check : {mail::Check::rdns, mail::Check::spf_mailfrom})
-    if (rules.needs(check)) reach.mode(check) = std::min(reach.mode(check), Mode::observe);
+    if (rules.needs(check, view)) reach.mode(check) = std::min(reach.mode(check), Mode::observe);
 }
 
 }  // namespace
@@ -176,14 +176,22 @@ std::shared_ptr<const Treatment> Treatments::make(const policy::Profile& profile
 
 Reach Treatments::reach() const {
   auto checks = std::make_shared<policy::CheckSettings>(compose_checks(usual_));
+  auto acting = std::make_shared<policy::CheckSettings>(*checks);
   Reach reach;
-  for_each_variant(usual_, rulesets_, [&](const PolicySections& sections, const config::Rule*) {
-    widen(*checks, compose_checks(sections));
+  for_each_variant(usual_, rulesets_, [&](const PolicySections& sections, const config::Rule* rule) {
+    const Mode mode = rule ? policy::mode_of(*rule) : Mode::enforce;
+    if (mode == Mode::off) return;
+    const policy::CheckSettings changed = compose_checks(sections);
+    widen(*checks, changed);
+    if (mode == Mode::observe) return;
+    widen(*acting, changed);
     reach.message_size = std::max(reach.message_size, sections.limits.message_size);
     reach.recipients = std::max(reach.recipients, sections.limits.recipients);
   });
-  widen_for_rules(*checks, rules_);
+  widen_for_rules(*checks, rules_, policy::View::would_be);
+  widen_for_rules(*acting, rules_, policy::View::acting);
   reach.checks = std::move(checks);
+  reach.acting = std::move(acting);
   return reach;
 }
 

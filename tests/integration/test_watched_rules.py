@@ -56,6 +56,15 @@ def test_watched_rules_of_sizes(case):
     check("would_be" not in to, f"{to}")
 
 
+def test_watched_rules_move_no_reply(case):
+    """A larger limit that is only watched is not offered: what is too large hears so at MAIL."""
+    site = site_of(case, {"limits": {"message_size": watching("10MB", "64KB")}})
+    client = stranger(site, GOOD)
+    check(client.offers["SIZE"] == "SIZE 64000", f"{client.offers}")
+    client.mail(SENDER, "SIZE=100000", "552 5.3.4")
+    client.quit()
+
+
 def test_watched_rules_of_recipients(case):
     site = site_of(case, {"limits": {"recipients": watching(100, 1000)}})
     *before, last = told(site, *["bert@example.test"] * 101)

@@ -191,9 +191,11 @@ TEST_CASE("what is not known yet is missed only where it could matter") {
   CHECK(missing({.rdns = "x.test", .vouching = Vouching::pending}).empty());
   // Of two, first the one that comes first.
   CHECK(missing({.to = "fourth@ours.test", .rdns = std::nullopt, .vouching = Vouching::pending}) == "rdns");
-  CHECK(loaded.rules.needs(mail::Check::rdns));
-  CHECK(loaded.rules.needs(mail::Check::spf_mailfrom));
-  CHECK_FALSE(loaded.rules.needs(mail::Check::helo));
+  for (const View view : {View::acting, View::would_be}) {
+    CHECK(loaded.rules.needs(mail::Check::rdns, view));
+    CHECK(loaded.rules.needs(mail::Check::spf_mailfrom, view));
+    CHECK_FALSE(loaded.rules.needs(mail::Check::helo, view));
+  }
 }
 
 TEST_CASE("a rule that only observes waits for what it needs as one that acts") {
