@@ -87,8 +87,8 @@ io::Task<bool> is_asked(GreylistQuestion question) {
   if (policy::relay_right(question.client, question.settings()) != policy::RelayRight::none)
     co_return false;
   while (true) {
-    auto judged = policy::is_greylisted(question.inquiry->evidence(), question.settings().checks,
-                                        question.seen_lately);
+    auto judged = policy::is_greylisted(question.inquiry->evidence(question.view),
+                                        question.settings().checks, question.seen_lately);
     if (const bool* decided = std::get_if<bool>(&judged)) co_return *decided;
     co_await question.inquiry->settle_any(std::get<policy::Need>(std::move(judged)).facts);
   }

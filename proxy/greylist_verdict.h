@@ -24,7 +24,8 @@ struct GreylistQuestion {
   Treated treated;   // of the recipient
   SenderBook* book;  // as of judge_treated()
   WallTime now;
-  bool seen_lately = false;  // the client had mail delivered
+  bool seen_lately = false;                  // the client had mail delivered
+  policy::View view = policy::View::acting;  // what of the client counts
 
   const policy::Settings& settings() const { return *treated.acting->policy; }
 };

@@ -15,6 +15,7 @@ using mail::FactKey;
 using mail::Finding;
 using mail::Listed;
 using policy::Mode;
+using policy::View;
 
 std::string_view to_string(Spared spared) {
   switch (spared) {
@@ -51,16 +52,31 @@ Inquiry::Inquiry(InquiryClient client, std::shared_ptr<const Settings> settings,
       arrived_(core) {
   evidence_.client = client.address;
   client_ = client.address.to_string();
-  for (auto& resolver : resolvers_) resolver = fresh_resolver();
+  for (auto& resolver : resolvers_) resolver = fresh_resolver(allowance_);
 }
 
-std::shared_ptr<dns::BudgetedResolver> Inquiry::fresh_resolver() const {
+std::shared_ptr<dns::BudgetedResolver> Inquiry::fresh_resolver(
+    const std::shared_ptr<dns::Allowance>& allowance) const {
   return std::make_shared<dns::BudgetedResolver>(services_.resolver, services_.clock,
-                                                 settings_->dns.budget.waiting, allowance_);
+                                                 settings_->dns.budget.waiting, allowance);
+}
+
+Inquiry::ResolverPtr& Inquiry::watching_resolver(Stage stage) {
+  if (!watching_allowance_)
+    watching_allowance_ = std::make_shared<dns::Allowance>(settings_->dns.budget.questions);
+  ResolverPtr& resolver = watching_resolvers_.at(static_cast<std::size_t>(stage));
+  if (!resolver) resolver = fresh_resolver(watching_allowance_);
+  return resolver;
+}
+
+Inquiry::ResolverPtr& Inquiry::resolver(const FactKey& key, Stage stage) {
+  return is_watched(key) ? watching_resolver(stage) : resolver(stage);
 }
 
 void Inquiry::stop() {
-  for (const auto& resolver : resolvers_) resolver->close();
+  for (const auto* resolvers : {&resolvers_, &watching_resolvers_})
+    for (const auto& resolver : *resolvers)
+      if (resolver) resolver->close();
 }
 
 void Inquiry::message_taken() { allowance_->message_taken(); }
@@ -126,14 +142,14 @@ void Inquiry::begin_helo(const std::string& helo) {
   if (policy::claimed_by(helo, ours_, *settings_->policy) == policy::HeloClaim::our_host)
     return settle(without_look_up({Check::helo}, Finding::helo_own_name, helo));
   std::string input = input_of({Check::helo}, {client_, helo});
-  if (!recall(input)) begin({Check::helo}, std::move(input), ask_helo(resolver(Stage::helo), helo));
+  if (!recall(input)) begin({Check::helo}, std::move(input), ask_helo(resolver({Check::helo}), helo));
 }
 
 void Inquiry::begin_spf(Check check, dns::SpfRequest request) {
   std::string input = input_of({check}, {client_, request.helo, request.sender});
   if (recall(input)) return;
   const FactKey key{check};
-  begin(key, std::move(input), ask_spf(resolver(stage_of(key)), check, std::move(request)));
+  begin(key, std::move(input), ask_spf(resolver(key), check, std::move(request)));
 }
 
 // Of this sender all that is ever to be known.
@@ -149,10 +165,11 @@ void Inquiry::said_mail(const mail::Path& sender) {
   ask_again();
   if (resolver(Stage::lists_anew)->overdrawn()) {  // whoever came back then has to come once more
     resolver(Stage::lists_anew)->close();
-    resolver(Stage::lists_anew) = fresh_resolver();
+    resolver(Stage::lists_anew) = fresh_resolver(allowance_);
     asked_anew_ = false;
   }
   forget(Stage::mail);
+  evidence_changed();
   evidence_.sender_is_ours = settings_->policy->domains.find(sender.domain_ascii) != nullptr;
   const bool named = !sender.is_null() && !sender.is_literal();
   const auto domain = named ? dns::Name::parse(sender.domain_ascii) : std::nullopt;
@@ -162,7 +179,8 @@ void Inquiry::said_mail(const mail::Path& sender) {
   if (is_on(Check::sender_domain)) {
     std::string input = input_of({Check::sender_domain}, {domain->text()});
     if (!recall(input))
-      begin({Check::sender_domain}, std::move(input), ask_sender_domain(resolver(Stage::mail), *domain));
+      begin({Check::sender_domain}, std::move(input),
+            ask_sender_domain(resolver({Check::sender_domain}), *domain));
   }
   if (is_on(Check::spf_mailfrom))
     begin_spf(Check::spf_mailfrom, {evidence_.client, dns::SpfIdentity::mailfrom, helo_,
@@ -180,12 +198,12 @@ void Inquiry::expect_reverse_name() {
   }
   if (!wanted) return;
   std::string input = input_of({Check::rdns}, {client_, at_connect_->policy->generic_names.file()});
-  if (!recall(input)) begin({Check::rdns}, std::move(input), ask_reverse_name(resolver(Stage::connect)));
+  if (!recall(input)) begin({Check::rdns}, std::move(input), ask_reverse_name(resolver({Check::rdns})));
 }
 
 void Inquiry::on_reverse_name() {
   const Fact* found = evidence_.find({Check::rdns});
-  if (const auto name = dns::Name::parse(reverse_name()))
+  if (const auto name = dns::Name::parse(reverse_name(View::would_be)))
     ask_lists(Listed::reverse_name, *name);
   else
     cannot_ask_lists(Listed::reverse_name, found && is_temporary(found->finding));
@@ -194,7 +212,7 @@ void Inquiry::on_reverse_name() {
 
 bool Inquiry::is_reverse_name(const std::string& helo) const {
   const auto said = dns::Name::parse(helo);
-  return said && std::ranges::any_of(evidence_.reverse_names(), [&](const std::string& confirmed) {
+  return said && std::ranges::any_of(evidence().reverse_names(), [&](const std::string& confirmed) {
            return dns::Name::parse(confirmed) == said;
          });
 }

@@ -5,6 +5,9 @@
 // asked that no decision may need: a check that is off (unless events.record says `all`), a list that does
 // not answer.
 //
+// What only watching asks for (a check that is off but for a rule that observes) is no part of what the
+// client is judged by and known as, and uses up none of its questions: policy::View has both sights.
+//
 // Owned by its session and by the look-ups that run for it (so always by a shared_ptr), on one core. What a
 // look-up of an earlier EHLO or MAIL still finds out is dropped. What an earlier session found out of the
 // same input, and what still holds, is not looked up at all.
@@ -88,16 +91,16 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   // Once a session: the lists are asked past the cache, in a time of their own. What one of them has said
   // stands if it does not answer now.
   void ask_lists_anew();
-  // Until nothing is pending, or `until`: for what is written about the client.
-  io::Task<> settle_all(TimePoint until = TimePoint::max());
+  // Until nothing of that is pending, or `until`: for what is written about the client.
+  io::Task<> settle_all(policy::View view = policy::View::acting, TimePoint until = TimePoint::max());
 
-  const mail::Evidence& evidence() const { return evidence_; }
+  const mail::Evidence& evidence(policy::View view = policy::View::acting) const;
   const std::string& helo() const { return helo_; }
   // What is asked: lists by their places, modes as far as any rule goes.
   const policy::CheckSettings& checks() const { return settings_->asked(); }
   bool is_listed() const;  // its address, by a list that counts against it
   // The confirmed reverse name; "" = none, or not known yet.
-  std::string reverse_name() const;
+  std::string reverse_name(policy::View view = policy::View::acting) const;
 
  private:
   enum class Stage : std::uint8_t { connect, helo, mail, lists_anew };
@@ -107,13 +110,20 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   // What SPF and lists can be asked of: a name with a domain.
   static std::optional<dns::Name> host_name(const std::string& text);
   using ResolverPtr = std::shared_ptr<dns::BudgetedResolver>;
-  ResolverPtr fresh_resolver() const;
+  using Resolvers = std::array<ResolverPtr, kStages>;
+  ResolverPtr fresh_resolver(const std::shared_ptr<dns::Allowance>& allowance) const;
   ResolverPtr& resolver(Stage stage) { return resolvers_.at(static_cast<std::size_t>(stage)); }
+  ResolverPtr& watching_resolver(Stage stage);
+  ResolverPtr& resolver(const mail::FactKey& key) { return resolver(key, stage_of(key)); }
+  ResolverPtr& resolver(const mail::FactKey& key, Stage stage);
   unsigned& round(Stage stage) { return rounds_.at(static_cast<std::size_t>(stage)); }
   bool is_on(mail::Check check) const;
+  bool is_watched(const mail::FactKey& key) const;
+  void evidence_changed();
   bool is_pending(const mail::FactKey& key) const;
 
   void expect(const mail::FactKey& key);
+  void no_longer_expect(const mail::FactKey& key);
   std::string input_of(const mail::FactKey& key, std::initializer_list<std::string_view> parts) const;
   bool recall(const std::string& input);
   void remember(std::string input, mail::FactPtr fact);
@@ -158,11 +168,15 @@ class Inquiry : public std::enable_shared_from_this<Inquiry> {
   std::shared_ptr<const Treatment> at_connect_;  // how long is waited for lists, what is generic
   InquiryServices services_;
   std::shared_ptr<dns::Allowance> allowance_;
-  std::array<ResolverPtr, kStages> resolvers_;  // of the round that each stage is in
+  std::shared_ptr<dns::Allowance> watching_allowance_;  // null: nothing is only watched, so far
+  Resolvers resolvers_;                                 // of the round that each stage is in
+  Resolvers watching_resolvers_;                        // null: likewise
   io::Signal arrived_;
-  mail::Evidence evidence_;
-  std::optional<policy::ClientIdentities> who_;  // of that evidence
-  std::array<unsigned, kStages> rounds_{};       // how often its input was said anew
+  mail::Evidence evidence_;                       // all of it
+  bool watches_ = false;                          // some of it is only watched
+  mutable std::optional<mail::Evidence> acting_;  // the rest
+  std::optional<policy::ClientIdentities> who_;   // of that
+  std::array<unsigned, kStages> rounds_{};        // how often its input was said anew
   std::string helo_;
   std::optional<std::string> sender_;
   std::optional<dns::Name> sender_domain_;

@@ -22,6 +22,7 @@ using mail::FactPtr;
 using mail::Finding;
 using mail::Listed;
 using policy::Mode;
+using policy::View;
 
 // -- decisions -------------------------------------------------------------------------------------------
 
@@ -40,9 +41,9 @@ io::Task<> Inquiry::settle_any(std::vector<FactKey> keys) {
     if (!co_await arrived_.wait(until)) give_up();
 }
 
-io::Task<> Inquiry::settle_all(TimePoint until) {
+io::Task<> Inquiry::settle_all(View view, TimePoint until) {
   const TimePoint last = services_.clock.now() + settings_->dns.budget.waiting + kGrace;
-  while (!evidence_.pending.empty()) {
+  while (!evidence(view).pending.empty()) {
     if (co_await arrived_.wait(std::min(until, last))) continue;
     if (until <= last) co_return;
     give_up();
@@ -50,11 +51,11 @@ io::Task<> Inquiry::settle_all(TimePoint until) {
 }
 
 const policy::ClientIdentities& Inquiry::who() {
-  if (!who_) who_ = policy::identities(evidence_);
+  if (!who_) who_ = policy::identities(evidence());
   return *who_;
 }
 
-io::Task<> Inquiry::learn_who() { return settle_any(policy::identity_waits_for(evidence_)); }
+io::Task<> Inquiry::learn_who() { return settle_any(policy::identity_waits_for(evidence())); }
 
 bool Inquiry::is_listed() const {
   return std::ranges::any_of(evidence_.known, [&](const Fact& fact) {
@@ -64,8 +65,8 @@ bool Inquiry::is_listed() const {
   });
 }
 
-std::string Inquiry::reverse_name() const {
-  auto names = evidence_.reverse_names();
+std::string Inquiry::reverse_name(View view) const {
+  auto names = evidence(view).reverse_names();
   return names.empty() ? std::string() : std::move(names.front());
 }
 
@@ -90,6 +91,33 @@ Inquiry::Stage Inquiry::stage_of(const FactKey& key) {
   std::unreachable();
 }
 
+// Whether none but rules that only observe have it asked. DNS lists that act may need the name, though it
+// counts nothing itself.
+bool Inquiry::is_watched(const FactKey& key) const {
+  const policy::CheckSettings& acting = settings_->asked(View::acting);
+  if (settings_->record_all || acting.mode_of(key) != Mode::off) return false;
+  if (key.check != Check::rdns) return true;
+  return std::ranges::none_of(acting.lists, [&](const policy::ListSettings& list) {
+    return list.mode != Mode::off && acting.mode(Check::dnsbl) != Mode::off &&
+           std::ranges::find(list.of, Listed::reverse_name) != list.of.end();
+  });
+}
+
+const mail::Evidence& Inquiry::evidence(View view) const {
+  if (view == View::would_be || !watches_) return evidence_;
+  if (!acting_) {
+    acting_ = evidence_;
+    acting_->known.erase_if([this](const Fact& fact) { return is_watched(fact.key); });
+    std::erase_if(acting_->pending, [this](const FactKey& key) { return is_watched(key); });
+  }
+  return *acting_;
+}
+
+void Inquiry::evidence_changed() {
+  acting_.reset();
+  who_.reset();
+}
+
 // For the record also what is off is asked; it is never judged.
 bool Inquiry::is_on(Check check) const {
   return settings_->record_all || checks().mode(check) != Mode::off;
@@ -102,7 +130,13 @@ bool Inquiry::is_pending(const FactKey& key) const {
 void Inquiry::expect(const FactKey& key) {
   if (is_pending(key)) return;
   evidence_.pending.push_back(key);
-  who_.reset();
+  watches_ = watches_ || is_watched(key);
+  evidence_changed();
+}
+
+void Inquiry::no_longer_expect(const FactKey& key) {
+  std::erase(evidence_.pending, key);
+  evidence_changed();
 }
 
 std::string Inquiry::input_of(const FactKey& key, std::initializer_list<std::string_view> parts) const {
@@ -150,14 +184,15 @@ io::Task<> Inquiry::look_up(std::shared_ptr<Inquiry> self, FactKey key, std::str
 
 void Inquiry::settle(FactPtr fact) {
   const FactKey key = fact->key;
-  who_.reset();
+  watches_ = watches_ || is_watched(key);
+  evidence_changed();
   if (evidence_.find(key)) {  // given up meanwhile: a fact that is known stays as it is
-    std::erase(evidence_.pending, key);
+    no_longer_expect(key);
     return;
   }
   fact = unless_failed(std::move(fact));
   if (key.check == Check::helo) {
-    if (is_pending({Check::rdns})) {
+    if (is_pending({Check::rdns}) && !is_watched({Check::rdns})) {
       held_helo_ = std::move(fact);
       return;
     }
@@ -170,6 +205,7 @@ void Inquiry::settle(FactPtr fact) {
   }
   std::erase(evidence_.pending, key);
   evidence_.known.push_back(std::move(fact));
+  evidence_changed();
   if (key.check == Check::rdns) on_reverse_name();
   arrived_.notify();
 }
@@ -195,16 +231,18 @@ Finding Inquiry::judged_helo(const Fact& fact) const {
 // For want of questions, or of an answer. When a list is asked again its watch decides.
 bool Inquiry::has_failed(Stage stage) const {
   return resolvers_.at(static_cast<std::size_t>(stage))->overdrawn() ||
-         std::ranges::any_of(evidence_.known, [stage](const Fact& fact) {
+         std::ranges::any_of(evidence().known, [stage](const Fact& fact) {
            return fact.key.check != Check::dnsbl && stage_of(fact.key) == stage && may_change(fact);
          });
 }
 
 void Inquiry::forget(Stage stage) {
   ++round(stage);
-  who_.reset();
+  evidence_changed();
   resolver(stage)->close();
-  resolver(stage) = fresh_resolver();
+  resolver(stage) = fresh_resolver(allowance_);
+  if (auto& watching = watching_resolvers_.at(static_cast<std::size_t>(stage)))
+    std::exchange(watching, nullptr)->close();
   evidence_.known.erase_if([&](const Fact& fact) {  // how it waited is not looked up
     return stage_of(fact.key) == stage && fact.key.check != Check::early_talker;
   });

@@ -15,6 +15,7 @@ using mail::FactKey;
 using mail::Finding;
 using mail::Listed;
 using policy::Mode;
+using policy::View;
 
 Family family_of(const dns::Subject& subject) {
   const auto* address = std::get_if<IpAddress>(&subject);
@@ -50,7 +51,7 @@ void Inquiry::ask_lists(Listed of, const dns::Subject& subject) {
         ask_list_at_once(key, subject);
         break;
       case not_meant:
-        std::erase(evidence_.pending, key);
+        no_longer_expect(key);
         break;
       case not_answering:
         settle(without_look_up(key, Finding::dnsbl_temporary, name, "not asked: it does not answer"));
@@ -69,7 +70,7 @@ void Inquiry::cannot_ask_lists(Listed of, bool for_now) {
       settle(without_look_up(key, Finding::dnsbl_temporary, checks().lists[place].name,
                              "not asked: the reverse name is not known"));
     else
-      std::erase(evidence_.pending, key);
+      no_longer_expect(key);
   }
 }
 
@@ -85,8 +86,8 @@ void Inquiry::ask_list_at_once(const FactKey& key, const dns::Subject& subject) 
   const auto place = static_cast<std::size_t>(key.list);
   std::string input = input_of(key, {as_input(subject)});
   if (recall(input)) return;
-  const auto answer = dns::list_at_hand(*resolver(stage_of(key)), settings_->lists[place].zone, subject);
-  if (!answer) return begin(key, std::move(input), ask_list(resolver(stage_of(key)), key, subject, false));
+  const auto answer = dns::list_at_hand(*resolver(key), settings_->lists[place].zone, subject);
+  if (!answer) return begin(key, std::move(input), ask_list(resolver(key), key, subject, false));
   const auto fact = std::make_shared<const Fact>(fact_of(*answer, key, checks().lists[place], subject));
   remember(std::move(input), fact);
   settle(fact);
@@ -95,7 +96,7 @@ void Inquiry::ask_list_at_once(const FactKey& key, const dns::Subject& subject) 
 std::optional<dns::Subject> Inquiry::subject_of(Listed of) const {
   if (of == Listed::client) return evidence_.client;
   const auto name = of == Listed::helo           ? host_name(helo_)
-                    : of == Listed::reverse_name ? dns::Name::parse(reverse_name())
+                    : of == Listed::reverse_name ? dns::Name::parse(reverse_name(View::would_be))
                                                  : sender_domain_;
   return name ? std::optional<dns::Subject>(*name) : std::nullopt;
 }
@@ -113,8 +114,9 @@ void Inquiry::ask_lists_anew() {
       if (!asked || is_pending(key)) continue;
       if (const Fact* known = evidence_.find(key)) before_.push_back(*known);
       evidence_.known.erase_if([&](const Fact& fact) { return fact.key == key; });
+      evidence_changed();
       begin(key, input_of(key, {as_input(*subject)}),
-            ask_list(resolver(Stage::lists_anew), key, *subject, true));
+            ask_list(resolver(key, Stage::lists_anew), key, *subject, true));
     }
   }
 }

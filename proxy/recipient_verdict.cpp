@@ -101,9 +101,9 @@ class RecipientJudgement {
   }
 
   std::vector<mail::FactKey> ask_lists(bool known_decides) {
-    const auto& [client, sender, recipient, settings, book, now, hits, sparing] = asked_;
+    const auto& [client, sender, recipient, settings, book, now, hits, sparing, view] = asked_;
     SenderLook look =
-        look_at_sender({book, client.address, sender, recipient, settings, now, sparing}, inquiry_);
+        look_at_sender({book, client.address, sender, recipient, settings, now, sparing, view}, inquiry_);
     if (!known_decides && !look.missing.empty()) return std::move(look.missing);
     listed_ = std::move(look.verdict);
     apply(listed_, recipient, settings.sender_lists, verdict_);
@@ -119,7 +119,7 @@ class RecipientJudgement {
 
   std::vector<mail::FactKey> ask_client(bool known_decides) {
     const Checks checks(asked_.settings.checks, listed_.score);
-    const mail::Evidence& evidence = inquiry_->evidence();
+    const mail::Evidence& evidence = inquiry_->evidence(asked_.view);
     auto judged = judge(evidence, checks.get(), known_decides);
     if (auto* need = std::get_if<policy::Need>(&judged)) return std::move(need->facts);
     next_ = Step::none;

@@ -31,6 +31,7 @@ struct RecipientQuestion {
   WallTime now;
   Hits hits = Hits::are_counted;  // of the entries of lists
   policy::Sparing sparing = policy::Sparing::as_configured;
+  policy::View view = policy::View::acting;  // what of the client counts
 };
 
 // `inquiry` null: nothing is asked about the client.

@@ -54,7 +54,7 @@ class Faulty {
 };
 
 bool is_off(const Settings& settings, mail::Check check) {
-  return !settings.record_all && settings.asked().mode(check) == Mode::off;
+  return !settings.record_all && settings.asked(policy::View::acting).mode(check) == Mode::off;
 }
 
 void tell_idle(const SenderList& list, SenderEntry::Kind kind, const char* what, const char* hint,

@@ -51,7 +51,7 @@ class Look {
     if (shape.senders)
       std::ranges::copy(policy::sender_patterns(asked_.sender), std::back_inserter(patterns));
     if (shape.reverse_names && inquiry_)
-      for (const std::string& name : inquiry_->evidence().reverse_names())
+      for (const std::string& name : inquiry_->evidence(asked_.view).reverse_names())
         std::ranges::copy(policy::reverse_name_patterns(name), std::back_inserter(patterns));
     return policy::entry_names(patterns, asked_.recipient, shape);
   }
@@ -78,7 +78,7 @@ class Look {
   }
 
   bool reverse_name_failed() const {
-    const mail::Fact* name = inquiry_ ? inquiry_->evidence().find({mail::Check::rdns}) : nullptr;
+    const mail::Fact* name = inquiry_ ? inquiry_->evidence(asked_.view).find({mail::Check::rdns}) : nullptr;
     return name && mail::may_change(*name);
   }
 
@@ -86,7 +86,7 @@ class Look {
   Holds claim_holds(bool authenticated) {
     if (!inquiry_) return Holds::yes;
     need(mail::Check::spf_mailfrom);
-    const mail::Fact* spf = inquiry_->evidence().find({mail::Check::spf_mailfrom});
+    const mail::Fact* spf = inquiry_->evidence(asked_.view).find({mail::Check::spf_mailfrom});
     if (!spf) return Holds::no;  // not asked: anybody may have written that address
     switch (spf->finding) {
       case mail::Finding::spf_pass:
@@ -103,7 +103,7 @@ class Look {
   void need(mail::Check check) {
     const mail::FactKey key{check};
     if (!inquiry_) return;
-    const auto& pending = inquiry_->evidence().pending;
+    const auto& pending = inquiry_->evidence(asked_.view).pending;
     if (std::ranges::find(pending, key) != pending.end()) look_.missing.push_back(key);
   }
 

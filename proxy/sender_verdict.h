@@ -44,6 +44,7 @@ struct SenderQuestion {
   const policy::Settings& settings;
   WallTime now;
   policy::Sparing sparing = policy::Sparing::as_configured;
+  policy::View view = policy::View::acting;  // what of the client counts
 };
 
 // One look, by what is known. It changes nothing.

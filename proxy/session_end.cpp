@@ -19,7 +19,8 @@ io::Task<> Session::break_off(std::string why) {
 io::Task<> Session::end() {
   faults::crash_point("session.before-end");
   end_transaction({}, "abandoned");
-  if (client_.inquiry && settings_->record_all) co_await client_.inquiry->settle_all();
+  if (client_.inquiry && settings_->record_all)
+    co_await client_.inquiry->settle_all(policy::View::would_be);
   if (client_.inquiry) client_.inquiry->stop();
   if (treatment_) account_.penalty().book(treatment_->limits.penalty);
   record();
@@ -98,7 +99,7 @@ void Session::record() {
   event.number("transactions", transactions_).number("messages", messages_).text("end", end_);
   // Of a session with mail, each message's event says it.
   if (client_.inquiry && transactions_ == 0)
-    record_evidence(event, client_.inquiry->evidence(), client_.inquiry->checks());
+    record_evidence(event, client_.inquiry->evidence(policy::View::would_be), client_.inquiry->checks());
   if (waited_ > Duration::zero()) event.milliseconds("ms_greeting", waited_);
   event.milliseconds("ms", services_.clock.now() - began_);
   services_.events.write(event);

@@ -163,8 +163,8 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   if (content_account_.refusal) co_return content_account_.refusal->reply;
   // For what is written on top; what is not known by then stays unsaid.
   if (Inquiry* asked = inquiry()) {
-    const bool all = settings_.record_all;
-    co_await asked->settle_all(all ? TimePoint::max() : services_.clock.now() + kPatienceAfterDot);
+    if (settings_.record_all) co_await asked->settle_all(policy::View::would_be);
+    co_await asked->settle_all(policy::View::acting, services_.clock.now() + kPatienceAfterDot);
   }
   std::string trace = trace_header();
   TimePoint give_up = services_.clock.now() + settings_.timeouts.relay;

@@ -77,7 +77,8 @@ void Transaction::record_recipients(store::Event& event, const smtp::Refusals& r
     event.text("observed_rules", in_words(record.observing));
     record_otherwise(event, record);
     if (differ && client_.inquiry && !policy::is_role_address(record.path, *record.treatment->policy))
-      record_score(event, client_.inquiry->evidence(), record.treatment->policy->checks);
+      record_score(event, client_.inquiry->evidence(policy::View::would_be),
+                   record.treatment->policy->checks);
     record_greylist(event, record.greylist);
     record_account(event, record.account, record.greylist.identity.empty());
     if (record.from_memory) event.flag("from_memory", true);
@@ -132,7 +133,7 @@ void Transaction::record_evidence_of(store::Event& event) const {
   if (upstream_inquiry_)
     event.text("taken_from", upstream_inquiry_->evidence().client.to_string()).flag("observed", true);
   if (const Inquiry* found = inquiry())
-    record_evidence(event, found->evidence(), common_treatment().policy->checks);
+    record_evidence(event, found->evidence(policy::View::would_be), common_treatment().policy->checks);
 }
 
 void Transaction::record_times(store::Event& event) const {

@@ -12,6 +12,9 @@
 #include "proxy/treated_verdict.h"
 
 namespace sallyport::proxy {
+
+using policy::View;
+
 namespace {
 
 // A relay is not the home of its recipients: it is not asked who exists, and never probed.
@@ -27,7 +30,7 @@ io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
   const std::size_t place = records_.size();
   const TimePoint began = services_.clock.now();
   mail::Reply reply = co_await judge(std::move(command));
-  if (client_.inquiry && settings_.record_all) co_await client_.inquiry->settle_all();
+  if (client_.inquiry && settings_.record_all) co_await client_.inquiry->settle_all(View::would_be);
   if (records_.size() > place) records_.back().took = services_.clock.now() - began;
   co_return reply;
 }
@@ -40,11 +43,11 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
       inquiry);
   auto verdict = co_await judge_treated(client_.facts, inquiry, envelope_.sender, command.recipient,
                                         treated, &services_.senders, services_.clock.wall());
+  if (inquiry && inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
   RecipientRecord record{
       .path = command.recipient, .treatment = treated.acting, .otherwise = treated.otherwise};
   if (treated.would_be != treated.acting) co_await watch(treated.would_be, record);
   record.waited = services_.clock.now() - began;
-  if (inquiry && inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
   if (auto* refused = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refused);
   auto accept = std::get<policy::Accept>(verdict);
   std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);

@@ -11,7 +11,8 @@ io::Task<> Transaction::watch(std::shared_ptr<const Treatment> treatment, Recipi
   record.watched = Watched{.treatment = treatment};
   const auto verdict =
       co_await judge_recipient({client_.facts, envelope_.sender, record.path, *treatment->policy,
-                                &services_.senders, services_.clock.wall(), Hits::are_not_counted},
+                                &services_.senders, services_.clock.wall(), Hits::are_not_counted,
+                                policy::Sparing::as_configured, policy::View::would_be},
                                client_.inquiry.get());
   if (const auto* refusal = std::get_if<policy::Refuse>(&verdict)) co_return note_watched(record, *refusal);
   record.watched->accept = std::get<policy::Accept>(verdict);
@@ -44,8 +45,9 @@ io::Task<> Transaction::watch_greylist(RecipientRecord& record) {
   if (accept.role || !accept.rule.empty() || !accept.correspondent.empty()) co_return;
   const bool may_wait = !record.role && !record.allowed && record.correspondent.empty();
   const bool acts = may_wait && co_await is_asked(greylist_question(record, record.treatment));
-  note_watched(record, co_await proxy::watch_greylist(services_.greylist,
-                                                      greylist_question(record, treatment), !acts));
+  GreylistQuestion question = greylist_question(record, treatment);
+  question.view = policy::View::would_be;
+  note_watched(record, co_await proxy::watch_greylist(services_.greylist, question, !acts));
 }
 
 void Transaction::watch_content() {

@@ -78,11 +78,11 @@ io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, I
   }
   policy::RuleFacts known = rule_facts(settings, facts);
   known.name_is_asked = inquiry != nullptr;
-  if (inquiry) policy::add_evidence(known, inquiry->evidence());
+  if (inquiry) policy::add_evidence(known, inquiry->evidence(policy::View::would_be));
   auto match = settings.rules.match(known);
   while (inquiry && !match.missing.empty()) {
     co_await inquiry->settle_any(match.missing);
-    policy::add_evidence(known, inquiry->evidence());
+    policy::add_evidence(known, inquiry->evidence(policy::View::would_be));
     match = settings.rules.match(known);
   }
   Treated treated = treated_by(settings, match);

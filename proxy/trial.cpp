@@ -32,7 +32,7 @@ io::Task<std::shared_ptr<Inquiry>> inquire(const Trial& trial, std::shared_ptr<c
     inquiry->greeted(trial.talks_early, Duration::zero());
   inquiry->said_helo(trial.helo);
   inquiry->said_mail(trial.sender);
-  co_await inquiry->settle_all();
+  co_await inquiry->settle_all(policy::View::would_be);
   co_return inquiry;
 }
 
@@ -53,7 +53,7 @@ io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings
   std::shared_ptr<Inquiry> inquiry;
   if (result.spared == Spared::nobody) {
     inquiry = co_await inquire(trial, settings, std::move(services));
-    result.evidence = inquiry->evidence();
+    result.evidence = inquiry->evidence(policy::View::would_be);
   }
   policy::ClientFacts facts;
   facts.address = trial.client;
@@ -78,9 +78,10 @@ io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings
     result.would_be.push_back(result.verdicts.back());
     if (watched)
       result.would_be.back() =
-          sized(judge_recipient_now({facts, trial.sender, recipient, *treated.would_be->policy, book,
-                                     clock.wall(), Hits::are_not_counted},
-                                    inquiry.get()),
+          sized(judge_recipient_now(
+                    {facts, trial.sender, recipient, *treated.would_be->policy, book, clock.wall(),
+                     Hits::are_not_counted, policy::Sparing::as_configured, policy::View::would_be},
+                    inquiry.get()),
                 *treated.would_be);
     result.comes_again.push_back(
         comes_again(result.verdicts.back(), facts, inquiry.get(), *treated.acting->policy));

@@ -14,6 +14,7 @@ using namespace sallyport::proxy::testing;
 using mail::Check;
 using mail::Finding;
 using mail::Listed;
+using policy::View;
 
 namespace {
 
@@ -118,7 +119,9 @@ io::Task<> decide(std::shared_ptr<Inquiry> inquiry, policy::ClientDecision& deci
   decision = co_await inquiry->decide(inquiry->checks());
 }
 
-io::Task<> settle_all(std::shared_ptr<Inquiry> inquiry) { co_await inquiry->settle_all(); }
+io::Task<> settle_all(std::shared_ptr<Inquiry> inquiry, View view = View::acting) {
+  co_await inquiry->settle_all(view);
+}
 
 io::Task<> ask_anew(std::shared_ptr<Inquiry> inquiry) {
   inquiry->ask_lists_anew();
@@ -459,4 +462,78 @@ TEST_CASE("inquiry: a check that is off asks nothing") {
   scene.run(whole_session(inquiry, "mx.good.test", path("a@good.test")));
   CHECK(scene.resolver.asked.empty());
   CHECK(inquiry->evidence().known.empty());
+}
+
+// Rules that only observe ask for names and SPF: what acts has them off.
+struct WatchingScene : Scene {
+  WatchingScene() {
+    auto policy = std::make_shared<policy::Settings>(*settings->policy);
+    settings->reach.checks = std::make_shared<policy::CheckSettings>(policy->checks);
+    for (const Check check : {Check::rdns, Check::spf_helo, Check::spf_mailfrom})
+      policy->checks.mode(check) = policy::Mode::off;
+    settings->reach.acting = std::make_shared<policy::CheckSettings>(policy->checks);
+    settings->policy = policy;
+  }
+};
+
+TEST_CASE("inquiry: what only watching asks for is no part of who the client is, and what it is called") {
+  WatchingScene scene;
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(whole_session(inquiry, "mx.good.test", path("a@good.test")));
+  scene.run(settle_all(inquiry, View::would_be));
+  CHECK(inquiry->evidence(View::would_be).find({Check::spf_mailfrom})->finding == Finding::spf_pass);
+  CHECK(inquiry->reverse_name(View::would_be) == "mx.good.test");
+  CHECK(inquiry->evidence().find({Check::spf_mailfrom}) == nullptr);
+  CHECK(inquiry->evidence().find({Check::rdns}) == nullptr);
+  CHECK(inquiry->reverse_name().empty());
+  CHECK(found(*inquiry, {Check::helo}) == Finding::helo_plausible);
+  CHECK(inquiry->who().client.name == "203.0.113.0/24");
+  CHECK(inquiry->who().settled);
+}
+
+TEST_CASE("inquiry: what acts waits for nothing that only watching asks for") {
+  WatchingScene scene;
+  scene.resolver.hold("PTR 1.113.0.203.in-addr.arpa");
+  scene.resolver.hold("TXT good.test");
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(whole_session(inquiry, "mx.good.test", path("a@good.test")));
+  scene.run(settle_all(inquiry));
+  CHECK(found(*inquiry, {Check::helo}) == Finding::helo_plausible);
+  CHECK(inquiry->who().settled);
+  CHECK_FALSE(inquiry->evidence(View::would_be).pending.empty());
+  scene.resolver.release("PTR 1.113.0.203.in-addr.arpa");
+  scene.resolver.release("TXT good.test");
+  scene.run(settle_all(inquiry, View::would_be));
+  CHECK(inquiry->reverse_name(View::would_be) == "mx.good.test");
+}
+
+TEST_CASE("inquiry: what only watching asks for uses up no question of what acts") {
+  Scene alone;  // what acts, and nobody watches
+  auto policy = std::make_shared<policy::Settings>(*alone.settings->policy);
+  for (const Check check : {Check::rdns, Check::spf_helo, Check::spf_mailfrom})
+    policy->checks.mode(check) = policy::Mode::off;
+  alone.settings->policy = policy;
+  const auto acting = alone.about("203.0.113.1");
+  alone.run(whole_session(acting, "mx.good.test", path("a@good.test")));
+  alone.run(settle_all(acting));
+  WatchingScene scene;
+  scene.settings->dns.budget.questions = static_cast<int>(alone.resolver.asked.size());
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(whole_session(inquiry, "mx.good.test", path("a@good.test")));
+  scene.run(settle_all(inquiry, View::would_be));
+  CHECK(found(*inquiry, {Check::helo}) == Finding::helo_plausible);
+  CHECK(found(*inquiry, {Check::sender_domain}) == Finding::sender_found);
+  CHECK(scene.resolver.asked.size() > alone.resolver.asked.size());
+  CHECK_FALSE(inquiry->overdrawn());
+}
+
+TEST_CASE("inquiry: a list that acts has the reverse name asked for itself") {
+  Scene scene({list("names.test", Listed::reverse_name)});
+  auto policy = std::make_shared<policy::Settings>(*scene.settings->policy);
+  policy->checks.mode(Check::rdns) = policy::Mode::off;
+  scene.settings->policy = policy;
+  const auto inquiry = scene.about("203.0.113.1");
+  scene.run(connect(inquiry));
+  scene.run(settle_all(inquiry));
+  CHECK(inquiry->reverse_name() == "mx.good.test");
 }
