@@ -60,6 +60,11 @@ PenaltyRecord PenaltyRecord::after(int weight) const {
   return {std::min(penalty + weight, kMost), taken, at, last_taken};
 }
 
+PenaltyRecord PenaltyRecord::with(const PenaltyRecord& other) const {
+  return {std::min(penalty + other.penalty, kMost), std::min(taken + other.taken, kMost), at,
+          std::max(last_taken, other.last_taken)};
+}
+
 PenaltyRecord PenaltyRecord::after_taken() const { return {penalty, std::min(taken + 1, kMost), at, at}; }
 
 bool PenaltyRecord::has_taken(WallTime now, const PenaltySettings& settings) const {

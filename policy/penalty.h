@@ -49,6 +49,8 @@ struct PenaltyRecord {
 
   PenaltyRecord as_of(WallTime now, const PenaltySettings& settings) const;
   PenaltyRecord after(int weight) const;
+  // Both together, as of the same time.
+  PenaltyRecord with(const PenaltyRecord& other) const;
   PenaltyRecord after_taken() const;
   WallTime worthless_from(const PenaltySettings& settings) const;
   // What is left of the penalty beside the mail that was taken.

@@ -103,21 +103,20 @@ io::Task<AccountVerdict> ClientAccount::before_asking(const Treatment& treatment
   const bool counted = is_counted(settings);
   if (counted) who_ = co_await who(*treatment.policy);
   if (accept.role) co_return verdict;
-  if (accept.rule.empty()) verdict = co_await judged_by_penalty(treatment);
+  if (accept.rule.empty()) verdict = by_penalty(co_await penalty_.judge(treatment));
   if (verdict.slowed) penalty_.slow(treatment.limits.penalty);
   if (!counted || verdict.refusal) co_return verdict;
   for (const Rated rated : {Rated::unknown_recipients, Rated::octets}) look(rated, settings, verdict);
   co_return verdict;
 }
 
-io::Task<AccountVerdict> ClientAccount::judged_by_penalty(const Treatment& treatment) {
-  PenaltyVerdict judged = co_await penalty_.judge(treatment);
+AccountVerdict ClientAccount::by_penalty(PenaltyVerdict judged) {
   AccountVerdict verdict{.refusal = std::move(judged.refusal)};
   verdict.identity = std::move(judged.identity);
   verdict.penalty = judged.penalty;
   verdict.slowed = judged.slowed && !judged.observed;
   if (judged.observed && !judged.slowed) verdict.would_be = mail::text_of(mail::Refusal::turned_away).name;
-  co_return verdict;
+  return verdict;
 }
 
 void ClientAccount::look(Rated rated, const RateSettings& settings, AccountVerdict& verdict) const {
@@ -137,7 +136,6 @@ std::optional<policy::Refuse> ClientAccount::answered(const relay::RecipientAnsw
   using enum relay::RecipientAnswer::Kind;
   const RateSettings& settings = treatment.limits.rate;
   if (answer.kind == unknown) {
-    penalty_.charge(policy::Offence::unknown_recipient, treatment.limits.penalty);
     if (const auto guess = one(Rated::unknown_recipients, settings))
       if (const Duration wait = rates_.take(*guess).wait; wait > Duration::zero() && !role)
         reach(*guess, wait, settings.mode, verdict);

@@ -76,7 +76,7 @@ class ClientAccount {
  private:
   bool is_account(const policy::Settings& settings);  // of the connection; and whose
   bool is_counted(const policy::RateSettings& settings) const;
-  io::Task<AccountVerdict> judged_by_penalty(const Treatment& treatment);
+  static AccountVerdict by_penalty(PenaltyVerdict judged);
   io::Task<std::string> who(const policy::Settings& settings) const;
   std::optional<RateCase> one(policy::Rated rated, const policy::RateSettings& settings) const;
   void look(policy::Rated rated, const policy::RateSettings& settings, AccountVerdict& verdict) const;

@@ -13,24 +13,35 @@
 
 namespace sallyport::proxy {
 
+// Where something is counted: what only observes is held against nobody by what acts.
+enum class Ledger : std::uint8_t { acting, watching };
+
+struct Penalized {
+  const IpAddress& client;
+  const policy::ClientIdentity& identity;
+};
+
 class Penalties {
  public:
   explicit Penalties(store::StateStore& state) : state_(state) {}
 
-  policy::PenaltyStanding look(const IpAddress& client, const policy::ClientIdentity& identity,
-                               const policy::PenaltySettings& settings) const;
+  // What acts sees its own ledger, what observes both. `unbooked`: not charged yet, and counted all the
+  // same.
+  policy::PenaltyStanding look(const Penalized& who, const policy::PenaltySettings& settings,
+                               Ledger ledger = Ledger::acting, int unbooked = 0) const;
   // Of the network and of who it is.
-  void charge(const IpAddress& client, const policy::ClientIdentity& identity, int weight,
-              const policy::PenaltySettings& settings);
-  void taken(const IpAddress& client, const policy::ClientIdentity& identity,
-             const policy::PenaltySettings& settings);
+  void charge(const Penalized& who, int weight, const policy::PenaltySettings& settings,
+              Ledger ledger = Ledger::acting);
+  void taken(const Penalized& who, const policy::PenaltySettings& settings, Ledger ledger = Ledger::acting);
 
  private:
-  std::optional<policy::PenaltyRecord> record(const std::string& name, WallTime now,
-                                              const policy::PenaltySettings& settings) const;
+  using Record = std::optional<policy::PenaltyRecord>;
+  Record record(const std::string& name, Ledger ledger, WallTime now,
+                const policy::PenaltySettings& settings) const;
+  Record seen(const std::string& name, Ledger ledger, WallTime now,
+              const policy::PenaltySettings& settings) const;
   template <class Step>
-  void update(const IpAddress& client, const policy::ClientIdentity& identity,
-              const policy::PenaltySettings& settings, Step step);
+  void update(const Penalized& who, Ledger ledger, const policy::PenaltySettings& settings, Step step);
 
   store::StateStore& state_;
 };

@@ -22,7 +22,7 @@ io::Task<> Session::end() {
   if (client_.inquiry && settings_->record_all)
     co_await client_.inquiry->settle_all(policy::View::would_be);
   if (client_.inquiry) client_.inquiry->stop();
-  if (treatment_) account_.penalty().book(treatment_->limits.penalty);
+  if (treatment_) account_.penalty().book({treatment_->limits.penalty, watched_->limits.penalty});
   record();
   faults::crash_point("session.ended");
   if (may_hang_up()) {

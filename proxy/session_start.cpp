@@ -161,7 +161,8 @@ void Session::greet() {
   early_talker_ = (acts || looks_for_early_talkers(*watched_)) && has_unread();
   if (client_.inquiry && acts) client_.inquiry->greeted(early_talker_, waited_);
   if (early_talker_ && acts)
-    account_.penalty().charge(policy::Offence::early_talk, treatment_->limits.penalty);
+    account_.penalty().charge(policy::Offence::early_talk,
+                              {treatment_->limits.penalty, watched_->limits.penalty});
   const bool refusable = early_talker_ && spared_ == Spared::nobody;
   const char* const name = mail::text_of(mail::Refusal::talked_early).name;
   if (refusable && watched_->early_talkers.turned_away && would_be_ == "accept") would_be_ = name;

@@ -196,7 +196,7 @@ std::optional<policy::Refuse> Transaction::refuses_whole(const Treatment& treatm
 // Mail to a role address alone says nothing of who sends it.
 void Transaction::remember_client() {
   client_.inquiry->message_taken();
-  if (passed_) client_.account->penalty().message_taken(common_treatment().limits.penalty);
+  if (passed_) client_.account->penalty().message_taken(common_penalty_rules());
   if (passed_ && !client_.inquiry->is_listed())
     services_.known_good.delivered(client_.facts.address, services_.clock.now());
 }

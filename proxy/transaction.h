@@ -112,6 +112,8 @@ class Transaction {
   mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
   static void answer(RecipientRecord& record, const policy::Refuse& refusal);
   void charge(const RecipientRecord& record, mail::Refusal why);
+  static PenaltyRules penalty_rules(const RecipientRecord& record);
+  PenaltyRules common_penalty_rules() const;  // as common_treatment()
   std::optional<policy::Refuse> limits_refuse(const Limits& limits) const;
   // A refusal by `treatment`; put off where one that might be the right one does not refuse for good.
   std::optional<policy::Refuse> refused_by(const Treatment& treatment, const Otherwise& otherwise,

@@ -37,7 +37,7 @@ std::string_view Transaction::fate(std::string_view otherwise) const {
 void Transaction::record(const mail::Reply& reply, std::string_view fate, const smtp::Refusals& refused) {
   held_.give_back();
   if (content_began_ && reply.code >= 500)
-    client_.account->penalty().charge(policy::Offence::refusal, common_treatment().limits.penalty);
+    client_.account->penalty().charge(policy::Offence::refusal, common_penalty_rules());
   store::Event event("message");
   event.text("id", envelope_.id)
       .text("session", client_.session_id)

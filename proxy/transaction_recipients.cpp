@@ -151,6 +151,8 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   auto answer =
       co_await services_.relay.ask(route, client_.facts.address, envelope_.sender, recipient, deadline);
   record.from_memory = answer.cached;
+  if (answer.kind == relay::RecipientAnswer::Kind::unknown)
+    client_.account->penalty().charge(policy::Offence::unknown_recipient, penalty_rules(record));
   if (is_watched(record))
     note_watched(record, client_.account->watch_answer(answer, watched_limits(record), accept.role));
   if (const auto refusal =
@@ -287,7 +289,17 @@ void Transaction::answer(RecipientRecord& record, const policy::Refuse& refusal)
 
 void Transaction::charge(const RecipientRecord& record, mail::Refusal why) {
   if (const auto offence = policy::offence_of(why))
-    client_.account->penalty().charge(*offence, record.treatment->limits.penalty);
+    client_.account->penalty().charge(*offence, penalty_rules(record));
+}
+
+PenaltyRules Transaction::penalty_rules(const RecipientRecord& record) {
+  const Treatment& watched = record.watched ? *record.watched->treatment : *record.treatment;
+  return {record.treatment->limits.penalty, watched.limits.penalty};
+}
+
+PenaltyRules Transaction::common_penalty_rules() const {
+  if (records_.empty() || treatments_differ()) return {settings_.limits.penalty, settings_.limits.penalty};
+  return penalty_rules(records_.front());
 }
 
 }  // namespace sallyport::proxy

@@ -41,7 +41,7 @@ io::Task<std::optional<policy::Refuse>> ClientAccount::watch_before_asking(Watch
   if (is_counted(watched.limits.rate)) who_ = co_await who(*watched.policy);
   if (accept.role) co_return std::nullopt;
   AccountVerdict verdict;
-  if (accept.rule.empty()) verdict = co_await judged_by_penalty(watched);
+  if (accept.rule.empty()) verdict = by_penalty(co_await penalty_.watch(watched));
   for (const Rated rated : {Rated::unknown_recipients, Rated::octets}) look_watched(rated, limits, verdict);
   co_return std::move(verdict.refusal);
 }

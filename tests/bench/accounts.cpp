@@ -76,7 +76,7 @@ struct Bench {
     for (std::size_t number = 0; number < clients; ++number) {
       const Stranger one = stranger(number);
       (void)rates.take(rate(one, policy::Rated::recipients));
-      penalties.taken(one.evidence.client, one.who.accountable, penalty);
+      penalties.taken({one.evidence.client, one.who.accountable}, penalty);
       correspondents.learn(one.recipient, one.sender, known);
     }
   }
@@ -103,7 +103,7 @@ const Case kCases[] = {
      }},
     {"penalty", "the penalty",
      [](Bench& bench, const Stranger& one) {
-       (void)bench.penalties.look(one.evidence.client, one.who.accountable, bench.penalty);
+       (void)bench.penalties.look({one.evidence.client, one.who.accountable}, bench.penalty);
      }},
     {"known", "a correspondent",
      [](Bench& bench, const Stranger& one) {

@@ -139,6 +139,28 @@ def test_watched_rules_fill_nothing_that_acts(case):
         case.finish_site(site)
 
 
+def test_watched_rules_of_a_penalty_that_is_off(case):
+    penalty = {"mode": watching("enforce", "off", to="*@example.test"), "slow_at": 0, "refuse_at": 3}
+    site = site_of(case, {"limits": {"penalty": {**penalty, "half_life": "7d"}, "harvest": 0}})
+    for number in range(3):
+        told(site, f"guess{number}@example.test", wanted=("550",))
+    (to,) = told(site)
+    check_told(to, "turned-away", "limits.penalty.mode")
+
+
+def test_penalty_in_mode_observe_holds_nothing_against_what_acts(case):
+    """Guesses that are only watched turn nobody away where the penalty acts."""
+    mode = {"rules": [{"to": ["guess*@example.test", "bert@example.test"], "use": "observe"}, {"use": "enforce"}]}
+    penalty = {"mode": mode, "slow_at": 0, "refuse_at": 3, "half_life": "7d"}
+    site = site_of(case, {"limits": {"penalty": penalty, "harvest": 0}})
+    for number in range(3):
+        told(site, f"guess{number}@example.test", wanted=("550",))
+    (to,) = told(site)
+    check(to["would_be"] == "turned-away", f"{to}")
+    (to,) = told(site, "anna@example.test")
+    check("would_be" not in to, f"{to}")
+
+
 def test_watched_rules_of_the_penalty(case):
     """One that would let pass whom another turns away."""
     penalty = {"mode": watching("off", "enforce"), "slow_at": 0, "refuse_at": 3, "half_life": "7d"}

@@ -2,8 +2,11 @@
 
 #include <list>
 
+#include "base/io/event_loop.h"
+#include "proxy/client_penalty.h"
 #include "proxy/penalties.h"
 #include "proxy/rates.h"
+#include "tests/unit/dns_support.h"
 #include "tests/unit/store_scratch.h"
 
 using namespace sallyport;
@@ -28,6 +31,66 @@ const IpAddress kClient = *IpAddress::parse("192.0.2.7");
 const policy::ClientIdentity kNetwork = policy::identify(kClient);
 const policy::ClientIdentity kProvider{policy::ClientIdentity::Kind::organisation, "provider.example"};
 const policy::PenaltySettings kShipped;
+
+// There is nothing, and it says so when it is let.
+class LateResolver : public dns::Resolver {
+ public:
+  io::Task<dns::AnswerPtr> ask(dns::Question question, dns::Asking asking) override {
+    io::Signal released(co_await io::this_executor());
+    waiting_ = &released;
+    co_await released.wait(TimePoint::max());
+    co_return co_await zone_.ask(std::move(question), asking);
+  }
+  void release() { std::exchange(waiting_, nullptr)->notify(); }
+
+ private:
+  dns::ZoneResolver zone_ = dns::testing::zone("x.test. A 192.0.2.99\n");
+  io::Signal* waiting_ = nullptr;
+};
+
+// A session of kClient, about whom nothing is known but its network.
+struct PenaltyScene {
+  explicit PenaltyScene(Bench& bench) : penalty(bench.penalties, bench.clock, view) {
+    auto policy = std::make_shared<policy::Settings>();
+    policy->checks = policy::shipped_checks();
+    settings->policy = policy;
+    view.facts.address = kClient;
+    view.inquiry =
+        std::make_shared<Inquiry>(InquiryClient{kClient, *IpAddress::parse("192.0.2.25")}, settings,
+                                  InquiryServices{bench.clock, tasks, resolver, nullptr}, loop.executor());
+  }
+
+  template <class T>
+  T run(io::Task<T> task) {
+    std::optional<T> out;
+    loop.run(keep(std::move(task), out));
+    return std::move(*out);
+  }
+  // The reverse name is still to come.
+  void expect() { loop.run(ask(view.inquiry)); }
+  void settle() {
+    resolver.release();
+    loop.run(look_up(view.inquiry));
+  }
+
+  LateResolver resolver;
+  std::shared_ptr<Settings> settings = std::make_shared<Settings>();
+  io::TaskGroup tasks{[](std::string_view, std::string_view what) { FAIL(what); }};
+  io::EventLoop loop;
+  ClientView view;
+  ClientPenalty penalty;
+
+ private:
+  template <class T>
+  static io::Task<> keep(io::Task<T> task, std::optional<T>& out) {
+    out = co_await std::move(task);
+  }
+  static io::Task<> ask(std::shared_ptr<Inquiry> inquiry) {
+    inquiry->connected();
+    co_return;
+  }
+  static io::Task<> look_up(std::shared_ptr<Inquiry> inquiry) { co_await inquiry->settle_all(); }
+};
 
 }  // namespace
 
@@ -130,48 +193,101 @@ TEST_CASE("rates: what was counted survives a restart") {
   {
     Bench bench(scratch.file("state.db"));
     for (int i = 0; i < 5; ++i) CHECK(bench.rates.take(kAnna).wait == 0s);
-    bench.penalties.charge(kClient, kNetwork, 60, kShipped);
+    bench.penalties.charge({kClient, kNetwork}, 60, kShipped);
   }
   Bench bench(scratch.file("state.db"));
   CHECK(bench.rates.take(kAnna).wait > 0s);
-  CHECK(bench.penalties.look(kClient, kNetwork, kShipped).kind == Kind::turned_away);
+  CHECK(bench.penalties.look({kClient, kNetwork}, kShipped).kind == Kind::turned_away);
 }
 
 TEST_CASE("penalty: a thousand messages taken and three hundred refused are never turned away") {
   Bench bench;
   for (int i = 0; i < 1'300; ++i) {
     if (i % 13 < 3)
-      bench.penalties.charge(kClient, kProvider, 1, kShipped);
+      bench.penalties.charge({kClient, kProvider}, 1, kShipped);
     else
-      bench.penalties.taken(kClient, kProvider, kShipped);
-    CHECK(bench.penalties.look(kClient, kProvider, kShipped).kind == Kind::none);
+      bench.penalties.taken({kClient, kProvider}, kShipped);
+    CHECK(bench.penalties.look({kClient, kProvider}, kShipped).kind == Kind::none);
     bench.clock.time += 1min;
   }
-  bench.penalties.charge(kClient, kProvider, 1'000, kShipped);
-  CHECK(bench.penalties.look(kClient, kProvider, kShipped).kind == Kind::slowed);
+  bench.penalties.charge({kClient, kProvider}, 1'000, kShipped);
+  CHECK(bench.penalties.look({kClient, kProvider}, kShipped).kind == Kind::slowed);
   // From a network that it never used: it is the provider that has had mail taken.
   const IpAddress elsewhere = *IpAddress::parse("198.51.100.1");
-  CHECK(bench.penalties.look(elsewhere, kProvider, kShipped).kind == Kind::slowed);
+  CHECK(bench.penalties.look({elsewhere, kProvider}, kShipped).kind == Kind::slowed);
 }
 
 TEST_CASE("penalty: of the customers of one provider none is turned away for another in another network") {
   Bench bench;
-  bench.penalties.charge(kClient, kProvider, 60, kShipped);
-  CHECK(bench.penalties.look(kClient, kProvider, kShipped).kind == Kind::turned_away);
-  CHECK(bench.penalties.look(*IpAddress::parse("198.51.100.1"), kProvider, kShipped).kind == Kind::slowed);
+  bench.penalties.charge({kClient, kProvider}, 60, kShipped);
+  CHECK(bench.penalties.look({kClient, kProvider}, kShipped).kind == Kind::turned_away);
+  CHECK(bench.penalties.look({*IpAddress::parse("198.51.100.1"), kProvider}, kShipped).kind ==
+        Kind::slowed);
 }
 
 TEST_CASE("penalty: neither a new name nor a new network sheds it") {
   const policy::ClientIdentity sender{policy::ClientIdentity::Kind::spf_domain, "provider.example"};
   Bench bench;
-  bench.penalties.charge(kClient, sender, 60, kShipped);
+  bench.penalties.charge({kClient, sender}, 60, kShipped);
   const policy::ClientIdentity fresh{policy::ClientIdentity::Kind::spf_domain, "fresh.example"};
-  CHECK(bench.penalties.look(kClient, fresh, kShipped).kind == Kind::turned_away);
-  CHECK(bench.penalties.look(*IpAddress::parse("198.51.100.1"), sender, kShipped).kind ==
+  CHECK(bench.penalties.look({kClient, fresh}, kShipped).kind == Kind::turned_away);
+  CHECK(bench.penalties.look({*IpAddress::parse("198.51.100.1"), sender}, kShipped).kind ==
         Kind::turned_away);
-  CHECK(bench.penalties.look(*IpAddress::parse("198.51.100.1"), fresh, kShipped).kind == Kind::none);
+  CHECK(bench.penalties.look({*IpAddress::parse("198.51.100.1"), fresh}, kShipped).kind == Kind::none);
   bench.clock.time += 4h;
-  CHECK(bench.penalties.look(kClient, fresh, kShipped).kind == Kind::none);
+  CHECK(bench.penalties.look({kClient, fresh}, kShipped).kind == Kind::none);
+}
+
+TEST_CASE("penalty: what only observes is held against nobody by what acts, and seen beside it") {
+  Bench bench;
+  bench.penalties.charge({kClient, kNetwork}, 60, kShipped, Ledger::watching);
+  CHECK(bench.penalties.look({kClient, kNetwork}, kShipped).kind == Kind::none);
+  CHECK(bench.penalties.look({kClient, kNetwork}, kShipped, Ledger::watching).kind == Kind::turned_away);
+  bench.penalties.charge({kClient, kNetwork}, 20, kShipped);
+  CHECK(bench.penalties.look({kClient, kNetwork}, kShipped).penalty == 20);
+  CHECK(bench.penalties.look({kClient, kNetwork}, kShipped, Ledger::watching).penalty == 80);
+  bench.penalties.taken({kClient, kNetwork}, kShipped, Ledger::watching);
+  CHECK(bench.penalties.look({kClient, kNetwork}, kShipped).penalty == 20);
+  CHECK(bench.penalties.look({kClient, kNetwork}, kShipped, Ledger::watching).kind == Kind::slowed);
+}
+
+TEST_CASE("penalty: who is watched by another half-life keeps what acts holds against him") {
+  Bench bench;
+  PenaltyScene scene(bench);
+  Treatment acting, watched;
+  acting.policy = watched.policy = std::make_shared<policy::Settings>();
+  watched.limits.penalty.half_life = 1s;
+  watched.limits.penalty.slow_at = 1;
+  scene.expect();
+  REQUIRE_FALSE(scene.view.inquiry->who().settled);  // it is booked once it is known who it is
+  scene.penalty.charge(policy::Offence::early_talk, {acting.limits.penalty, watched.limits.penalty});
+  scene.settle();
+  bench.penalties.charge({kClient, kNetwork}, 60, kShipped);
+  bench.clock.time += 10s;
+  const auto count = [&](io::Task<PenaltyVerdict> judged) { return scene.run(std::move(judged)).penalty; };
+  CHECK(count(scene.penalty.watch(watched)) == 2);
+  CHECK(count(scene.penalty.judge(acting)) == 62);
+}
+
+TEST_CASE("penalty: an offence counts once, where what acts has it on there, and else apart") {
+  using policy::Mode;
+  struct {
+    Mode acting, watched;
+    int by_acting, by_watching;
+  } const cases[] = {{Mode::enforce, Mode::enforce, 1, 1}, {Mode::enforce, Mode::off, 1, 1},
+                     {Mode::observe, Mode::observe, 0, 1}, {Mode::observe, Mode::off, 0, 1},
+                     {Mode::off, Mode::enforce, 0, 1},     {Mode::off, Mode::observe, 0, 1},
+                     {Mode::off, Mode::off, 0, 0}};
+  for (const auto& [by, other, acting, watching] : cases) {
+    Bench bench;
+    PenaltyScene scene(bench);
+    policy::PenaltySettings settings, watched;
+    settings.mode = by;
+    watched.mode = other;
+    scene.penalty.charge(policy::Offence::refusal, {settings, watched});
+    CHECK(bench.penalties.look({kClient, kNetwork}, kShipped).penalty == acting);
+    CHECK(bench.penalties.look({kClient, kNetwork}, kShipped, Ledger::watching).penalty == watching);
+  }
 }
 
 TEST_CASE("rates: of what one transaction holds, one limit's part is given back alone") {
