@@ -74,7 +74,7 @@ io::Task<std::string> ClientAccount::who(const policy::Settings& settings) const
 
 std::optional<RateCase> ClientAccount::one(Rated rated, const RateSettings& settings) const {
   if (!is_counted(settings) || !settings.is_on(rated)) return std::nullopt;
-  return RateCase{rated, settings.of(rated), who_};
+  return RateCase{rated, settings.of(rated), who_, settings.mode == Mode::observe};
 }
 
 bool ClientAccount::is_account(const policy::Settings& settings) {

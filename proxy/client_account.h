@@ -81,6 +81,7 @@ class ClientAccount {
   std::optional<RateCase> one(policy::Rated rated, const policy::RateSettings& settings) const;
   void look(policy::Rated rated, const policy::RateSettings& settings, AccountVerdict& verdict) const;
   void look(const std::optional<RateCase>& one, policy::Mode mode, AccountVerdict& verdict) const;
+  std::optional<RateCase> counted_one(const RateCase& watched, const WatchedLimits& limits) const;
   std::optional<RateCase> watched_one(policy::Rated rated, const WatchedLimits& limits) const;
   void look_watched(policy::Rated rated, const WatchedLimits& limits, AccountVerdict& verdict) const;
   std::optional<RateCase> only_watched(policy::Rated rated, const WatchedLimits& limits) const;

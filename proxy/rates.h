@@ -19,7 +19,7 @@ struct RateCase {
   policy::Rated rated;
   policy::Rate rate;  // is on
   std::string who;
-  bool apart = false;  // by a rule that only observes: no part of what a rule that acts has counted
+  bool apart = false;  // only observed: no part of what is counted where limits act
 
   bool operator==(const RateCase&) const = default;
 };

@@ -8,19 +8,30 @@ namespace sallyport::proxy {
 using policy::Rated;
 using policy::RateSettings;
 
-// As what acts counts it too, or, where no rule that acts does for this recipient, apart: what only
+// The same limit, as rules that act count it for one of these recipients.
+std::optional<RateCase> ClientAccount::counted_one(const RateCase& watched,
+                                                   const WatchedLimits& limits) const {
+  for (const auto& treatment : limits.acting)
+    if (auto acting = one(watched.rated, treatment->limits.rate); acting && acting->rate == watched.rate)
+      return acting;
+  return std::nullopt;
+}
+
+// As what acts counts it too, or, where no rule that acts does for these recipients, apart: what only
 // observes fills nothing that acts for another.
 std::optional<RateCase> ClientAccount::watched_one(Rated rated, const WatchedLimits& limits) const {
   auto watched = one(rated, limits.watched.limits.rate);
-  const bool counted = std::ranges::any_of(
-      limits.acting, [&](const auto& treatment) { return watched == one(rated, treatment->limits.rate); });
-  if (watched) watched->apart = !counted;
+  if (!watched) return std::nullopt;
+  if (auto counted = counted_one(*watched, limits)) return counted;
+  watched->apart = true;
   return watched;
 }
 
 std::optional<RateCase> ClientAccount::only_watched(Rated rated, const WatchedLimits& limits) const {
-  auto watched = watched_one(rated, limits);
-  return watched && watched->apart ? watched : std::nullopt;
+  auto watched = one(rated, limits.watched.limits.rate);
+  if (!watched || counted_one(*watched, limits)) return std::nullopt;
+  watched->apart = true;
+  return watched;
 }
 
 void ClientAccount::look_watched(Rated rated, const WatchedLimits& limits, AccountVerdict& verdict) const {

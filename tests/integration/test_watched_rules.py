@@ -139,6 +139,29 @@ def test_watched_rules_fill_nothing_that_acts(case):
         case.finish_site(site)
 
 
+def test_rates_in_mode_observe_fill_nothing_that_acts(case):
+    """The same limit, watched for bert and acting for anna."""
+    for value in ("messages", "recipients", "bytes"):
+        limit = "100B/1d" if value == "bytes" else "2/1d"
+        mode = {"rules": [{"to": "bert@example.test", "use": "observe"}, {"use": "enforce"}]}
+        site = site_of(case, {"limits": {"rate": {value: limit, "mode": mode}}})
+        for _ in range(3):
+            (to,) = told(site, content=message())
+        check(to["would_be"] == "over-rate", f"{value}: {to}")
+        (to,) = told(site, "anna@example.test", content=message())
+        check(to["code"] == 250, f"{value}: {to}")
+        case.finish_site(site)
+
+
+def test_watched_rules_look_at_what_is_counted_in_mode_observe(case):
+    """Both only observe the same limit: there is one count, and each message is in it once."""
+    mode = watching("enforce", "observe")
+    site = site_of(case, {"limits": {"rate": {"messages": "2/1d", "mode": mode}}})
+    for wanted in (None, None, "over-rate"):
+        (to,) = told(site, content=message())
+        check(to.get("would_be") == wanted, f"{to}")
+
+
 def test_watched_rules_of_a_penalty_that_is_off(case):
     penalty = {"mode": watching("enforce", "off", to="*@example.test"), "slow_at": 0, "refuse_at": 3}
     site = site_of(case, {"limits": {"penalty": {**penalty, "half_life": "7d"}, "harvest": 0}})
