@@ -193,6 +193,7 @@ void Session::answer_message(const mail::Reply& reply) {
 }
 
 void Session::on_dropped(const smtp::MessageDropped& dropped) {
+  if (transaction_ && dropped.octets) transaction_->refused_unseen(dropped.reply, *dropped.octets);
   end_transaction(dropped.reply, dropped.reply.code == 0 ? "abandoned" : fate_of(dropped.reply));
 }
 

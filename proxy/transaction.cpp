@@ -122,14 +122,16 @@ void Transaction::keep(std::string_view content) {
 
 std::optional<mail::Reply> Transaction::header_refusal() const {
   if (!headers_.too_large() && !headers_.malformed()) return std::nullopt;
-  const auto refusal = refused_by_any([this](const Treatment& one) { return refuses_header(one); });
+  const auto refusal =
+      refused_by_any([this](const Treatment& one) { return refuses_header(one, headers_.octets()); });
   return refusal ? std::optional(refusal->reply) : std::nullopt;
 }
 
-std::optional<policy::Refuse> Transaction::refuses_header(const Treatment& treatment) const {
+// A header block of so many octets.
+std::optional<policy::Refuse> Transaction::refuses_header(const Treatment& treatment,
+                                                          std::uint64_t octets) const {
   const std::size_t most = treatment.limits.header_size;
-  if (headers_.octets() > most)
-    return policy::refuse(mail::Refusal::header_too_large, fmt::format("{}", most));
+  if (octets > most) return policy::refuse(mail::Refusal::header_too_large, fmt::format("{}", most));
   const bool enforced = treatment.malformed_header == Mode::enforce || headers_.continues_trace();
   if (!headers_.malformed() || !enforced) return std::nullopt;
   return policy::refuse(mail::Refusal::malformed_header, fmt::format("{}", headers_.malformed_line()));
@@ -147,20 +149,14 @@ io::Task<std::optional<mail::Reply>> Transaction::spill() {
 io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   ended_ = services_.clock.now();
   headers_.finish();
-  if (auto refusal = header_refusal()) co_return *refusal;
   std::string rest;
   forged_results_.finish(rest);
   content_.append(rest);
-  if (client_.begin_inquiry && !upstream_clients_.complete()) {
-    upstream_clients_.finish();
-    inquire_upstream();
+  watch_content(content_.size());
+  if (const auto refusal = refuses_content()) {
+    content_judged_ = mail::reason_of(*refusal);
+    co_return *refusal;
   }
-  watch_content();
-  if (auto refusal = refused_by_any([this](const Treatment& one) { return refuses_whole(one); }))
-    co_return refusal->reply;
-  if (auto refusal = too_large_for(*route_, content_.size())) co_return refusal->reply;
-  if (passed_) content_account_ = client_.account->take_content(content_.size(), treatments_, held_);
-  if (content_account_.refusal) co_return content_account_.refusal->reply;
   // For what is written on top; what is not known by then stays unsaid.
   if (Inquiry* asked = inquiry()) {
     if (settings_.record_all) co_await asked->settle_all(policy::View::would_be);
@@ -187,10 +183,26 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
   co_return delivery_->reply;
 }
 
-std::optional<policy::Refuse> Transaction::refuses_whole(const Treatment& treatment) const {
+std::optional<mail::Reply> Transaction::refuses_content() {
+  if (auto refusal = header_refusal()) return refusal;
+  if (client_.begin_inquiry && !upstream_clients_.complete()) {
+    upstream_clients_.finish();
+    inquire_upstream();
+  }
+  const std::uint64_t octets = content_.size();
+  if (auto refusal = refused_by_any([&](const Treatment& one) { return refuses_whole(one, octets); }))
+    return refusal->reply;
+  if (auto refusal = too_large_for(*route_, octets)) return refusal->reply;
+  if (passed_) content_account_ = client_.account->take_content(octets, treatments_, held_);
+  if (content_account_.refusal) return content_account_.refusal->reply;
+  return std::nullopt;
+}
+
+std::optional<policy::Refuse> Transaction::refuses_whole(const Treatment& treatment,
+                                                         std::uint64_t octets) const {
   if (auto loop = policy::judge_trace(headers_.received(), headers_.received_by_us(), *treatment.policy))
     return loop;
-  return refuses_size(treatment.limits, content_.size());
+  return refuses_size(treatment.limits, octets);
 }
 
 // Mail to a role address alone says nothing of who sends it.

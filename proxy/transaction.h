@@ -52,6 +52,9 @@ class Transaction {
   bool wants_spill() const { return content_.wants_spill(); }
   io::Task<std::optional<mail::Reply>> spill();
 
+  // A message of so many octets was refused before its end: what only observes might have taken it.
+  void refused_unseen(const mail::Reply& reply, std::uint64_t octets);
+
   // The whole message is there: judged, then handed to the next hop.
   io::Task<mail::Reply> finish(std::function<bool()> still_there);
 
@@ -106,7 +109,8 @@ class Transaction {
   WatchedLimits watched_limits(const RecipientRecord& record) const;
   io::Task<> watch_before_asking(RecipientRecord& record);
   io::Task<> watch_greylist(RecipientRecord& record);
-  void watch_content();
+  void watch_content(std::uint64_t octets);
+  std::optional<policy::Refuse> watched_refuse(std::uint64_t octets) const;
   std::string would_be(const RecipientRecord& record) const;
   std::string watched_otherwise(const RecipientRecord& record) const;
   mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
@@ -121,8 +125,9 @@ class Transaction {
   // What concerns the message as a whole is as its strictest recipient has it.
   void treat_as_well(const RecipientRecord& record);
   std::optional<policy::Refuse> refused_by_any(const Refuses& refuses) const;
-  std::optional<policy::Refuse> refuses_header(const Treatment& treatment) const;
-  std::optional<policy::Refuse> refuses_whole(const Treatment& treatment) const;
+  std::optional<policy::Refuse> refuses_header(const Treatment& treatment, std::uint64_t octets) const;
+  std::optional<policy::Refuse> refuses_whole(const Treatment& treatment, std::uint64_t octets) const;
+  std::optional<mail::Reply> refuses_content();
   bool treatments_differ() const;             // as the rules have it for its recipients
   const Treatment& common_treatment() const;  // of all recipients; where they differ: the usual one
   std::optional<policy::Refuse> route_refuses(const relay::Route& route) const;
@@ -172,6 +177,7 @@ class Transaction {
   std::vector<RecipientRecord> records_;
   HeldRates held_;
   AccountVerdict content_account_;
+  std::string content_judged_ = "accept";  // the message as a whole, as RecipientRecord::judged
   std::vector<std::shared_ptr<const Treatment>> treatments_;  // of the recipients, each once
   Otherwise otherwise_;                                       // than those
   mail::HeaderScanner headers_;

@@ -1,5 +1,7 @@
 // What the rules that only observe would make of a recipient, step by step beside what acts. What they need
 // is waited for, as if they acted: an honest word about them is what they are there for.
+#include <algorithm>
+
 #include "proxy/greylist_verdict.h"
 #include "proxy/recipient_verdict.h"
 #include "proxy/transaction.h"
@@ -50,19 +52,54 @@ io::Task<> Transaction::watch_greylist(RecipientRecord& record) {
   note_watched(record, co_await proxy::watch_greylist(services_.greylist, question, !acts));
 }
 
-void Transaction::watch_content() {
-  for (RecipientRecord& record : records_) {
-    if (!record.reply.positive() || !is_watched(record)) continue;
-    const Treatment& treatment = *record.watched->treatment;
-    note_watched(record, refuses_header(treatment));
-    note_watched(record, refuses_whole(treatment));
-    if (!record.role && is_watched(record))
-      note_watched(record, client_.account->watch_content({treatment, treatments_}, held_));
+// What would be said of the message by all who would be its recipients then: one of them is enough.
+std::optional<policy::Refuse> Transaction::watched_refuse(std::uint64_t octets) const {
+  std::vector<const Treatment*> all, counted;
+  for (const RecipientRecord& record : records_) {
+    if (!record.reply.positive() || (record.watched && !is_watched(record))) continue;
+    all.push_back(record.watched ? record.watched->treatment.get() : record.treatment.get());
+    if (!record.role) counted.push_back(all.back());
   }
-  for (const RecipientRecord& record : records_)  // behind all looks: each hears the same
+  const auto first = [](const std::vector<const Treatment*>& treatments, const Refuses& refuses) {
+    std::optional<policy::Refuse> refusal;
+    for (const Treatment* one : treatments)
+      if (refusal = refuses(*one); refusal) break;
+    return refusal;
+  };
+  // Of a header that was not read to its end it is only known that it is no larger than all of it.
+  const std::uint64_t header =
+      headers_.too_large() ? std::max(octets, headers_.octets()) : headers_.octets();
+  if (auto refusal = first(all, [&](const Treatment& one) { return refuses_header(one, header); }))
+    return refusal;
+  if (auto refusal = first(all, [&](const Treatment& one) { return refuses_whole(one, octets); }))
+    return refusal;
+  if (auto refusal = too_large_for(*route_, octets)) return refusal;
+  return first(counted, [&](const Treatment& one) {
+    return client_.account->watch_content({one, treatments_}, held_);
+  });
+}
+
+void Transaction::watch_content(std::uint64_t octets) {
+  if (std::ranges::none_of(records_, [](const RecipientRecord& one) { return one.watched.has_value(); }))
+    return;
+  const auto refusal = watched_refuse(octets);
+  for (RecipientRecord& record : records_)
+    if (record.reply.positive()) note_watched(record, refusal);
+  for (const RecipientRecord& record : records_)
     if (record.reply.positive() && record.watched && !record.role)
-      client_.account->count_watched_content(content_.size(), {*record.watched->treatment, treatments_},
-                                             held_);
+      client_.account->count_watched_content(octets, {*record.watched->treatment, treatments_}, held_);
+}
+
+// A fault of its framing is one whatever the rules say; of what a limit cut off only the size is known.
+void Transaction::refused_unseen(const mail::Reply& reply, std::uint64_t octets) {
+  using enum mail::Refusal;
+  if (reply.refusal != message_too_large && reply.refusal != header_too_large &&
+      reply.refusal != malformed_header)
+    return;
+  watch_content(octets);
+  // Nobody may send that much: as each recipient alone would have said.
+  const auto refusal = reply.refusal == message_too_large ? too_large_for_recipient : *reply.refusal;
+  content_judged_ = mail::text_of(refusal).name;
 }
 
 // What becomes of it by them, where that is something else. Of whom the next hop refuses nothing is known
@@ -71,7 +108,8 @@ std::string Transaction::watched_otherwise(const RecipientRecord& record) const 
   if (!record.watched) return {};
   const std::string& refusal = record.watched->refusal;
   const std::string watched = refusal.empty() ? "accept" : refusal;
-  return watched == record.judged ? std::string() : watched;
+  const std::string& judged = record.reply.positive() ? content_judged_ : record.judged;
+  return watched == judged ? std::string() : watched;
 }
 
 }  // namespace sallyport::proxy

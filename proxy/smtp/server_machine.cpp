@@ -227,7 +227,7 @@ void ServerMachine::State::reset_transaction() {
 // The true end of a message that came to nothing was read.
 void ServerMachine::State::drop_message(const mail::Reply& reply) {
   phase = Phase::command;
-  dropped = MessageDropped{reply};
+  dropped = MessageDropped{reply, transaction->message->octets};
   tell_each(reply);
   transaction.reset();
 }

@@ -96,6 +96,7 @@ struct MessageEnds {};
 // after end_session(), unless that gave a refusal that was due.
 struct MessageDropped {
   mail::Reply reply;  // what the client was told of the message; code 0: nothing
+  std::optional<std::uint64_t> octets = std::nullopt;  // of all its content, where its true end was read
 };
 struct TransactionReset {};  // RSET, EHLO, a refused BDAT: the envelope is forgotten, and chunks that were
                              // read; MAIL had been accepted

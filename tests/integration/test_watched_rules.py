@@ -56,6 +56,56 @@ def test_watched_rules_of_sizes(case):
     check("would_be" not in to, f"{to}")
 
 
+def refused_content(site, content, code, *recipients):
+    """What the event says of those whose message is refused at its end."""
+    since = site.gateway.mark()
+    client = stranger(site, GOOD)
+    client.mail(SENDER)
+    for recipient in recipients or ("bert@example.test",):
+        client.rcpt(recipient)
+    client.data(content, code)
+    client.quit()
+    return site.gateway.await_event("message", since=since)["to"]
+
+
+def test_watched_rules_of_content_that_is_refused(case):
+    """Looser than what acts: at the dot, where it is cut off, and in the header."""
+    large = message(("x" * 70 + "\r\n") * 1000)  # 72 KB
+    for value, use, acting, content, code in (
+        ("message_size", "10MB", "64KB", large, "552 5.3.4"),
+        ("header_size", "256KB", "16KB", b"X-Long: x\r\n" * 2000 + message(), "552 5.3.4"),
+        ("received", 50, 10, b"Received: by a.test\r\n" * 12 + message(), "554 5.4.6"),
+    ):
+        alone = watching(use, acting)
+        beside = {"rules": [*alone["rules"][:1], {"to": "bert@example.test", "use": acting}, {"use": use}]}
+        for rules in (alone, beside):
+            site = site_of(case, {"limits": {value: rules}})
+            (to,) = refused_content(site, content, code)
+            check_told(to, "accept", f"limits.{value}")
+            check(f"limits.{value}" in to["observed_rules"], f"{to}")
+            (to,) = told(site, content=message())
+            check("would_be" not in to, f"{to}")
+            case.finish_site(site)
+
+
+def test_watched_rules_of_content_that_is_refused_all_the_same(case):
+    """The looser limit is too tight as well, or another recipient's own is."""
+    site = site_of(case, {"limits": {"message_size": watching("70KB", "64KB")}})
+    (to,) = refused_content(site, message(("x" * 70 + "\r\n") * 1000), "552 5.3.4")
+    check("would_be" not in to, f"{to}")
+    size = {"rules": [{"to": "anna@example.test", "use": "64KB"}, {"use": "1MB"}]}
+    site = site_of(case, {"limits": {"message_size": size}, "thresholds": {"reject": watching(9, 5)}})
+    large = message(("x" * 70 + "\r\n") * 1000)
+    to = refused_content(site, large, "552 5.3.4", "bert@example.test", "anna@example.test")
+    check(["would_be" in one for one in to] == [False, False], f"{to}")
+
+
+def test_watched_rules_of_content_that_is_malformed(case):
+    site = site_of(case, {"checks": {"malformed_header": watching("pass", "reject")}})
+    (to,) = refused_content(site, b"Subject: x\r\nno field\r\n\r\nbody\r\n", "550 5.6.0")
+    check_told(to, "accept", "checks.malformed_header")
+
+
 def test_watched_rules_move_no_reply(case):
     """A larger limit that is only watched is not offered: what is too large hears so at MAIL."""
     site = site_of(case, {"limits": {"message_size": watching("10MB", "64KB")}})
