@@ -118,7 +118,8 @@ io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion
                           false,
                           because(question.settings().checks)};
   if (!standing.known && !standing.unread) verdict.first_seen = standing.step.record.first;
-  if (!standing.known && standing.step.kind == Kind::came_back)
+  // Who only observes delays nobody, and refuses nobody who was not.
+  if (!observed && !standing.known && standing.step.kind == Kind::came_back)
     if (verdict.refusal = co_await refused_by_lists(question); verdict.refusal) co_return verdict;
   greylist.keep(one, standing, settings);
   if (!standing.defers()) co_return verdict;

@@ -254,6 +254,21 @@ def test_greylist_null_sender_and_role_addresses(case):
     check(all(one["code"] == 250 for one in to), f"{to}")
 
 
+def test_greylist_that_observes_asks_no_lists_anew(case):
+    """With it off nobody would have asked past the cache: so nobody is refused for it."""
+    site, server = site_of(case, {"mode": "observe", "delay": "1s"}, dnsbl={"zones": {"bl.test": {"codes": {"127.0.0.2": 5}}}})
+    replies, to = asked(site)
+    check(replies[0].matches("250") and to[0]["greylist"] == "begins", f"{replies} {to}")
+    server.records["77.113.0.203.bl.test"] = {"A": ["127.0.0.2"]}
+    poll(lambda: again(site).get("greylist") == "came back", 15, "a second passes")
+
+
+def again(site):
+    replies, to = asked(site)
+    check(replies[0].matches("250"), f"{replies} {to}")
+    return to[0]
+
+
 def test_greylist_asks_lists_anew_on_the_retry(case):
     """By then the list knows it; what the cache has is older."""
     site, server = site_of(case, dnsbl={"zones": {"bl.test": {"codes": {"127.0.0.2": 5}}}})
