@@ -32,6 +32,13 @@ RelayRight relay_right(const ClientFacts& client, const Settings& settings);
 bool is_trusted(const IpAddress& address, const Settings& settings);
 bool is_upstream(const IpAddress& address, const Settings& settings);
 
+// An allow entry that means the sender, or a letter that the recipient has written to it (`rule` is
+// "correspondent"), and that does not hold: SPF does not vouch for MAIL FROM.
+struct Unheld {
+  std::string rule;   // as of Accept
+  std::string entry;  // what it says
+};
+
 struct Refuse {
   Refusal why;
   mail::Reply reply;
@@ -39,6 +46,7 @@ struct Refuse {
   bool reply_id = true;
   std::string observed = {};  // as of Accept
   std::string entry = {};     // what that line or entry says
+  std::optional<Unheld> unheld = {};
 };
 // As the table of replies has it; `detail` stands for its {}.
 Refuse refuse(Refusal why, std::string_view detail = {});
@@ -54,6 +62,7 @@ struct Accept {
   std::string observed =
       {};                  // what lists that only observe would have said: "blocked-sender lists/block:3"
   std::string entry = {};  // what the allow entry says
+  std::optional<Unheld> unheld = {};
 };
 using RecipientVerdict = std::variant<Accept, Refuse>;
 

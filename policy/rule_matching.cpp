@@ -41,6 +41,7 @@ RuleMatch RuleMatching::run() {
   for (const auto& [rule, holds] : undecided_)
     if (rule->place < best_before(*rule)) expect(holds);
   if (!tables_.observes) result_.would_be = result_.profile;
+  tell_unproven();
   return std::move(result_);
 }
 
@@ -137,11 +138,26 @@ void RuleMatching::consider(const CompiledRule& rule) {
   if (rule.place >= best_before(rule)) return;
   const Holds holds = look_at(rule);
   if (holds == Holds::no) return;
+  if (holds == Holds::unproven) return note_unproven(rule);
   if (holds != Holds::yes) return undecided_.push_back({&rule, holds});
   if (!rule.observed) result_.profile[rule.ruleset] = rule.place;
   if (!tables_.observes) return;
   std::uint32_t& would_be = result_.would_be[rule.ruleset];
   would_be = std::min(would_be, rule.place);
+}
+
+void RuleMatching::note_unproven(const CompiledRule& rule) {
+  const auto known = std::ranges::find(unproven_, rule.ruleset, &CompiledRule::ruleset);
+  if (known == unproven_.end())
+    unproven_.push_back(&rule);
+  else if (rule.place < (*known)->place)
+    *known = &rule;
+}
+
+// Behind a rule that decided it would have changed nothing.
+void RuleMatching::tell_unproven() {
+  for (const CompiledRule* rule : unproven_)
+    if (rule->place < best_before(*rule)) result_.unproven.push_back({rule->ruleset, rule->place});
 }
 
 RuleMatching::Holds RuleMatching::look_at(const CompiledRule& rule) const {
@@ -155,7 +171,12 @@ RuleMatching::Holds RuleMatching::look_at(const CompiledRule& rule) const {
     else if (!is_met(condition))
       return Holds::no;
   }
-  if (rule.proof == Proof::none) return holds;
+  return rule.proof == Proof::none ? holds : as_vouched_for(rule, holds);
+}
+
+// `holds`: as far as its conditions go.
+RuleMatching::Holds RuleMatching::as_vouched_for(const CompiledRule& rule, Holds holds) const {
+  const Holds unproven = holds == Holds::yes ? Holds::unproven : Holds::no;
   switch (facts_.vouching) {
     case Vouching::pending:
       return holds == Holds::yes ? Holds::by_sender : holds;
@@ -163,9 +184,9 @@ RuleMatching::Holds RuleMatching::look_at(const CompiledRule& rule) const {
     case Vouching::spf:
       return holds;
     case Vouching::none:
-      return rule.proof == Proof::always ? Holds::no : holds;
+      return rule.proof == Proof::always ? unproven : holds;
     case Vouching::against:
-      return Holds::no;
+      return unproven;
   }
   return Holds::no;
 }

@@ -24,7 +24,7 @@ class RuleMatching {
   OtherProfiles others(const Profile& acting);
 
  private:
-  enum class Holds : std::uint8_t { no, yes, by_reverse_name, by_sender };
+  enum class Holds : std::uint8_t { no, yes, by_reverse_name, by_sender, unproven };
   struct Undecided {
     const CompiledRule* rule;
     Holds holds;
@@ -40,7 +40,10 @@ class RuleMatching {
   bool hold_together(const CompiledRule& one, const CompiledRule& other) const;
   void consider_found();
   void consider(const CompiledRule& rule);
+  void note_unproven(const CompiledRule& rule);
+  void tell_unproven();
   Holds look_at(const CompiledRule& rule) const;
+  Holds as_vouched_for(const CompiledRule& rule, Holds holds) const;
   bool is_met(const CompiledCondition& condition) const;
 
   // The place that `rule` has to be in front of to matter: of those that act, or of all.
@@ -53,7 +56,8 @@ class RuleMatching {
   std::vector<RuleKey> found_;
   std::array<std::size_t, kRuleFacts + 1> starts_{};  // of each fact's keys in found_
   std::vector<Undecided> undecided_;
-  RuleMatch result_;  // would_be: only where a rule observes
+  std::vector<const CompiledRule*> unproven_;  // one of each ruleset
+  RuleMatch result_;                           // would_be: only where a rule observes
 };
 
 }  // namespace sallyport::policy

@@ -26,6 +26,12 @@ std::vector<MatchedRule> Rules::matched(const Profile& profile) const {
   return out;
 }
 
+std::vector<MatchedRule> Rules::unproven(const RuleMatch& match) const {
+  std::vector<MatchedRule> out;
+  for (const auto& [ruleset, place] : match.unproven) out.push_back(tables_->words[ruleset][place]);
+  return out;
+}
+
 bool Rules::needs(mail::Check check, View view) const {
   if (empty()) return false;
   const RuleNeeds& needs = view == View::acting ? tables_->acting_needs : tables_->all_needs;

@@ -23,10 +23,18 @@ namespace sallyport::policy {
 // For each ruleset the place of the rule that decides. Recipients with equal profiles are treated alike.
 using Profile = std::vector<std::uint32_t>;
 
+// A rule of a ruleset, by its place.
+struct RulePlace {
+  std::uint32_t ruleset = 0, place = 0;
+  bool operator==(const RulePlace&) const = default;
+};
+
 struct RuleMatch {
   Profile profile;
   Profile would_be;                    // where rules that only observe count too
   std::vector<mail::FactKey> missing;  // any of them could change one of both; none: they are final
+  // Would have decided, did somebody vouch for MAIL FROM: of each ruleset the first, at most.
+  std::vector<RulePlace> unproven;
 };
 
 // What the profile might be if what failed to be looked up were known.
@@ -55,6 +63,7 @@ class Rules {
   RuleMatch match(const RuleFacts& facts) const;
   OtherProfiles others(const RuleFacts& facts) const;
   std::vector<MatchedRule> matched(const Profile& profile) const;
+  std::vector<MatchedRule> unproven(const RuleMatch& match) const;
   // Whether some rule needs what that check finds: one that acts, or any.
   bool needs(mail::Check check, View view) const;
 

@@ -11,13 +11,11 @@
 #include "policy/client.h"
 #include "proxy/event_words.h"
 #include "proxy/explained_refusals.h"
+#include "proxy/fact_words.h"
 #include "proxy/verdict_words.h"
 
 namespace sallyport::proxy {
 namespace {
-
-using mail::Check;
-using mail::Finding;
 
 constexpr int kWordsWidth = 76;
 
@@ -39,52 +37,6 @@ policy::CheckSettings settings_for(const std::vector<std::string>& lists) {
   return settings;
 }
 
-std::string with_detail(std::string words, const mail::Fact& fact) {
-  if (!fact.detail.empty()) words += fmt::format(" ({})", fact.detail);
-  return words;
-}
-
-std::string list_words(const mail::Fact& fact) {
-  const std::string of = fact.listed.empty() ? "" : fact.listed + " is ";
-  switch (fact.finding) {
-    case Finding::dnsbl_clear:
-      return of + "not listed by " + fact.subject;
-    case Finding::dnsbl_silent:
-      return with_detail(fmt::format("the list {} gives no answer that can be used", fact.subject), fact);
-    case Finding::dnsbl_temporary:
-      return with_detail(fmt::format("the list {} cannot be asked now", fact.subject), fact);
-    default:
-      return with_detail(fmt::format("{}listed by {}: {}", of, fact.subject, store::in_words(fact.codes)),
-                         fact);
-  }
-}
-
-std::string fact_words(const mail::Fact& fact, const policy::CheckSettings& settings) {
-  switch (fact.finding) {
-    case Finding::dnsbl_clear:
-    case Finding::dnsbl_listed:
-    case Finding::dnsbl_silent:
-    case Finding::dnsbl_temporary:
-      return list_words(fact);
-    case Finding::rdns_confirmed:
-      return fmt::format("its reverse name {} has its address", fact.detail);
-    case Finding::helo_confirmed:
-      return fmt::format("HELO {} is its reverse name", fact.subject);
-    case Finding::helo_plausible:
-      return fmt::format("HELO {} has its address", fact.subject);
-    case Finding::sender_found:
-      return fmt::format("the sender's domain {} can take an answer", fact.subject);
-    case Finding::early_waited:
-      return "waited for the greeting";
-    case Finding::spf_pass:
-      return policy::describe(fact, settings) + (fact.open ? ", as it does for anybody: no proof" : "");
-    case Finding::spf_none:
-      return fmt::format("{} has no SPF record", fact.subject);
-    default:
-      return policy::describe(fact, settings);
-  }
-}
-
 std::string counts(const JsonValue& item) {
   const std::string word = item["counts"].text();
   if (item["off"].flag()) return "(off)";
@@ -100,7 +52,7 @@ std::string asked_words(const JsonValue& asked) {
 std::string fact_explained(const JsonValue& item, const std::vector<std::string>& lists) {
   const auto fact = store::read_fact(item, lists);
   const std::string words =
-      fact ? fact_words(*fact, settings_for(lists)) : shown(item["check"]) + ": " + shown(item["found"]);
+      fact ? in_words(*fact, settings_for(lists)) : shown(item["check"]) + ": " + shown(item["found"]);
   std::string out = fmt::format("    {:<{}}  {}\n", shown(words), kWordsWidth, shown(counts(item)));
   for (const JsonValue& asked : item["asked"].items()) out += asked_words(asked);
   return out;
@@ -168,6 +120,15 @@ std::string_view spared_explained(std::string_view spared) {
   if (spared == "upstream") return "it is in upstream";
   if (spared == "internal") return "its address is private, loopback, or our own";
   return spared;
+}
+
+std::string spf_explained(const JsonValue& event) {
+  std::optional<mail::Fact> spf;
+  if (!event["taken_from"])
+    for (const JsonValue& item : event["evidence"].items())
+      if (item["check"].text() == mail::to_string(mail::Check::spf_mailfrom))
+        spf = store::read_fact(item, {});
+  return spf_in_words(spf ? &*spf : nullptr);
 }
 
 std::string evidence_explained(const JsonValue& event) {

@@ -12,6 +12,8 @@ namespace sallyport::proxy {
 
 // Of a message's or a session's event; "" if it has no evidence.
 std::string evidence_explained(const JsonValue& event);
+// What SPF says of its sender, in a few words.
+std::string spf_explained(const JsonValue& event);
 // The keys of the event that it speaks of.
 std::span<const std::string_view> evidence_keys();
 // Why nothing was asked about a client, by the word of the event; "" for none.

@@ -79,8 +79,7 @@ std::string message_explained(const JsonValue& event, WallTime began) {
   out += line(fmt::format("{} UTC: from {}, brought by {}", time_shown(began), sender_of(event),
                           shown(event["client"])));
   out += evidence_explained(event);
-  for (const JsonValue& recipient : event["to"].items())
-    out += recipient_explained(recipient, event["rule_texts"]);
+  for (const JsonValue& recipient : event["to"].items()) out += recipient_explained(recipient, event);
   out += refusals_explained(event) + content_of(event) + next_hop_of(event) +
          rest_shown(event, keys, "  ") + end_of(event);
   return out + line_below(fmt::format("that was {} after MAIL", span_shown(span_of(event["ms"]))));

@@ -9,6 +9,7 @@
 #include "base/mail/replies.h"
 #include "policy/sender_entry.h"
 #include "proxy/event_words.h"
+#include "proxy/explained_evidence.h"
 #include "proxy/explained_refusals.h"
 
 namespace sallyport::proxy {
@@ -132,9 +133,27 @@ std::string rules_of(const JsonValue& places, const JsonValue& texts, std::strin
   return out;
 }
 
-std::string all_rules_of(const JsonValue& recipient, const JsonValue& texts) {
+// What SPF had to say for it to hold.
+std::string want_of_proof(const JsonValue& event) {
+  return ", but it does not hold without an SPF pass: " + shown(spf_explained(event));
+}
+
+std::string all_rules_of(const JsonValue& recipient, const JsonValue& event) {
+  const JsonValue texts = event["rule_texts"];
   return rules_of(recipient["rules"], texts, "is", "") +
-         rules_of(recipient["observed_rules"], texts, "would be", ", which is only observed");
+         rules_of(recipient["observed_rules"], texts, "would be", ", which is only observed") +
+         rules_of(recipient["unproven_rules"], texts, "would be", want_of_proof(event));
+}
+
+// Who would have been allowed, could he prove who he is.
+std::string unheld_of(const JsonValue& recipient, const JsonValue& event) {
+  if (!recipient["unheld"]) return {};
+  const std::string rule = recipient["unheld"].text();
+  const std::string what =
+      rule == "correspondent" ? "that somebody here has written to this sender would count for it"
+                              : fmt::format("an allow entry fits: {} ({})",
+                                            sender_entry_of(recipient["unheld_entry"].text()), shown(rule));
+  return line_below(what + want_of_proof(event));
 }
 
 std::string would_be_of(const JsonValue& recipient) {
@@ -204,8 +223,8 @@ std::string rule_shown(const JsonValue& rule, std::string_view is) {
                      shown(rule["if"]), shown(rule["at"]));
 }
 
-std::string recipient_explained(const JsonValue& recipient, const JsonValue& rule_texts) {
-  static constexpr std::array<std::string_view, 29> said = {"address",
+std::string recipient_explained(const JsonValue& recipient, const JsonValue& event) {
+  static constexpr std::array<std::string_view, 32> said = {"address",
                                                             "code",
                                                             "enhanced",
                                                             "reply",
@@ -214,6 +233,9 @@ std::string recipient_explained(const JsonValue& recipient, const JsonValue& rul
                                                             "entry",
                                                             "rules",
                                                             "observed_rules",
+                                                            "unproven_rules",
+                                                            "unheld",
+                                                            "unheld_entry",
                                                             "would_be",
                                                             "ms",
                                                             "ms_evidence",
@@ -237,9 +259,10 @@ std::string recipient_explained(const JsonValue& recipient, const JsonValue& rul
   const auto code = recipient["code"].number().value_or(0);
   std::string out = line(fmt::format("to <{}>: {}", shown(recipient["address"]), word_for(code)));
   if (recipient["reply"]) out += line_below(reply_shown(recipient));
-  out += why_of(recipient) + hop_of(recipient) + rule_of(recipient) + otherwise_of(recipient);
+  out += why_of(recipient) + hop_of(recipient) + rule_of(recipient) + unheld_of(recipient, event) +
+         otherwise_of(recipient);
   out += greylist_of(recipient) + limits_of(recipient) + score_of(recipient);
-  out += all_rules_of(recipient, rule_texts) + would_be_of(recipient);
+  out += all_rules_of(recipient, event) + would_be_of(recipient);
   return out + waited_of(recipient) + rest_shown(recipient, said, "    ");
 }
 

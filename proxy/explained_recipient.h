@@ -9,8 +9,8 @@
 
 namespace sallyport::proxy {
 
-// `rule_texts`: of the event; nothing in older ones, which name rules by their places alone.
-std::string recipient_explained(const JsonValue& recipient, const JsonValue& rule_texts);
+// `event`: of the message. Older ones have no texts of rules, and name them by their places alone.
+std::string recipient_explained(const JsonValue& recipient, const JsonValue& event);
 
 // One of them: `thresholds.reject is 9 here: rule {"to": "*@example.com"} (conf.d/30-rules.json:12)`.
 std::string rule_shown(const JsonValue& rule, std::string_view is = "is");

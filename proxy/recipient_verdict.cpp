@@ -83,7 +83,11 @@ class RecipientJudgement {
     return {};
   }
 
-  policy::RecipientVerdict verdict() && { return std::move(verdict_); }
+  policy::RecipientVerdict verdict() && {
+    if (listed_.unheld)
+      std::visit([this](auto& verdict) { verdict.unheld = std::move(listed_.unheld); }, verdict_);
+    return std::move(verdict_);
+  }
 
  private:
   enum class Step : std::uint8_t { lists, client, none };
@@ -173,6 +177,10 @@ std::string in_words(const policy::RecipientVerdict& verdict) {
   return refusal ? in_words(*refusal) : "accept";
 }
 
+const std::optional<policy::Unheld>& unheld_of(const policy::RecipientVerdict& verdict) {
+  return std::visit([](const auto& one) -> const auto& { return one.unheld; }, verdict);
+}
+
 policy::Refuse put_off(mail::Check failed, const policy::Refuse& refusal, const IpAddress& client,
                        const mail::Path& sender) {
   const std::string words = failed == mail::Check::rdns ? "the reverse name of " + client.address_literal()
@@ -182,7 +190,8 @@ policy::Refuse put_off(mail::Check failed, const policy::Refuse& refusal, const 
           refusal.rule,
           true,
           refusal.observed,
-          refusal.entry};
+          refusal.entry,
+          refusal.unheld};
 }
 
 policy::Refuse too_many_questions(const IpAddress& client) {

@@ -71,8 +71,12 @@ class Look {
     for (auto& found : entries(allow)) {
       const bool claim = found.entry.kind == SenderEntry::Kind::sender;
       const auto held = claim ? claim_holds(found.entry.authenticated) : Holds::yes;
-      if (held == Holds::yes) return std::move(found);
+      if (held == Holds::yes) {
+        verdict_.unheld.reset();
+        return std::move(found);
+      }
       verdict_.uncertain = verdict_.uncertain || held == Holds::not_known_now;
+      if (!verdict_.unheld) verdict_.unheld = {rule_of(found), to_line(found.entry)};
     }
     return std::nullopt;
   }
@@ -107,11 +111,13 @@ class Look {
     if (std::ranges::find(pending, key) != pending.end()) look_.missing.push_back(key);
   }
 
+  // "lists/allow:12"; of a command "allow example.com"
+  static std::string rule_of(const SenderBook::Found& found) {
+    return found.where.contains(':') ? found.where : fmt::format("{} {}", found.where, found.entry.name());
+  }
+
   void apply(Kind what, SenderListKind kind, const SenderBook::Found& found, Mode mode) {
-    // "lists/allow:12"; of a command "allow example.com"
-    decide(what, mode,
-           found.where.contains(':') ? found.where : fmt::format("{} {}", found.where, found.entry.name()),
-           to_line(found.entry));
+    decide(what, mode, rule_of(found), to_line(found.entry));
     look_.hits.emplace_back(kind, found.entry);
   }
 
@@ -136,7 +142,10 @@ class Look {
     const Holds held = claim_holds(false);
     const bool acts = settings.mode == Mode::enforce;
     verdict_.uncertain = verdict_.uncertain || (acts && held == Holds::not_known_now);
-    if (held != Holds::yes) return;
+    if (held != Holds::yes) {
+      if (!verdict_.unheld) verdict_.unheld = {"correspondent", {}};
+      return;
+    }
     // Without SPF that letter may be anybody's: no more than what is known in the domain.
     if (of == Of::recipient && claim_holds(true) == Holds::yes)
       return decide(Kind::allowed, settings.mode, "correspondent");

@@ -9,6 +9,7 @@
 // it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ struct SenderVerdict {
   std::string rule;      // the entry that decided: "lists/allow:12", "allow example.com", "correspondent"
   std::string entry;     // what it says, as it is written
   std::string observed;  // by what only observes: "blocked-sender lists/block:3"
+  std::optional<policy::Unheld> unheld;  // what would have allowed it, the most special one; for the record
   // Somebody else in the recipient's domain has written to the sender: it waits for no greylisting, and
   // has these points.
   bool known_in_domain = false;

@@ -87,6 +87,8 @@ class Transaction {
     std::string judged = "accept";                 // or the refusal in a word, with the line that says so
     std::string would_be{};                        // by what only observes of lists and correspondents
     std::vector<policy::MatchedRule> observing{};  // rules that would have counted
+    std::vector<policy::MatchedRule> unproven{};   // ... had SPF vouched for the sender; an entry likewise
+    std::optional<policy::Unheld> unheld{};
     std::optional<Watched> watched{};
     bool role = false;
     bool allowed = false;          // by a list of senders, or as the recipient's correspondent

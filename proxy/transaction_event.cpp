@@ -75,6 +75,8 @@ void Transaction::record_recipients(store::Event& event, const smtp::Refusals& r
     event.text("would_be", would_be(record)).text("correspondent", record.correspondent);
     event.text("rules", in_words(record.treatment->matched));
     event.text("observed_rules", in_words(record.observing));
+    event.text("unproven_rules", in_words(record.unproven));
+    if (record.unheld) event.text("unheld", record.unheld->rule).text("unheld_entry", record.unheld->entry);
     record_otherwise(event, record);
     if (differ && client_.inquiry && !policy::is_role_address(record.path, *record.treatment->policy))
       record_score(event, client_.inquiry->evidence(policy::View::would_be),
@@ -97,7 +99,7 @@ void Transaction::record_recipients(store::Event& event, const smtp::Refusals& r
 std::vector<policy::MatchedRule> Transaction::rules_of_recipients() const {
   std::vector<policy::MatchedRule> rules;
   for (const RecipientRecord& record : std::span(records_).first(std::min(records_.size(), kMostRecorded)))
-    for (const auto* of_one : {&record.treatment->matched, &record.observing})
+    for (const auto* of_one : {&record.treatment->matched, &record.observing, &record.unproven})
       for (const policy::MatchedRule& rule : *of_one)
         if (rules.size() < kMostRules && std::ranges::find(rules, rule) == rules.end())
           rules.push_back(rule);

@@ -44,8 +44,11 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
   auto verdict = co_await judge_treated(client_.facts, inquiry, envelope_.sender, command.recipient,
                                         treated, &services_.senders, services_.clock.wall());
   if (inquiry && inquiry->is_listed()) services_.known_good.forget(client_.facts.address);
-  RecipientRecord record{
-      .path = command.recipient, .treatment = treated.acting, .otherwise = treated.otherwise};
+  RecipientRecord record{.path = command.recipient,
+                         .treatment = treated.acting,
+                         .otherwise = treated.otherwise,
+                         .unproven = treated.unproven,
+                         .unheld = unheld_of(verdict)};
   if (treated.would_be != treated.acting) co_await watch(treated.would_be, record);
   record.waited = services_.clock.now() - began;
   if (auto* refused = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refused);

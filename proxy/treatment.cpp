@@ -86,6 +86,7 @@ io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, I
     match = settings.rules.match(known);
   }
   Treated treated = treated_by(settings, match);
+  treated.unproven = settings.rules.unproven(match);
   const auto others = settings.rules.others(known);
   treated.otherwise.more = others.more;
   if (!others.more)

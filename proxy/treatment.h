@@ -28,6 +28,7 @@ struct Treated {
   std::shared_ptr<const Treatment> acting;
   std::shared_ptr<const Treatment> would_be;  // with the rules that only observe; else the same
   Otherwise otherwise;
+  std::vector<policy::MatchedRule> unproven = {};  // that want of an SPF pass kept from holding
 };
 
 // Who sends what to whom, at RCPT.

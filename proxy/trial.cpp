@@ -70,6 +70,7 @@ io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings
     const auto treated = co_await treatment_of(
         *settings, {facts, trial.listener->name, trial.helo, trial.sender, recipient}, inquiry.get());
     result.treatments.push_back(treated.acting);
+    result.unproven.push_back(treated.unproven);
     auto verdict =
         co_await judge_treated(facts, inquiry.get(), trial.sender, recipient, treated, book, clock.wall());
     result.verdicts.push_back(sized(std::move(verdict), *treated.acting));

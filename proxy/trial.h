@@ -37,7 +37,10 @@ struct TrialResult {
   // One for each recipient: by which values it was judged, and how.
   std::vector<std::shared_ptr<const Treatment>> treatments;
   std::vector<policy::RecipientVerdict> verdicts;
-  std::vector<ComesAgain> comes_again;  // before it is taken
+  std::vector<std::vector<policy::MatchedRule>> unproven;  // as of Treated
+  std::vector<ComesAgain> comes_again;                     // before it is taken
+  // Taken, if the next hop, which is not asked here, knows it.
+  std::vector<bool> next_hop_decides;
   // By the rules that only observe; null, and the same, where none does.
   std::vector<std::shared_ptr<const Treatment>> watched;
   std::vector<policy::RecipientVerdict> would_be;

@@ -12,6 +12,7 @@
 #include "policy/client.h"
 #include "proxy/dns_report.h"
 #include "proxy/evidence_event.h"
+#include "proxy/fact_words.h"
 #include "proxy/recipient_verdict.h"
 
 namespace sallyport::proxy {
@@ -145,6 +146,20 @@ std::string rules_as_text(const std::vector<policy::MatchedRule>& rules, std::st
   return out;
 }
 
+// What would have held, could the sender prove who he is.
+std::string want_of_proof(const mail::Evidence& evidence) {
+  return ", but it does not hold without an SPF pass: " +
+         spf_in_words(evidence.find({mail::Check::spf_mailfrom}));
+}
+
+std::string unheld_as_text(const TrialResult& result) {
+  const auto& unheld = unheld_of(result.verdicts.front());
+  if (!unheld) return {};
+  const std::string entry = unheld->entry.empty() ? "somebody here has written to this sender"
+                                                  : with_entry(unheld->rule, unheld->entry);
+  return line("would allow", entry + want_of_proof(result.evidence));
+}
+
 std::string verdict_as_text(const policy::RecipientVerdict& verdict, bool waits) {
   if (const auto* accept = std::get_if<policy::Accept>(&verdict))
     return fmt::format("verdict: accepted{}\n{}{}{}", waits ? ", when it has come again" : "",
@@ -154,6 +169,11 @@ std::string verdict_as_text(const policy::RecipientVerdict& verdict, bool waits)
   const auto& refuse = std::get<policy::Refuse>(verdict);
   return fmt::format("verdict: {} ({})\n{}{}\n", refused_how(refuse), mail::text_of(refuse.why).name,
                      line("rule", with_entry(refuse.rule, refuse.entry)), reply_as_text(refuse));
+}
+
+void record_unheld(store::Event& event, const policy::RecipientVerdict& verdict) {
+  if (const auto& unheld = unheld_of(verdict))
+    event.text("unheld", unheld->rule).text("unheld_entry", unheld->entry);
 }
 
 }  // namespace
@@ -166,6 +186,7 @@ std::string as_text(const Trial& trial, const TrialResult& result, bool assumed_
   if (assumed_recipient) out += line("", "assumed, in the first of our domains: --rcpt names another");
   out += rules_as_text(treatment.matched, "is", "");
   out += rules_as_text(observed_rules(result), "would be", ", only observed");
+  out += rules_as_text(result.unproven.front(), "would be", want_of_proof(result.evidence));
   const ComesAgain comes_again = result.comes_again.front();
   if (result.spared == Spared::nobody) {
     out += facts_as_text(result.evidence.known, checks) + score_as_text(result.evidence, checks);
@@ -174,7 +195,7 @@ std::string as_text(const Trial& trial, const TrialResult& result, bool assumed_
     out += fmt::format("nothing is asked about this client: {}\n", why_nothing_is_asked(result.spared));
   }
   out += verdict_as_text(result.verdicts.front(), comes_again == ComesAgain::yes);
-  return out + line("would be", would_be(result));
+  return out + unheld_as_text(result) + line("would be", would_be(result));
 }
 
 store::Event as_event(const Trial& trial, const TrialResult& result, bool assumed_recipient) {
@@ -185,8 +206,11 @@ store::Event as_event(const Trial& trial, const TrialResult& result, bool assume
   if (assumed_recipient) event.flag("assumed_recipient", true);
   event.text("spared", to_string(result.spared));
   event.text("rules", in_words(treatment.matched));
-  record_rules(event, "rule_texts", treatment.matched);
+  std::vector<policy::MatchedRule> rules = treatment.matched;
+  std::ranges::copy(result.unproven.front(), std::back_inserter(rules));
+  record_rules(event, "rule_texts", rules);
   event.text("observed_rules", in_words(observed_rules(result)));
+  event.text("unproven_rules", in_words(result.unproven.front()));
   if (result.spared == Spared::nobody) record_evidence(event, result.evidence, treatment.policy->checks);
   if (const auto* accept = std::get_if<policy::Accept>(&result.verdicts.front())) {
     event.text("verdict", "accepted").text("route", accept->route);
@@ -199,6 +223,7 @@ store::Event as_event(const Trial& trial, const TrialResult& result, bool assume
     event.text("rule", refuse.rule).text("entry", refuse.entry).text("reply", reply_as_text(refuse));
     event.text("would_be", would_be(result));
   }
+  record_unheld(event, result.verdicts.front());
   return event;
 }
 

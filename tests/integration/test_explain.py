@@ -5,7 +5,7 @@ import os
 import re
 
 from harness.outcome import check, poll
-from harness.strangers import GOOD, LISTED, answered_site, merge, stranger
+from harness.strangers import GOOD, LISTED, POOR, answered_site, merge, stranger
 
 MORE = {
     "good.test": 'mx IN TXT "v=spf1 a -all"\n',
@@ -255,6 +255,30 @@ def test_explain_rules_and_lines_in_words(case):
         f'barring.senders is "{bar}" here: rule {{"to": "bert@example.test"}} (',
         f"barred: *@good.test ({bar}:2)",
     )
+
+
+def test_explain_what_fits_and_does_not_hold(case):
+    """An allow entry and a rule for a sender who anybody may be: SPF does not vouch for him."""
+    allow = case.path("allow")
+    with open(allow, "w") as file:
+        file.write("good.test # our bank\n")
+    reject = {"rules": [{"from": "good.test", "use": 50}, {"use": 5}]}
+    site = site_of(case, thresholds={"reject": reject}, lists={"allow": allow}, events={"record": "all"})
+    since = site.gateway.mark()
+    refused(site, POOR)
+    event = site.gateway.await_event("message", since=since)
+    recipient = event["to"][0]
+    check((recipient["unheld"], recipient["unheld_entry"]) == (f"{allow}:1", "good.test # our bank"), f"{recipient}")
+    check(recipient["unproven_rules"].startswith("thresholds.reject: ") and "rules" not in recipient, f"{recipient}")
+    fail = "but it does not hold without an SPF pass: SPF of good.test does not permit this address (-all)\n"
+    says(
+        explain(site, event["id"]).stdout,
+        f"an allow entry fits: good.test; reason: our bank ({allow}:1), {fail}",
+        'thresholds.reject would be 50 here: rule {"from": "good.test"} (',
+        f"), {fail}",
+    )
+    event = taken(site, GOOD)
+    check(not {"unheld", "unproven_rules"} & event["to"][0].keys(), f"it holds: {event}")
 
 
 def test_explain_who_is_taken_all_the_same(case):

@@ -134,6 +134,25 @@ def test_try_observed_rules(case):
     check("would be" not in tried.ask(LISTED, sender="a@plain.test", status=77).out, "another sender")
 
 
+def test_try_what_fits_and_does_not_hold(case):
+    """An allow entry and a rule that fit the sender, for whom SPF does not vouch."""
+    allow = case.path("allow")
+    with open(allow, "w") as out:
+        out.write("good.test\n")
+    reject = {"rules": [{"from": "good.test", "use": 50}, {"use": 3}]}
+    tried = Try(case, {"thresholds": {"reject": reject}, "lists": {"allow": allow}})
+    text = tried.ask("203.0.113.77", status=77).out
+    fail = ", but it does not hold without an SPF pass: SPF of good.test does not permit this address (-all)\n"
+    check(f"  would allow  good.test ({allow}:1){fail}" in text, text)
+    check('  rule         thresholds.reject would be 50: {"from": "good.test"} (' in text and f"){fail}" in text, text)
+    found = tried.found("203.0.113.77", status=77)
+    check((found["unheld"], found["unheld_entry"]) == (f"{allow}:1", "good.test"), f"{found}")
+    check(found["unproven_rules"].startswith("thresholds.reject: "), f"{found}")
+    check(found["rule_texts"][0]["use"] == "50", f"{found}")
+    found = tried.found(HONEST)
+    check("unheld" not in found and "unproven_rules" not in found, f"{found}")
+
+
 def test_try_own_sender(case):
     text = Try(case, {"checks": {"spf": {"own_domain": {"score": 3}}}}).ask(HONEST, sender="boss@example.test", status=77).out
     check("  own sender   +3: our own domain, from outside, without an SPF pass\n" in text, text)

@@ -172,6 +172,25 @@ TEST_CASE("a sender is believed as far as it is vouched for") {
   }
 }
 
+TEST_CASE("a rule that only lacks somebody who vouches for the sender is told, where it would decide") {
+  const Loaded loaded(R"({"rcpt": {"rules": [
+    {"from": "other.test", "use": 8}, {"from": "sender.test", "use": 9},
+    {"from": "*@sender.test", "use": 7}, {"to": "second@ours.test", "use": 6},
+    {"from": "sender.test", "mode": "observe", "use": 9}, {"use": 5}]},
+   "other": {"rules": [{"to": "ours.test", "use": 9}, {"from": "sender.test", "use": 8}, {"use": 5}]}})");
+  REQUIRE_MESSAGE(!loaded.diagnostics.has_errors(), loaded.told());
+  const auto unproven = [&](const Asked& asked) { return look_up(loaded.rules, asked).unproven; };
+  const std::vector<RulePlace> second{{0, 1}};
+  CHECK(unproven({.vouching = Vouching::against}) == second);
+  CHECK(unproven({.to = "second@ours.test", .vouching = Vouching::against}) == second);
+  CHECK(unproven({.vouching = Vouching::spf}).empty());
+  CHECK(unproven({.vouching = Vouching::pending}).empty());
+  CHECK(unproven({.from = "a@else.test", .vouching = Vouching::against}).empty());
+  const auto match = look_up(loaded.rules, {.vouching = Vouching::against});
+  REQUIRE(loaded.rules.unproven(match).size() == 1);
+  CHECK(loaded.rules.unproven(match).front().condition == R"({"from": "sender.test"})");
+}
+
 TEST_CASE("what is not known yet is missed only where it could matter") {
   const Loaded loaded(R"({"rcpt": {"rules": [
     {"to": "first@ours.test", "use": 1},

@@ -95,6 +95,29 @@ TEST_CASE("whoever is taken in spite of what speaks against him is told why, and
   CHECK(has(correspondent, "else it would have been refused (client)"));
 }
 
+TEST_CASE("what fits the sender and does not hold is told with what SPF says") {
+  const std::string spf =
+      R"(,"evidence":[{"check":"spf_mailfrom","found":"fail","subject":"a.test","detail":"-all"}])";
+  const std::string entry =
+      R"("code":550,"why":"client","unheld":"lists/allow:3","unheld_entry":"a.test # our bank")";
+  const auto text = explained(entry, spf);
+  CHECK_MESSAGE(has(text,
+                    "an allow entry fits: a.test; reason: our bank (lists/allow:3), but it does not hold "
+                    "without an SPF pass: SPF of a.test does not permit this address (-all)\n"),
+                text);
+  CHECK(has(explained(entry),
+            "(lists/allow:3), but it does not hold without an SPF pass: it was not asked\n"));
+  CHECK(has(explained(R"("code":550,"unheld":"correspondent")", spf),
+            "that somebody here has written to this sender would count for it, but it does not hold "));
+  const auto rule =
+      explained(R"("code":550,"unproven_rules":"thresholds.reject: conf.d/30.json:12")", spf + kTexts);
+  CHECK_MESSAGE(
+      has(rule,
+          R"(thresholds.reject would be 9 here: rule {"to": "*@b.test"} (conf.d/30.json:12), but it does )"
+          "not hold without an SPF pass: SPF of a.test does not permit this address (-all)\n"),
+      rule);
+}
+
 TEST_CASE("greylisting is told in words, with what it rests on") {
   const auto text = explained(
       R"("code":451,"why":"greylisted","greylist":"waits","greylist_for":"points from 1 on","identity":"192.0.2.0/24",)"

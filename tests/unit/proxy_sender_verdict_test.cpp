@@ -131,6 +131,47 @@ TEST_CASE("an allow entry that cannot be proved for now leaves it open, unless i
   CHECK_FALSE(scene.verdict().uncertain);
 }
 
+TEST_CASE("an allow entry that fits and does not hold is told, unless another holds") {
+  const auto unheld = [](const char* records, const char* entries) {
+    Scene scene(records);
+    scene.allow(entries);
+    scene.block("203.0.113.0/24");
+    const auto verdict = scene.verdict();
+    return verdict.unheld ? verdict.unheld->rule + " " + verdict.unheld->entry : "";
+  };
+  CHECK(unheld(kFail, "good.test # our bank") == "allow:1 good.test # our bank");
+  CHECK(unheld(kNone, "good.test authenticated") == "allow:1 good.test authenticated");
+  CHECK(unheld(kAnybody, "good.test") == "allow:1 good.test");
+  CHECK(unheld(kBroken, "good.test") == "allow:1 good.test");
+  CHECK(unheld(kFail, "good.test\nanna@good.test") == "allow:2 anna@good.test");
+  CHECK(unheld(kFail, "other.test").empty());
+  CHECK(unheld(kPass, "good.test").empty());
+  CHECK(unheld(kFail, "good.test\n203.0.113.1").empty());
+  const auto named =
+      std::string(kFail) + "1.113.0.203.in-addr.arpa. PTR mx.h.test.\nmx.h.test. A 203.0.113.1\n";
+  CHECK(unheld(named.c_str(), "good.test\nrdns:mx.h.test").empty());
+}
+
+TEST_CASE("a recipient's letter that does not hold is told, and each verdict has it") {
+  Scene scene(kFail);
+  scene.writes("bert@example.test", "anna@good.test");
+  REQUIRE(scene.verdict().unheld);
+  CHECK(scene.verdict().unheld->rule == "correspondent");
+  scene.allow("good.test");
+  scene.run([](RecipientQuestion question, std::shared_ptr<Inquiry> inquiry) -> io::Task<> {
+    const auto refused = co_await judge_recipient(question, inquiry.get());
+    CHECK(name_of(refused) == "client");
+    REQUIRE(unheld_of(refused));
+    CHECK(unheld_of(refused)->entry == "good.test");
+  }(scene.question(), scene.begun()));
+  scene.block("203.0.113.1");
+  scene.run([](RecipientQuestion question, std::shared_ptr<Inquiry> inquiry) -> io::Task<> {
+    const auto blocked = co_await judge_recipient(question, inquiry.get());
+    CHECK(name_of(blocked) == "blocked-sender");
+    CHECK(unheld_of(blocked));
+  }(scene.question(), scene.begun()));
+}
+
 TEST_CASE("an entry that only observes is told, and decides nothing") {
   Scene scene(kPass);
   scene.allow("good.test");
