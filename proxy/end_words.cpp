@@ -18,7 +18,7 @@ const char* end_word(smtp::Close::Why why) {
     case other_protocol:
       return "other protocol";
     case answered:
-      return "refused";
+      return "closed by us";
   }
   return "closed";
 }

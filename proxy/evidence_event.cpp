@@ -130,13 +130,23 @@ void record_evidence(store::Event& event, const mail::Evidence& evidence,
 
 void record_score(store::Event& event, const mail::Evidence& evidence,
                   const policy::CheckSettings& checks) {
-  const ClientDecision decision = policy::judge_known(evidence, checks, policy::View::acting);
-  std::string counts;
-  for (const policy::Contribution& one : decision.contributions)
-    counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", word_for(one.outcome),
-                          one.own_sender ? "the sender's domain is ours"
-                                         : policy::describe(evidence.known.at(one.fact), checks));
-  event.number("score", decision.score).number("reject_at", checks.reject_at).text("counts", counts);
+  const ClientDecision acting = policy::judge_known(evidence, checks, policy::View::acting);
+  const ClientDecision would_be = policy::judge_known(evidence, checks, policy::View::would_be);
+  const auto acts = [&](const policy::Contribution& one) {
+    return std::ranges::any_of(acting.contributions, [&](const policy::Contribution& other) {
+      return other.fact == one.fact && other.own_sender == one.own_sender;
+    });
+  };
+  std::string counts, observed;
+  for (const policy::Contribution& one : would_be.contributions) {
+    std::string& words = acts(one) ? counts : observed;
+    words += fmt::format("{}{} {}", words.empty() ? "" : ", ", word_for(one.outcome),
+                         one.own_sender ? "the sender's domain is ours"
+                                        : policy::describe(evidence.known.at(one.fact), checks));
+  }
+  event.number("score", acting.score).number("reject_at", checks.reject_at).text("counts", counts);
+  event.text("observed_counts", observed);
+  if (would_be.score != acting.score) event.number("would_be_score", would_be.score);
 }
 
 }  // namespace sallyport::proxy

@@ -16,7 +16,8 @@ void record_evidence(store::Event& event, const mail::Evidence& evidence,
                      const policy::CheckSettings& checks);
 
 // `score`, `reject_at`, and in `counts` what makes the score, "+5 listed by bl.test, +2 no reverse name":
-// of one recipient, by its own settings.
+// of one recipient, by its own settings. What is only observed: `observed_counts`, and `would_be_score`
+// with it.
 void record_score(store::Event& event, const mail::Evidence& evidence, const policy::CheckSettings& checks);
 
 // The members of a fact that are the same in every event.

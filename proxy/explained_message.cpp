@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proxy/event_words.h"
+#include "proxy/explained_account.h"
 #include "proxy/explained_evidence.h"
 #include "proxy/explained_recipient.h"
 #include "proxy/explained_refusals.h"
@@ -17,13 +18,22 @@ namespace {
 std::string line(std::string_view text) { return fmt::format("  {}\n", text); }
 std::string line_below(std::string_view text) { return fmt::format("    {}\n", text); }
 
-std::string_view fate_in_words(std::string_view fate) {
+// With an answer to a recipient, or to another command.
+bool was_hung_up_on(const JsonValue& event) {
+  const auto is_421 = [](const JsonValue& told) { return told["code"].number() == 421; };
+  return std::ranges::any_of(event["to"].items(), is_421) ||
+         std::ranges::any_of(event["refused"].items(), is_421);
+}
+
+std::string_view fate_in_words(const JsonValue& event, std::string_view fate) {
   if (fate == "delivered") return "the next hop took it";
   if (fate == "refused") return "it was refused";
   if (fate == "deferred") return "the client was told to try again";
   if (fate == "ambiguous")
     return "the next hop's answer was lost: it may have it, and the client tries again";
   if (fate == "client gone") return "the client was gone before it was handed over: nothing was delivered";
+  if (fate == "abandoned" && was_hung_up_on(event))
+    return "we closed the connection with that 421, before it was sent";
   if (fate == "abandoned") return "the client went on or away without sending it";
   if (fate == "reset") return "the client took it back (RSET, or a new EHLO)";
   return fate;
@@ -58,7 +68,7 @@ std::string content_of(const JsonValue& event) {
 }
 
 std::string end_of(const JsonValue& event) {
-  std::string out = line(fmt::format("in the end: {}", shown(fate_in_words(event["fate"].text()))));
+  std::string out = line(fmt::format("in the end: {}", shown(fate_in_words(event, event["fate"].text()))));
   if (event["code"]) out += line_below("the client was told " + reply_shown(event));
   if (event["why"]) out += line_below(reason_shown(event["why"].text()));
   return out;
@@ -75,13 +85,14 @@ std::string message_explained(const JsonValue& event, WallTime began) {
   std::vector<std::string_view> keys(said.begin(), said.end());
   std::ranges::copy(evidence_keys(), std::back_inserter(keys));
   std::ranges::copy(refusal_keys(), std::back_inserter(keys));
+  std::ranges::copy(account_keys(), std::back_inserter(keys));
   std::string out = fmt::format("message {}\n", shown(event["id"]));
   out += line(fmt::format("{} UTC: from {}, brought by {}", time_shown(began), sender_of(event),
                           shown(event["client"])));
   out += evidence_explained(event);
   for (const JsonValue& recipient : event["to"].items()) out += recipient_explained(recipient, event);
-  out += refusals_explained(event) + content_of(event) + next_hop_of(event) +
-         rest_shown(event, keys, "  ") + end_of(event);
+  out += refusals_explained(event) + content_of(event) + account_explained(event, "  ") +
+         next_hop_of(event) + rest_shown(event, keys, "  ") + end_of(event);
   return out + line_below(fmt::format("that was {} after MAIL", span_shown(span_of(event["ms"]))));
 }
 

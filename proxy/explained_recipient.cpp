@@ -9,6 +9,7 @@
 #include "base/mail/replies.h"
 #include "policy/sender_entry.h"
 #include "proxy/event_words.h"
+#include "proxy/explained_account.h"
 #include "proxy/explained_evidence.h"
 #include "proxy/explained_refusals.h"
 
@@ -25,12 +26,6 @@ std::string_view word_for(std::int64_t code) {
 }
 
 // -- the reason ------------------------------------------------------------------------------------------
-
-std::string_view help_of(std::string_view why) {
-  // Behind it, the line that says so.
-  const auto* const refusal = mail::refusal_named(why.substr(0, why.find(' ')));
-  return refusal ? refusal->help : std::string_view();
-}
 
 std::string why_of(const JsonValue& recipient) {
   const std::string why = recipient["why"].text();
@@ -121,15 +116,26 @@ bool names(std::string_view places, std::string_view one) {
   return false;
 }
 
-std::string rules_of(const JsonValue& places, const JsonValue& texts, std::string_view is,
-                     std::string_view behind) {
-  const std::string written = places.text();
+// The words of a refusal that there was not are of no interest.
+bool is_of_another_refusal(std::string_view value, const JsonValue& recipient) {
+  if (!value.ends_with("reply") && !value.ends_with("reply_id")) return false;
+  const std::string_view refusal = value.starts_with("barring.") ? "barred" : "blocked";
+  return !recipient["why"].text().starts_with(refusal) &&
+         !recipient["would_be"].text().starts_with(refusal);
+}
+
+std::string rules_of(const JsonValue& recipient, std::string_view key, const JsonValue& texts,
+                     std::string_view is, std::string_view behind) {
+  const std::string written = recipient[key].text();
   std::string out;
-  for (const JsonValue& rule : texts.items())
-    if (names(written, fmt::format("{}: {}", rule["value"].text(), rule["at"].text())))
+  bool found = false;
+  for (const JsonValue& rule : texts.items()) {
+    if (!names(written, fmt::format("{}: {}", rule["value"].text(), rule["at"].text()))) continue;
+    found = true;
+    if (!is_of_another_refusal(rule["value"].text(), recipient))
       out += line_below(rule_shown(rule, is) + std::string(behind));
-  if (out.empty() && !written.empty())
-    out = line_below("by the rules " + shown(written) + std::string(behind));
+  }
+  if (!found && !written.empty()) out = line_below("by the rules " + shown(written) + std::string(behind));
   return out;
 }
 
@@ -140,9 +146,9 @@ std::string want_of_proof(const JsonValue& event) {
 
 std::string all_rules_of(const JsonValue& recipient, const JsonValue& event) {
   const JsonValue texts = event["rule_texts"];
-  return rules_of(recipient["rules"], texts, "is", "") +
-         rules_of(recipient["observed_rules"], texts, "would be", ", which is only observed") +
-         rules_of(recipient["unproven_rules"], texts, "would be", want_of_proof(event));
+  return rules_of(recipient, "rules", texts, "is", "") +
+         rules_of(recipient, "observed_rules", texts, "would be", ", which is only observed") +
+         rules_of(recipient, "unproven_rules", texts, "would be", want_of_proof(event));
 }
 
 // Who would have been allowed, could he prove who he is.
@@ -159,9 +165,8 @@ std::string unheld_of(const JsonValue& recipient, const JsonValue& event) {
 std::string would_be_of(const JsonValue& recipient) {
   if (!recipient["would_be"]) return {};
   const std::string name = recipient["would_be"].text();
-  const std::string_view help = help_of(name);
-  return line_below(fmt::format("if all that is only observed counted: {}{}{}",
-                                name == "accept" ? "taken" : shown(name), help.empty() ? "" : ". ", help));
+  return line_below("if all that is only observed counted: " +
+                    (name == "accept" ? "taken" : refusal_shown(name)));
 }
 
 // -- what else was asked ---------------------------------------------------------------------------------
@@ -171,14 +176,28 @@ std::string score_of(const JsonValue& recipient) {
   if (!recipient["score"]) return {};
   std::string out;
   if (recipient["counts"]) out += line_below("for it counts: " + shown(recipient["counts"]));
-  return out + line_below(fmt::format("its score: {}; its mail is refused from {} on",
-                                      shown(recipient["score"]), shown(recipient["reject_at"])));
+  if (recipient["observed_counts"])
+    out += line_below("only observed: " + shown(recipient["observed_counts"]));
+  out +=
+      line_below(fmt::format("its score: {}{}; its mail is refused from {} on", shown(recipient["score"]),
+                             recipient["would_be_score"] ? fmt::format(" ({} with what is only observed)",
+                                                                       shown(recipient["would_be_score"]))
+                                                         : "",
+                             shown(recipient["reject_at"])));
+  return out;
 }
 
-std::string_view greylisting(std::string_view word) {
+// `passed` in spite of it: it is only observed.
+std::string_view greylisting(std::string_view word, bool passed) {
+  if (word == "begins" && passed)
+    return "it comes for the first time, and would have to come again, were this not only observed";
+  if (word == "waits" && passed)
+    return "it came back too early, and would have to come again, were this not only observed";
   if (word == "begins") return "it comes for the first time, and has to come again";
   if (word == "waits") return "it came back too early";
   if (word == "came back") return "it came back, and passes from now on";
+  if (word == "came back, refused")
+    return "the delay is over, but what is known by now speaks against it: it has not passed";
   if (word == "passes") return "it has come back before, and passes";
   if (word == "known") return "it has come back so often that it waits no more";
   if (word == "state is still read") return "what is remembered is still being read: nobody waits";
@@ -189,7 +208,8 @@ std::string greylist_of(const JsonValue& recipient) {
   if (!recipient["greylist"]) return {};
   std::string out = fmt::format("greylisting of {}", shown(recipient["identity"]));
   if (recipient["greylist_for"]) out += fmt::format(" ({})", shown(recipient["greylist_for"]));
-  out += fmt::format(": {}", shown(greylisting(recipient["greylist"].text())));
+  out += fmt::format(": {}", shown(greylisting(recipient["greylist"].text(),
+                                               recipient["code"].number().value_or(0) < 400)));
   if (recipient["first_seen"]) out += fmt::format("; it first came {}", shown(recipient["first_seen"]));
   return line_below(out);
 }
@@ -203,19 +223,6 @@ std::string waited_of(const JsonValue& recipient) {
   return line_below(out);
 }
 
-std::string limits_of(const JsonValue& recipient) {
-  const std::string who = shown(recipient["identity"]);
-  std::string out;
-  if (recipient["rate"])
-    out += line_below(
-        fmt::format("{} had reached its limit: {} (`limits.rate`)", who, shown(recipient["rate"])));
-  if (recipient["penalty"])
-    out += line_below(fmt::format(
-        "its penalty is {}: what {} did wrong lately, less the mail of it that was taken{}",
-        shown(recipient["penalty"]), who, recipient["slowed"].flag() ? "; so it was answered late" : ""));
-  return out;
-}
-
 }  // namespace
 
 std::string rule_shown(const JsonValue& rule, std::string_view is) {
@@ -224,7 +231,7 @@ std::string rule_shown(const JsonValue& rule, std::string_view is) {
 }
 
 std::string recipient_explained(const JsonValue& recipient, const JsonValue& event) {
-  static constexpr std::array<std::string_view, 32> said = {"address",
+  static constexpr std::array<std::string_view, 34> said = {"address",
                                                             "code",
                                                             "enhanced",
                                                             "reply",
@@ -243,6 +250,8 @@ std::string recipient_explained(const JsonValue& recipient, const JsonValue& eve
                                                             "from_memory",
                                                             "reject_at",
                                                             "counts",
+                                                            "observed_counts",
+                                                            "would_be_score",
                                                             "rate",
                                                             "penalty",
                                                             "slowed",
@@ -261,7 +270,7 @@ std::string recipient_explained(const JsonValue& recipient, const JsonValue& eve
   if (recipient["reply"]) out += line_below(reply_shown(recipient));
   out += why_of(recipient) + hop_of(recipient) + rule_of(recipient) + unheld_of(recipient, event) +
          otherwise_of(recipient);
-  out += greylist_of(recipient) + limits_of(recipient) + score_of(recipient);
+  out += greylist_of(recipient) + account_explained(recipient, "    ") + score_of(recipient);
   out += all_rules_of(recipient, event) + would_be_of(recipient);
   return out + waited_of(recipient) + rest_shown(recipient, said, "    ");
 }

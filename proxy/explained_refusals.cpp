@@ -55,9 +55,13 @@ std::string reply_shown(const JsonValue& told) {
 std::string reason_shown(std::string_view why) {
   if (why.empty()) return {};
   if (why == mail::kNextHop) return "that is the internal server's word";
-  const auto* const refusal = mail::refusal_named(why);
+  return "reason: " + refusal_shown(why);
+}
+
+std::string refusal_shown(std::string_view written) {
+  const auto* const refusal = mail::refusal_named(written.substr(0, written.find(' ')));
   const std::string_view help = refusal ? refusal->help : std::string_view();
-  return fmt::format("reason: {}{}{}", shown(why), help.empty() ? "" : ". ", without_links(help));
+  return fmt::format("{}{}{}", shown(written), help.empty() ? "" : ". ", without_links(help));
 }
 
 bool was_refused(const JsonValue& event, std::string_view why) {

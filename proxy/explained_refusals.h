@@ -16,6 +16,8 @@ std::string refusals_explained(const JsonValue& event);
 
 // "550 5.7.1 cannot relay for example.org", of what has `code`, `enhanced` and `reply`.
 std::string reply_shown(const JsonValue& told);
+// "relay. The domain is not among ...", of a refusal with the line behind it that says so.
+std::string refusal_shown(std::string_view written);
 // "reason: relay. The domain is not among ...", or whose word it was; "" = `why` says nothing.
 std::string reason_shown(std::string_view why);
 // Whether one of an event's refusals has that name.

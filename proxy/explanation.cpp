@@ -9,6 +9,7 @@
 #include "base/json_view.h"
 #include "base/store/event_lines.h"
 #include "proxy/event_words.h"
+#include "proxy/explained_account.h"
 #include "proxy/explained_evidence.h"
 #include "proxy/explained_message.h"
 #include "proxy/explained_recipient.h"
@@ -87,6 +88,7 @@ std::string session_explained(const Told& told) {
   std::vector<std::string_view> keys(said.begin(), said.end());
   std::ranges::copy(evidence_keys(), std::back_inserter(keys));
   std::ranges::copy(refusal_keys(), std::back_inserter(keys));
+  std::ranges::copy(account_keys(), std::back_inserter(keys));
   std::string out = fmt::format("session {}\n", shown(event["id"]));
   out += line(fmt::format("{} UTC: {}", time_shown(told.begins), client_of(event)));
   out += line(fmt::format("it came to the listener {}, {}", shown(event["listener"]), tls_of(event)));
@@ -94,7 +96,8 @@ std::string session_explained(const Told& told) {
   for (const JsonValue& rule : event["observed_rule_texts"].items())
     out += line(rule_shown(rule, "would be") + ", which is only observed");
   if (const auto would_be = event["would_be_at_connect"])
-    out += line("if all that is only observed counted, at connect: " + shown(would_be));
+    out += line("if all that is only observed counted, at connect: " + refusal_shown(would_be.text()));
+  out += account_explained(event, "  ");
   out += greeting_of(event) + spared_of(event) + commands_of(event) + refusals_explained(event);
   out += line(fmt::format("it ended after {}: {}", span_shown(span_of(event["ms"])), shown(event["end"])));
   return out + rest_shown(event, keys, "  ") + evidence_explained(event);

@@ -120,7 +120,10 @@ io::Task<GreylistVerdict> judge_by_greylist(Greylist& greylist, GreylistQuestion
   if (!standing.known && !standing.unread) verdict.first_seen = standing.step.record.first;
   // Who only observes delays nobody, and refuses nobody who was not.
   if (!observed && !standing.known && standing.step.kind == Kind::came_back)
-    if (verdict.refusal = co_await refused_by_lists(question); verdict.refusal) co_return verdict;
+    if (verdict.refusal = co_await refused_by_lists(question); verdict.refusal) {
+      verdict.word = "came back, refused";
+      co_return verdict;
+    }
   greylist.keep(one, standing, settings);
   if (!standing.defers()) co_return verdict;
   verdict.observed = observed;

@@ -104,7 +104,8 @@ io::Task<> Session::converse() {
 }
 
 io::Task<bool> Session::on_close(smtp::Close close) {
-  if (close.why != smtp::Close::Why::answered) end_ = end_word(close.why);
+  const bool is_told = end_ != kNotTold;  // by whoever had it answered so
+  if (close.why != smtp::Close::Why::answered || !is_told) end_ = end_word(close.why);
   said_quit_ = co_await flush() && close.why == smtp::Close::Why::quit;
   co_return false;
 }

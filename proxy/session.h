@@ -117,7 +117,8 @@ class Session {
 
   std::unique_ptr<Transaction> transaction_;
   std::unique_ptr<Transaction> unconfirmed_;  // answered 250, and the client has not spoken since
-  const char* end_ = "closed";                // why the session ended, for its event
+  static constexpr std::string_view kNotTold = "closed";
+  std::string_view end_ = kNotTold;  // why the session ended, for its event; a literal
   int messages_ = 0;
   ClientAccount account_;
   AccountVerdict rate_;  // of its connection

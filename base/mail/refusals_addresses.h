@@ -17,7 +17,8 @@ inline constexpr auto kAddresses = std::to_array<RefusalRow>({
      "`Address barred`, or the operator's own text: a line of the list `barring.senders` matches the "
      "sender; the event names file and line."},
     {barred_recipient, "barred-recipient", "550 5.7.1 {}",
-     "The same of `barring.recipients`, and of the recipient."},
+     "`Address barred`, or the operator's own text: a line of the list `barring.recipients` matches the "
+     "recipient; the event names file and line."},
     {blocked_sender, "blocked-sender", "550 5.7.1 {}",
      "`Mail from this sender is blocked here`, or the operator's own text (`lists.block_reply`): an entry "
      "of a block list (`lists.block`, or `sallyport block list`) means the sender, its client or "
@@ -31,18 +32,20 @@ inline constexpr auto kAddresses = std::to_array<RefusalRow>({
     {bad_sender, "bad-sender", "501 5.1.7 Sender address is not valid: FROM:<address>",
      "It is no path of RFC 5321, or lacks its brackets."},
     {bad_recipient, "bad-recipient", "501 5.1.3 Recipient address is not valid: TO:<address>",
-     "The same of the recipient."},
+     "The recipient is no path of RFC 5321, or lacks its brackets."},
     {domain_not_normal, "domain-not-normal",
      "553 5.6.7 Internationalised domains are taken in their normal form only",
      "Write it in lower case, or as A-labels (xn--…)."},
     {sender_not_ascii, "sender-not-ascii", "553 5.6.7 Internationalised address without SMTPUTF8",
      "MAIL did not say SMTPUTF8 (RFC 6531 3.5)."},
     {recipient_not_ascii, "recipient-not-ascii", "550 5.6.7 Internationalised address without SMTPUTF8",
-     "The same of a recipient."},
+     "The recipient is internationalised, and MAIL did not say SMTPUTF8 (RFC 6531 3.5)."},
     {not_utf8_capable, "smtputf8", "550 5.6.7 The server of this recipient does not take SMTPUTF8",
      "The internal server does not offer SMTPUTF8 (RFC 6531). Send to an ASCII address without it."},
     {destination_not_utf8_capable, "destination-not-utf8-capable",
-     "550 5.6.7 The destination takes no internationalised addresses", "The same, found when asking it."},
+     "550 5.6.7 The destination takes no internationalised addresses",
+     "The internal server does not offer SMTPUTF8 (RFC 6531), as was found when it was asked about the "
+     "recipient."},
     {recipient_unknown, "recipient-unknown", "550 5.1.1 Recipient unknown",
      "The route's recipient list does not have it."},
     {bad_address, "bad-address", "501 5.1.3 Bad address",

@@ -231,6 +231,22 @@ def test_explain_each_recipient_by_its_own_values(case):
     check("score" not in event["to"][0], f"where all are judged by the same: {event['to']}")
 
 
+def test_explain_what_is_only_observed_for_one_recipient(case):
+    mode = {"rules": [{"to": "bert@example.test", "use": "observe"}, {"use": "enforce"}]}
+    checks = {"dnsbl": {"zones": {"bl.test": {"mode": mode}}}}
+    site = site_of(case, checks=checks, events={"record": "all"})
+    since = site.gateway.mark()
+    client = stranger(site, LISTED)
+    client.mail("anna@good.test")
+    client.rcpt("anna@example.test", "550 5.7.1")
+    client.rcpt("bert@example.test", "250")
+    client.quit()
+    anna, bert = site.gateway.await_event("message", since=since)["to"]
+    check(anna["score"] == 5 and not {"observed_counts", "would_be_score"} & anna.keys(), f"{anna}")
+    check((bert["score"], bert["would_be_score"]) == (0, 5) and "counts" not in bert, f"{bert}")
+    check(bert["observed_counts"].startswith("+5 listed by bl.test"), f"{bert}")
+
+
 def test_explain_rules_and_lines_in_words(case):
     """What stood there when it was judged, whatever the configuration says by now."""
     bar = case.path("barred")

@@ -281,9 +281,10 @@ def test_greylist_asks_lists_anew_on_the_retry(case):
     def listed():
         replies, to = asked(site)
         check(not replies[0].matches("250"), f"it passed: {to}")
-        return replies[0].matches("550 5.7.1 Mail from [203.0.113.77] refused: listed by bl.test")
+        return to if replies[0].matches("550 5.7.1 Mail from [203.0.113.77] refused: listed by bl.test") else None
 
-    poll(listed, 15, "it is refused")
+    to = poll(listed, 15, "it is refused")
+    check(to[0]["greylist"] == "came back, refused", f"it has not passed: {to}")
 
 
 def bounced(site, *recipients):

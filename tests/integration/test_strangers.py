@@ -459,6 +459,7 @@ def test_stranger_who_harvests(case):
     client.expect_closed()
     event = site.gateway.await_event("message")
     check(event["to"][-1]["why"] == "harvest", f"{event}")
+    check(site.gateway.await_event("session")["end"] == "closed by us", "it was not the client")
 
     client = stranger(site, GOOD)
     client.mail("anna@good.test")

@@ -257,6 +257,7 @@ TEST_CASE("A09 every refusal has a code, an enhanced code of its class, words an
     CHECK(entry.code / 100 == entry.enhanced.klass);
     CHECK(!std::string_view(entry.text).empty());
     CHECK(!std::string_view(entry.help).empty());
+    CHECK_FALSE(std::string_view(entry.help).starts_with("The same"));  // `explain` has no line above it
     std::string wire = mail::reply(entry.refusal, "detail").wire("3kf9q7m2c1x");
     CHECK(wire.size() <= 512);
     CHECK(wire.ends_with("; id 3kf9q7m2c1x\r\n"));

@@ -128,4 +128,54 @@ TEST_CASE("greylisting is told in words, with what it rests on") {
                 text);
   CHECK(has(explained(R"("code":250,"greylist":"known","identity":"a.test")"),
             "greylisting of a.test: it has come back so often that it waits no more"));
+  CHECK(has(explained(R"("code":250,"greylist":"begins","identity":"a.test")"),
+            "it comes for the first time, and would have to come again, were this not only observed\n"));
+  CHECK(has(explained(R"("code":550,"why":"client","greylist":"came back, refused","identity":"a.test")"),
+            "the delay is over, but what is known by now speaks against it: it has not passed\n"));
+}
+
+TEST_CASE("who ended it is told: the client, or we with 421") {
+  CHECK(has(explained(R"("code":550)"), "in the end: the client went on or away without sending it\n"));
+  const char* ours = "in the end: we closed the connection with that 421, before it was sent\n";
+  CHECK(has(explained(R"("code":421,"why":"harvest")"), ours));
+  CHECK(has(explained(R"("code":250)", R"(,"refused":[{"code":421,"reply":"silent","why":"timeout"}])"),
+            ours));
+}
+
+TEST_CASE("the text of a refusal is told of the mail alone that was refused so") {
+  const std::string texts =
+      R"(,"rule_texts":[{"value":"barring.reply","use":"\"No\"","if":"{\"to\": \"b.test\"}","at":"c:1"},)"
+      R"({"value":"lists.block_reply","use":"\"Go\"","if":"{\"to\": \"b.test\"}","at":"c:2"}])";
+  const std::string rules = R"("rules":"barring.reply: c:1, lists.block_reply: c:2")";
+  CHECK_FALSE(has(explained(R"("code":250,)" + rules, texts), "reply"));
+  const auto barred = explained(R"("code":550,"why":"barred-sender","rule":"s:6",)" + rules, texts);
+  CHECK_MESSAGE(has(barred, R"(barring.reply is "No" here)"), barred);
+  CHECK_FALSE(has(barred, "block_reply"));
+  const auto blocked = explained(R"("code":250,"would_be":"blocked-sender b:1",)" + rules, texts);
+  CHECK_MESSAGE(has(blocked, R"(lists.block_reply is "Go" here)"), blocked);
+  CHECK_FALSE(has(blocked, "barring.reply"));
+}
+
+TEST_CASE("what is only observed is told beside the score of a recipient") {
+  const auto text = explained(
+      R"("code":250,"score":4,"reject_at":5,"counts":"+4 no SPF","observed_counts":"+5 listed","would_be_score":9)");
+  CHECK_MESSAGE(has(text,
+                    "for it counts: +4 no SPF\n    only observed: +5 listed\n"
+                    "    its score: 4 (9 with what is only observed); its mail is refused from 5 on\n"),
+                text);
+  CHECK(has(explained(R"("code":250,"score":4,"reject_at":5)"), "its score: 4; its mail"));
+}
+
+TEST_CASE("limits of a session and of a message are told in words") {
+  const std::vector<std::string> events{
+      R"({"time":"2026-11-28T16:00:00.000Z","type":"session","id":"3kf","listener":"mx","client":"192.0.2.9",)"
+      R"("rate":"connections 1/1h","identity":"192.0.2.0/24","would_be_at_connect":"connection-rate","end":"quit","ms":5})"};
+  const auto session = explanation(events, "3kf");
+  CHECK_MESSAGE(has(session, "  192.0.2.0/24 had reached its limit: connections 1/1h (`limits.rate`)\n"),
+                session);
+  CHECK(has(session, "at connect: connection-rate. `limits.rate.connections` (docs/rates.md)"));
+  CHECK_FALSE(has(session, "rate: connections"));
+  CHECK_FALSE(has(session, "identity: "));
+  const auto message = explained(R"("code":250)", R"(,"rate":"bytes 200/1h","identity":"a.test")");
+  CHECK_MESSAGE(has(message, "\n  a.test had reached its limit: bytes 200/1h (`limits.rate`)\n"), message);
 }
