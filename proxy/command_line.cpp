@@ -80,4 +80,15 @@ CLI::Validator whole_number(int least, int most) {
           "", "whole number"};
 }
 
+CLI::Validator in_brackets_or_not() {
+  return {[](std::string& written) {
+            if (written.empty())
+              written = "<>";
+            else if (written.size() > 2 && written.starts_with('<') && written.ends_with('>'))
+              written = written.substr(1, written.size() - 2);
+            return std::string();
+          },
+          "", "address"};
+}
+
 }  // namespace sallyport::proxy

@@ -72,6 +72,10 @@ int tell_misuse(CLI::App& app, const CLI::ParseError& error);
 // For an option: a whole number, not negative, within these.
 CLI::Validator whole_number(int least, int most = std::numeric_limits<int>::max());
 
+// For an option: an address as log lines have it, <joe@example.com>, is the address; "" is <>, the null
+// sender.
+CLI::Validator in_brackets_or_not();
+
 void add_question_commands(CommandLine& line);  // dns, try
 void add_sender_commands(CommandLine& line);    // allow, block, correspondents, greylist
 void add_event_commands(CommandLine& line);     // explain, log

@@ -65,8 +65,10 @@ void add_greylist(CommandLine& line) {
       add("forget", "start anew: who waits and who has passed; of --client alone also that it is known");
   for (auto* sub : {list, release, forget}) {
     sub->add_option("--client", greylist->client, "as the events name it: a domain, or a network");
-    sub->add_option("--from", greylist->from, "the sender; \"<>\" is the null sender");
-    sub->add_option("--to", greylist->to, "the recipient");
+    sub->add_option("--from", greylist->from,
+                    "the sender: an address, a domain, or a pattern with *; \"<>\" is the null sender")
+        ->transform(in_brackets_or_not());
+    sub->add_option("--to", greylist->to, "the recipient, likewise")->transform(in_brackets_or_not());
   }
   add("stats", "how many had to wait, for how long, and who never came back");
 }

@@ -29,8 +29,9 @@ std::string shown(const Node& line, std::string_view key) {
 
 std::string days_as_text(const Node& line) {
   const auto came_back = number_of(line, "came_back");
-  std::string text = fmt::format("last {:>2} days: {} had to wait, {} came back", shown(line, "days"),
-                                 shown(line, "begun"), came_back);
+  std::string text =
+      fmt::format("last {:>2} days: {} {}, {} came back", shown(line, "days"), shown(line, "begun"),
+                  line.find("observed") ? "would have had to wait" : "had to wait", came_back);
   if (came_back > 0)
     text += fmt::format(", after {} on average",
                         span_shown(std::chrono::seconds(number_of(line, "seconds") / came_back)));
@@ -49,15 +50,21 @@ std::string name_of(const Node& line, std::string_view key) {
   return line.find(key) ? shown(line, key) : std::string("?");
 }
 
+const char* remark_of(const Node& line) {
+  if (line.find("passed")) return "  (has passed)";
+  return line.find("observed") ? "  (would wait: only observed)" : "";
+}
+
 std::string as_text(const Node& line) {
   if (line.find("days")) return days_as_text(line);
   if (line.find("first_seen"))
     return fmt::format("{}  {}  {} -> {}{}", time_of(line), name_of(line, "client"), name_of(line, "from"),
-                       name_of(line, "to"), line.find("passed") ? "  (has passed)" : "");
+                       name_of(line, "to"), remark_of(line));
   for (const char* what : {"released", "forgotten"})
     if (line.find(what))
       return number_of(line, what) > 0 ? fmt::format("{}: {}", what, shown(line, what)) : kNobody;
-  if (line.find("waiting")) return shown(line, "waiting") + " wait now";
+  if (line.find("waiting"))
+    return shown(line, "waiting") + (line.find("observed") ? " would wait now" : " wait now");
   return shown(line, "never_came_back") + " never came back";
 }
 

@@ -10,6 +10,7 @@
 #include "base/store/event_text.h"
 #include "base/text.h"
 #include "policy/client_identity.h"
+#include "proxy/greylist_names.h"
 #include "proxy/greylist_waiting.h"
 
 namespace sallyport::proxy {
@@ -29,52 +30,69 @@ Result<std::string> identity_of(const std::string& client) {
 }
 
 struct Choice {
-  std::string client, from, to;  // as they are named; "": any
-  policy::GreylistChoice keys;
+  std::string client;
+  GreylistName from, to;
 
-  bool is_any() const { return client.empty() && from.empty() && to.empty(); }
+  bool is_any() const { return client.empty() && from.is_anybody() && to.is_anybody(); }
+  bool has(const GreylistWaiter& one) const {
+    return (client.empty() || iequals(client, one.identity)) && from.means(one.sender) &&
+           to.means(one.recipient);
+  }
 };
 
-Result<mail::Path> read_address(const std::string& written) {
-  mail::Path path;
-  if (written == "<>") return path;
-  const mail::PathOptions reading{.smtputf8 = true, .allow_bare_name = true};
-  if (mail::parse_path(written, reading, path) == mail::PathFault::none) return path;
-  return fail(Errc::invalid, fmt::format("\"{}\" is not an address", printable(written, 80)));
+// An address, a pattern, or a domain.
+Result<> check_name(const GreylistName& name) {
+  mail::DomainName domain;
+  const std::string& written = name.written();
+  if (!name.is_of_many() || written.contains('*') ||
+      mail::parse_domain(written, domain) == mail::DomainFault::none)
+    return {};
+  return fail(Errc::invalid,
+              fmt::format("\"{}\" is neither an address nor a domain", printable(written, 80)));
 }
 
 Result<Choice> read_choice(const Node& request) {
   auto client = identity_of(text_of(request, "client"));
   if (!client) return client.error();
-  Choice choice{std::move(*client), text_of(request, "from"), text_of(request, "to"), {}};
-  if (!choice.client.empty()) choice.keys.of_client({.name = choice.client});
-  if (!choice.from.empty()) {
-    const auto sender = read_address(choice.from);
-    if (!sender) return sender.error();
-    choice.keys.from(*sender);
-  }
-  if (!choice.to.empty()) {
-    const auto recipient = read_address(choice.to);
-    if (!recipient) return recipient.error();
-    choice.keys.to(*recipient);
-  }
+  Choice choice{std::move(*client),
+                {GreylistName::Of::sender, text_of(request, "from")},
+                {GreylistName::Of::recipient, text_of(request, "to")}};
+  for (const GreylistName* name : {&choice.from, &choice.to})
+    if (auto good = check_name(*name); !good) return good.error();
   return choice;
 }
 
-// Of those that have passed, what was named is all that is known.
-std::vector<GreylistWaiter> cases(const GreylistWaiting& waiting, const Choice& choice) {
-  auto found = waiting.cases(choice.keys);
-  for (GreylistWaiter& one : found)
-    if (one.passed) one.identity = choice.client, one.sender = choice.from, one.recipient = choice.to;
-  std::ranges::sort(found, {}, [](const GreylistWaiter& one) {
+void sort(std::vector<GreylistWaiter>& cases) {
+  std::ranges::sort(cases, {}, [](const GreylistWaiter& one) {
     return std::tie(one.first, one.identity, one.sender, one.recipient);
   });
-  return found;
 }
 
 std::vector<GreylistWaiter> waiters(const GreylistWaiting& waiting, const Choice& choice) {
-  auto found = cases(waiting, choice);
-  std::erase_if(found, [](const GreylistWaiter& one) { return one.passed; });
+  std::vector<GreylistWaiter> found;
+  waiting.show([&](const GreylistWaiter& one) {
+    if (choice.has(one)) found.push_back(one);
+    return true;
+  });
+  sort(found);
+  return found;
+}
+
+// Of those that have passed no names are kept: what was named is all that is known, and a domain or a
+// pattern means none of them.
+std::vector<GreylistWaiter> passed(const GreylistWaiting& waiting, const Choice& choice) {
+  if (choice.from.is_of_many() || choice.to.is_of_many()) return {};
+  policy::GreylistChoice keys;
+  if (!choice.client.empty()) keys.of_client({.name = choice.client});
+  if (const auto& sender = choice.from.one()) keys.from(*sender);
+  if (const auto& recipient = choice.to.one()) keys.to(*recipient);
+  auto found = waiting.passed(keys);
+  for (GreylistWaiter& one : found) {
+    one.identity = choice.client;
+    one.sender = choice.from.written();
+    one.recipient = choice.to.written();
+  }
+  sort(found);
   return found;
 }
 
@@ -111,11 +129,23 @@ Duration remembered(const CurrentPolicy& current) {
   return (settings ? settings->checks.greylist : policy::GreylistSettings{}).remember;
 }
 
+// Then nobody waits: it is told who would.
+bool is_observed(const CurrentPolicy& current) {
+  const auto settings = current();
+  return settings && settings->checks.greylist.mode == policy::Mode::observe;
+}
+
+Node marked(Node line, bool observed) {
+  if (observed) line.add("observed", Node::boolean(true));
+  return line;
+}
+
 Result<> list(const Desk& desk, const Node& request, const Control::Write& write) {
   const auto choice = read_choice(request);
   if (!choice) return choice.error();
+  const bool observed = is_observed(desk.current);
   for (const GreylistWaiter& one : waiters(desk.waiting, *choice))
-    if (!write(described(one))) break;
+    if (!write(marked(described(one), observed))) break;
   return Result<>{};
 }
 
@@ -142,29 +172,31 @@ Result<> forget(Desk desk, const Node& request, const Control::Write& write) {
   if (!choice) return choice.error();
   if (choice->is_any()) return fail(Errc::invalid, "name a client, a sender or a recipient");
   std::size_t many = 0;
-  for (const GreylistWaiter& one : cases(desk.waiting, *choice)) {
-    if (!desk.waiting.forget(one.key)) continue;
-    ++many;
-    write(described(one));
-  }
-  const bool client_alone = choice->from.empty() && choice->to.empty();
+  for (const auto& cases : {waiters(desk.waiting, *choice), passed(desk.waiting, *choice)})
+    for (const GreylistWaiter& one : cases) {
+      if (!desk.waiting.forget(one.key)) continue;
+      ++many;
+      write(described(one));
+    }
+  const bool client_alone = choice->from.is_anybody() && choice->to.is_anybody();
   if (client_alone && desk.waiting.forget_client(choice->client)) ++many;
   return changed(desk, "forgotten", many, write);
 }
 
 Result<> stats(const Desk& desk, const Node&, const Control::Write& write) {
+  const bool observed = is_observed(desk.current);
   for (const int days : {1, 7, GreylistWaiting::kDays}) {
     const GreylistDay sum = desk.waiting.sum(days);
     Node line = counted("days", static_cast<std::size_t>(days));
     line.add("begun", Node::integer(sum.begun)).add("came_back", Node::integer(sum.came_back));
     line.add("minutes", Node::integer(static_cast<std::int64_t>(sum.seconds / 60)));
     line.add("seconds", Node::integer(static_cast<std::int64_t>(sum.seconds)));
-    write(line);
+    write(marked(std::move(line), observed));
   }
   const GreylistDay all = desk.waiting.sum(GreylistWaiting::kDays);
   const std::size_t here = desk.waiting.count(), seen = all.came_back + here;
-  write(counted("waiting", here));
-  write(counted("never_came_back", all.begun > seen ? all.begun - seen : 0));
+  write(marked(counted("waiting", here), observed));
+  write(marked(counted("never_came_back", all.begun > seen ? all.begun - seen : 0), observed));
   return Result<>{};
 }
 

@@ -96,12 +96,8 @@ void GreylistWaiting::show(const std::function<bool(const GreylistWaiter&)>& vis
   });
 }
 
-std::vector<GreylistWaiter> GreylistWaiting::cases(const policy::GreylistChoice& choice) const {
+std::vector<GreylistWaiter> GreylistWaiting::passed(const policy::GreylistChoice& choice) const {
   std::vector<GreylistWaiter> found;
-  show([&](const GreylistWaiter& one) {
-    if (choice.has(one.key)) found.push_back(one);
-    return true;
-  });
   state_.scan(kRecords, [&](std::string_view key, std::string_view value, WallTime) {
     const auto record = choice.has(key) ? GreylistRecord::unpack(value) : std::nullopt;
     if (record && record->passed) found.push_back({std::string(key), record->first, {}, {}, {}, true});

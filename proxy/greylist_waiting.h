@@ -48,9 +48,8 @@ class GreylistWaiting {
   void show(const std::function<bool(const GreylistWaiter&)>& visitor) const;
   // The next try passes, whenever it comes within `remember`. false: it does not wait.
   bool release(const std::string& key, Duration remember);
-  // The cases of a choice, in no order: those that wait, and those that have passed, of which no names are
-  // kept.
-  std::vector<GreylistWaiter> cases(const policy::GreylistChoice& choice) const;
+  // Those of a choice that have passed, in no order; no names are kept of them.
+  std::vector<GreylistWaiter> passed(const policy::GreylistChoice& choice) const;
   // As if it had never come, or passed. false: nothing was known.
   bool forget(const std::string& key);
   bool forget_client(const std::string& client);  // that it is known

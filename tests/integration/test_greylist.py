@@ -120,6 +120,33 @@ def test_greylist_observed(case):
     site, _ = site_of(case, {"mode": "observe"})
     to = delivered(site)
     check((to[0]["greylist"], to[0]["would_be"]) == ("begins", "greylisted"), f"{to}")
+    listed, stats = (site.gateway.run("greylist", what, "-c", site.gateway.conf).stdout for what in ("list", "stats"))
+    check(listed.endswith(f"{SENDER} -> anna@example.test  (would wait: only observed)\n"), listed)
+    check("1 would have had to wait, 0 came back\n" in stats and "\n1 would wait now\n" in stats, stats)
+
+
+def test_greylist_commands_choose_as_it_remembers(case):
+    """By the address that the log has, whatever number is in it; by domains; with brackets or without."""
+    site, _ = site_of(case)
+
+    def released(*arguments):
+        return site.gateway.run("greylist", "release", "-c", site.gateway.conf, *arguments).stdout
+
+    for choice in (
+        ("--from", "list-18@plain.test"),
+        ("--from", "<list-18@plain.test>"),
+        ("--from", "plain.test"),
+        ("--to", "example.test"),
+        ("--to", "<anna@example.test>"),
+    ):
+        check(site.gateway.run("greylist", "forget", "-c", site.gateway.conf, "--client", POOR).returncode == 0, "anew")
+        for number in (17, 18):
+            replies, _ = asked(site, sender=f"list-{number}@plain.test")
+            check(number == 18 or replies[0].matches(LATER), f"{replies}")
+        check(released("--from", "list@plain.test") == released("--to", "else.test") == "nobody waits who fits\n", "others")
+        check(released(*choice) == "released: 1\n", f"{choice}")
+        gone = ("--client", POOR, "--from", "list-17@plain.test", "--to", "anna@example.test")
+        check(site.gateway.run("greylist", "forget", "-c", site.gateway.conf, *gone).stdout.endswith("forgotten: 1\n"), "it passed")
 
 
 def test_greylist_observed_makes_nobody_known(case):

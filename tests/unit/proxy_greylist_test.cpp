@@ -3,6 +3,7 @@
 #include "base/config/json_line.h"
 #include "proxy/greylist.h"
 #include "proxy/greylist_commands.h"
+#include "proxy/greylist_names.h"
 #include "proxy/greylist_waiting.h"
 #include "tests/unit/store_scratch.h"
 
@@ -34,7 +35,7 @@ struct Bench {
   }
 };
 
-std::string answer_of(const Control& control, const char* request) {
+std::string ask(const Control& control, const char* request) {
   std::string answer;
   control.answer(request,
                  [&](const config::Node& line) { return answer += config::to_json_line(line), true; });
@@ -172,11 +173,11 @@ TEST_CASE("greylist: who is released by command is remembered as long as configu
   const auto keep = []() -> Result<> { return fail(Errc::io, "not on disk"); };
   add_greylist_commands(control, *bench.state, [policy] { return policy; }, keep);
   bench.comes();
-  const auto ask = [&](const char* request) { return answer_of(control, request); };
-  CHECK(ask(R"({"command": "greylist-release", "all": true})") ==
+  CHECK(ask(control, R"({"command": "greylist-release", "all": true})") ==
         R"({"released":1}{"error":"not on disk","status":74})");
-  CHECK(ask(R"({"command": "greylist-release", "all": true})") == R"({"released":0}{"ok":true})");
-  CHECK(ask(R"({"command": "greylist-forget", "from": "x@y.test"})") == R"({"forgotten":0}{"ok":true})");
+  CHECK(ask(control, R"({"command": "greylist-release", "all": true})") == R"({"released":0}{"ok":true})");
+  CHECK(ask(control, R"({"command": "greylist-forget", "from": "x@y.test"})") ==
+        R"({"forgotten":0}{"ok":true})");
   bench.clock.time += 24h * 99;
   CHECK(bench.comes().step.kind == Kind::passes);
 }
@@ -187,7 +188,7 @@ TEST_CASE("greylist: whatever is named chooses what is forgotten, waiting or pas
   const auto keep = []() -> Result<> { return {}; };
   add_greylist_commands(control, *bench.state, [] { return nullptr; }, keep);
   const auto forget = [&](const char* choice) {
-    return answer_of(control, (R"({"command": "greylist-forget", )" + std::string(choice) + "}").c_str());
+    return ask(control, (R"({"command": "greylist-forget", )" + std::string(choice) + "}").c_str());
   };
   const auto passes = [&](const char* sender, const char* recipient, const char* client) {
     bench.comes(sender, recipient, client);
@@ -198,7 +199,7 @@ TEST_CASE("greylist: whatever is named chooses what is forgotten, waiting or pas
   passes("anna@example.net", "ben@example.com", "192.0.3.0/24");
   passes("joe@example.net", "ben@example.com", "192.0.4.0/24");
   bench.comes("joe@example.net", "bob@example.com", "192.0.4.0/24");
-  CHECK(answer_of(control, R"({"command": "greylist-list", "to": "bob@example.com"})") ==
+  CHECK(ask(control, R"({"command": "greylist-list", "to": "bob@example.com"})") ==
         R"({"first_seen":"2026-11-22T16:18:00.000Z","client":"192.0.4.0/24","from":"joe@example.net",)"
         R"("to":"bob@example.com"}{"ok":true})");
   CHECK(forget(R"("from": "Anna@example.net")") ==
@@ -210,7 +211,7 @@ TEST_CASE("greylist: whatever is named chooses what is forgotten, waiting or pas
         R"({"first_seen":"2026-11-22T16:18:00.000Z","client":"192.0.4.0/24","from":"joe@example.net",)"
         R"("to":"bob@example.com"}{"forgotten":1}{"ok":true})");
   CHECK(bench.comes("joe@example.net", "ben@example.com", "192.0.4.0/24").step.kind == Kind::passes);
-  CHECK(forget(R"("from": "not an address")").contains("is not an address"));
+  CHECK(forget(R"("from": "not an address")").contains("is neither an address nor a domain"));
   CHECK(forget(R"("to": "")").contains("name a client"));
 }
 
@@ -228,4 +229,42 @@ TEST_CASE("greylist: what it costs is counted by days") {
   CHECK(both.begun == 3);
   CHECK(both.came_back == 1);
   CHECK(both.seconds == 600);
+}
+
+TEST_CASE(
+    "greylist: who waits is named by his address as it is remembered, by his domain, or by a pattern") {
+  const auto sender = [](const char* written, const char* waiting) {
+    return GreylistName(GreylistName::Of::sender, written).means(waiting);
+  };
+  CHECK(sender("list-18@x.example", "list-17@x.example"));
+  CHECK(sender("Anna@X.example", "anna@x.example"));
+  CHECK(sender("SRS0=AAA=BB=x.example=anna@y.example", "SRS0=CCC=DD=x.example=anna@y.example"));
+  CHECK_FALSE(sender("anna@x.example", "ann@x.example"));
+  CHECK(sender("x.example", "list-17@x.example"));
+  CHECK_FALSE(sender("x.example", "list-17@mail.x.example"));
+  CHECK(sender("*.x.example", "list-17@mail.x.example"));
+  CHECK(sender("list-*@x.example", "list-17@x.example"));
+  CHECK(sender("", "list-17@x.example"));
+  CHECK(sender("<>", ""));
+  CHECK_FALSE(sender("<>", "anna@x.example"));
+  CHECK_FALSE(sender("x.example", ""));
+  const auto recipient = [](const char* written, const char* waiting) {
+    return GreylistName(GreylistName::Of::recipient, written).means(waiting);
+  };
+  CHECK(recipient("ANNA@x.example", "anna@x.example"));
+  CHECK_FALSE(recipient("room-18@x.example", "room-17@x.example"));
+  CHECK(recipient("x.example", "room-17@x.example"));
+}
+
+TEST_CASE("greylist: what only observes is told as what would be") {
+  Bench bench;
+  Control control;
+  auto policy = std::make_shared<policy::Settings>();
+  add_greylist_commands(control, *bench.state, [&] { return policy; }, [] { return Result<>{}; });
+  bench.comes();
+  const auto stats = [&] { return ask(control, R"({"command": "greylist-stats"})"); };
+  CHECK_FALSE(stats().contains("observed"));
+  policy->checks.greylist.mode = policy::Mode::observe;
+  CHECK(stats().contains(R"({"waiting":1,"observed":true})"));
+  CHECK(ask(control, R"({"command": "greylist-list"})").contains(R"("observed":true)"));
 }
