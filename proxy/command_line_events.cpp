@@ -31,9 +31,13 @@ void add_log(CommandLine& line) {
     options->source.directory = line.directory;
     return run_log(*options);
   });
-  log->add_option("--from", choice.from, "the sender: an address, a domain, or a pattern with *");
-  log->add_option("--to", choice.to, "a recipient, likewise");
+  log->add_option("--from", choice.from,
+                  "the sender: an address, a domain, or a pattern with *; \"<>\" is the null sender")
+      ->transform(in_brackets_or_not());
+  log->add_option("--to", choice.to, "a recipient, likewise")->transform(in_brackets_or_not());
   log->add_option("--ip", options->ip, "the client's address, or its network");
+  log->add_option("--user", choice.user, "who had logged in");
+  log->add_option("--why", choice.why, "the name of a reason, as `sallyport config replies` lists them");
   log->add_option("--since", options->since, "how long ago, as 2h or 3d, or a date (UTC)");
   log->add_option("--verdict", choice.verdict, "what became of it, or would have (`would-...`)")
       ->check(CLI::IsMember(verdict_choices()));

@@ -53,7 +53,7 @@ void add_try(CommandLine& line) {
   attempt->add_option("--helo", options->helo, "what the client says in EHLO")->required();
   attempt->add_option("--from", options->from, "the address in MAIL FROM; \"\" is the null sender")
       ->required();
-  attempt->add_option("--rcpt", options->rcpt,
+  attempt->add_option("--to,--rcpt", options->to,
                       "the address in RCPT TO; without: somebody in the first of our domains");
   attempt->add_option("--zone", options->source.zone, "a master file that answers instead of servers");
   attempt->add_option("--server", options->source.servers,

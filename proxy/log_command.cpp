@@ -8,7 +8,9 @@
 #include <deque>
 #include <utility>
 
+#include "base/config/suggestion.h"
 #include "base/config/units.h"
+#include "base/mail/replies.h"
 #include "base/store/event_lines.h"
 #include "base/store/event_reader.h"
 #include "base/text.h"
@@ -17,6 +19,7 @@ namespace sallyport::proxy {
 namespace {
 
 constexpr const char* kName = "log";
+constexpr const char* kFrom = "--from";
 
 // A date is read as the head of an event is.
 std::optional<WallTime> read_date(std::string text) {
@@ -43,15 +46,22 @@ Taken<WallTime> take_since(const std::string& text) {
 // Any address has a letter, a digit or one in UTF-8.
 bool may_match(std::string_view pattern) {
   const auto fits = [](char c) { return is_alnum(c) || !is_ascii(c) || c == '*' || c == '?'; };
-  return pattern.empty() || pattern == "<>" || std::ranges::any_of(pattern, fits);
+  return pattern.empty() || std::ranges::any_of(pattern, fits);
+}
+
+std::unexpected<CommandFault> no_reason(const std::string& written) {
+  const auto hint = config::did_you_mean(written, reasons());
+  return usage_fault(fmt::format("--why wants the name of a reason, not \"{}\": {}", printable(written, 60),
+                                 hint.empty() ? "`sallyport config replies` lists them" : hint));
 }
 
 Taken<LogChoice> take_choice(const LogOptions& options) {
   LogChoice choice = options.choice;
-  for (const auto& [name, pattern] : {std::pair("--from", choice.from), std::pair("--to", choice.to)})
-    if (!may_match(pattern))
+  for (const auto& [name, pattern] : {std::pair(kFrom, choice.from), std::pair("--to", choice.to)})
+    if (!may_match(pattern) && !(name == kFrom && pattern == "<>"))
       return usage_fault(fmt::format("{} wants an address, a domain, or a pattern with *, not \"{}\"", name,
                                      printable(pattern, 80)));
+  if (!choice.why.empty() && !is_reason(choice.why)) return no_reason(choice.why);
   if (options.ip.empty()) return choice;
   choice.ip = Network::parse(options.ip);
   if (choice.ip) return choice;

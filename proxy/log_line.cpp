@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::size_t kWordsShown = 200;
 constexpr std::string_view kWould = "would-";
+// Why somebody was taken, as events have it.
+constexpr const char *kRole = "role", *kAllowed = "allowed";
 
 LoggedVerdict verdict_of_code(std::int64_t code) {
   if (code >= 500) return LoggedVerdict::reject;
@@ -63,6 +65,12 @@ LoggedVerdict verdict_of(const JsonValue& event) {
   return verdict == LoggedVerdict::none ? worst(refusals_of(event)) : verdict;
 }
 
+// The first of those by whose answer a line is called.
+const JsonValue& foremost(const std::vector<JsonValue>& refusals) {
+  const LoggedVerdict verdict = worst(refusals);
+  return *std::ranges::find(refusals, verdict, verdict_of_recipient);
+}
+
 // What would have become of a recipient, or of a session at connect, did what only observes act: the event
 // has the refusal's name ("blocked-sender lists/block:3"), or that it would have been let through. "" =
 // nothing else.
@@ -103,6 +111,13 @@ bool is_to(const JsonValue& event, std::string_view pattern) {
   });
 }
 
+// Of the message, of a recipient, or of what else was refused under its id.
+bool has_reason(const JsonValue& event, std::string_view why) {
+  const auto is = [&](const JsonValue& told) { return told["why"].text() == why; };
+  return is(event) || std::ranges::any_of(event["to"].items(), is) ||
+         std::ranges::any_of(event["refused"].items(), is);
+}
+
 bool is_chosen(const JsonValue& event, const LogChoice& choice) {
   if (choice.ip) {
     const auto client = IpAddress::parse(event["client"].text());
@@ -110,6 +125,8 @@ bool is_chosen(const JsonValue& event, const LogChoice& choice) {
   }
   if (!choice.from.empty() && !address_matches(choice.from, event["from"].text())) return false;
   if (!choice.to.empty() && !is_to(event, choice.to)) return false;
+  if (!choice.user.empty() && !iequals(choice.user, event["user"].text())) return false;
+  if (!choice.why.empty() && !has_reason(event, choice.why)) return false;
   return choice.verdict.empty() || is_verdict(event, choice.verdict);
 }
 
@@ -132,13 +149,18 @@ std::string reply_of(const JsonValue& told) {
   return out;
 }
 
-// What was said to the message, else to the first recipient that was not taken.
+// What was said to the message, else to the first recipient by whose answer it is called; where some were
+// taken, to the first that was not.
 std::string words_of(const JsonValue& event) {
   if (event["code"]) return reply_of(event);
-  for (const JsonValue& recipient : event["to"].items())
-    if (verdict_of_recipient(recipient) != LoggedVerdict::accept) return reply_of(recipient);
+  const LoggedVerdict verdict = verdict_at_recipients(event);
+  for (const JsonValue& recipient : event["to"].items()) {
+    const LoggedVerdict one = verdict_of_recipient(recipient);
+    if (one == verdict || (verdict == LoggedVerdict::none && one != LoggedVerdict::accept))
+      return reply_of(recipient);
+  }
   const auto refusals = refusals_of(event);
-  return refusals.empty() ? shown(event["fate"]) : reply_of(refusals.front());
+  return refusals.empty() ? shown(event["fate"]) : reply_of(foremost(refusals));
 }
 
 std::string line(WallTime written, const JsonValue& event, std::string_view verdict,
@@ -160,7 +182,7 @@ bool is_without_mail(const JsonValue& event) { return event["transactions"].numb
 
 std::string session_line(const JsonValue& event, WallTime written) {
   const auto refusals = refusals_of(event);
-  const std::string refused = refusals.empty() ? "" : reply_of(refusals.front()) + "; ";
+  const std::string refused = refusals.empty() ? "" : reply_of(foremost(refusals)) + "; ";
   return line(written, event, to_string(worst(refusals)),
               fmt::format("{}; HELO {}; {}{}", is_without_mail(event) ? "no mail" : "beside its mail",
                           event["helo"] ? shown(event["helo"], kWordsShown) : "not said", refused,
@@ -181,6 +203,17 @@ std::string_view to_string(LoggedVerdict verdict) {
       return "none";
   }
   std::unreachable();
+}
+
+std::vector<std::string> reasons() {
+  std::vector<std::string> names{kRole, kAllowed, std::string(mail::kNextHop)};
+  for (const mail::RefusalText& refusal : mail::refusal_texts()) names.emplace_back(refusal.name);
+  return names;
+}
+
+bool is_reason(std::string_view why) {
+  const auto all = reasons();
+  return std::ranges::find(all, why) != all.end();
 }
 
 std::vector<std::string> verdict_choices() {

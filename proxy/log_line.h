@@ -22,10 +22,16 @@ std::vector<std::string> verdict_choices();  // every word that LogChoice::verdi
 struct LogChoice {
   std::string from, to;  // address patterns, or domains; "" = all
   std::optional<Network> ip;
+  std::string user = {};  // who had logged in; "" = all
+  std::string why = {};   // the name of a reason, as docs/replies.md has it; "" = all
   // A verdict's word, of the message or of one of its recipients; "would-reject", "would-defer",
   // "would-accept": what is only observed would have made it that. "" = all.
   std::string verdict;
 };
+
+// What LogChoice::why may be.
+std::vector<std::string> reasons();
+bool is_reason(std::string_view why);
 
 // nullopt: an event of another kind, or not chosen. `written` is the time of the event.
 std::optional<std::string> log_line(const JsonValue& event, WallTime written, const LogChoice& choice);

@@ -42,6 +42,13 @@ bool is_turned_away(const Trial& trial, const Settings& settings, const TrialRes
          treated_at_connect(settings, trial.client, trial.listener->name).acting->early_talkers.turned_away;
 }
 
+// Whether there is such a recipient, it would be asked in a session.
+bool next_hop_decides(const policy::RecipientVerdict& verdict, const Settings& settings) {
+  const auto* accept = std::get_if<policy::Accept>(&verdict);
+  if (!accept || accept->role || accept->outbound) return false;
+  return settings.routes.at(accept->route)->recipients != relay::RecipientCheck::any;
+}
+
 }  // namespace
 
 io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings> settings,
@@ -84,6 +91,7 @@ io::Task<TrialResult> attempt(const Trial& trial, std::shared_ptr<const Settings
                      Hits::are_not_counted, policy::Sparing::as_configured, policy::View::would_be},
                     inquiry.get()),
                 *treated.would_be);
+    result.next_hop_decides.push_back(next_hop_decides(result.verdicts.back(), *settings));
     result.comes_again.push_back(
         comes_again(result.verdicts.back(), facts, inquiry.get(), *treated.acting->policy));
   }

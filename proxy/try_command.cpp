@@ -29,14 +29,14 @@ Taken<mail::Path> take_path(const char* option, std::string_view text, std::opti
 Taken<std::string> somebody_of_ours(const policy::Domains& domains) {
   if (!domains.exact().empty()) return "somebody@" + domains.exact().begin()->first;
   if (!domains.below().empty()) return "somebody@any." + domains.below().begin()->first;
-  return usage_fault("--rcpt is required: the configuration has no domains");
+  return usage_fault("--to is required: the configuration has no domains");
 }
 
 Taken<mail::Path> take_recipient(const std::string& text, const policy::Domains& domains) {
-  if (!text.empty()) return take_path("--rcpt", text, read_recipient(text));
+  if (!text.empty()) return take_path("--to", text, read_recipient(text));
   const auto somebody = somebody_of_ours(domains);
   if (!somebody) return std::unexpected(somebody.error());
-  return take_path("--rcpt", *somebody, read_recipient(*somebody));
+  return take_path("--to", *somebody, read_recipient(*somebody));
 }
 
 Taken<Trial> take_trial(const TryOptions& options, const Settings& settings) {
@@ -52,7 +52,7 @@ Taken<Trial> take_trial(const TryOptions& options, const Settings& settings) {
   auto sender = take_path("--from", options.from, read_sender(options.from));
   if (!sender) return std::unexpected(sender.error());
   trial.sender = std::move(*sender);
-  auto recipient = take_recipient(options.rcpt, settings.policy->domains);
+  auto recipient = take_recipient(options.to, settings.policy->domains);
   if (!recipient) return std::unexpected(recipient.error());
   trial.recipients.push_back(std::move(*recipient));
   return trial;
@@ -93,7 +93,7 @@ int run_try(const TryOptions& options) {
   const InquiryServices services{system_clock(), (*asker)->tasks(), (*asker)->resolver(), nullptr};
   const auto result =
       (*asker)->run(attempt(*trial, settings, services, added ? added->book.get() : nullptr));
-  const bool assumed_recipient = options.rcpt.empty();
+  const bool assumed_recipient = options.to.empty();
   if (options.json)
     print_json(*trial, result, assumed_recipient);
   else

@@ -183,7 +183,7 @@ std::string as_text(const Trial& trial, const TrialResult& result, bool assumed_
   const policy::CheckSettings& checks = treatment.policy->checks;
   std::string out = "try\n" + line("client", trial.client.to_string()) + line("helo", trial.helo) +
                     line("from", written(trial.sender)) + line("to", written(trial.recipients.front()));
-  if (assumed_recipient) out += line("", "assumed, in the first of our domains: --rcpt names another");
+  if (assumed_recipient) out += line("", "assumed, in the first of our domains: --to names another");
   out += rules_as_text(treatment.matched, "is", "");
   out += rules_as_text(observed_rules(result), "would be", ", only observed");
   out += rules_as_text(result.unproven.front(), "would be", want_of_proof(result.evidence));
@@ -195,6 +195,9 @@ std::string as_text(const Trial& trial, const TrialResult& result, bool assumed_
     out += fmt::format("nothing is asked about this client: {}\n", why_nothing_is_asked(result.spared));
   }
   out += verdict_as_text(result.verdicts.front(), comes_again == ComesAgain::yes);
+  if (result.next_hop_decides.front())
+    out += line("recipient",
+                "whether there is one is not asked here; a session asks (`recipients` of the route)");
   return out + unheld_as_text(result) + line("would be", would_be(result));
 }
 
@@ -224,6 +227,7 @@ store::Event as_event(const Trial& trial, const TrialResult& result, bool assume
     event.text("would_be", would_be(result));
   }
   record_unheld(event, result.verdicts.front());
+  if (result.next_hop_decides.front()) event.flag("recipient_not_asked", true);
   return event;
 }
 

@@ -185,11 +185,27 @@ def test_log_finds_ids(case):
         (("--since", "1h"), [bad, good]),
         (("--since", "2099-01-01 10:00"), []),
         (("--limit", "1"), [good]),
+        (("--from", "<anna@good.test>", "--to", "<anna@example.test>"), [bad, good]),
+        (("--from", ""), []),
+        (("--why", "client"), [bad]),
+        (("--why", "relay"), []),
+        (("--user", "anna"), []),
     ):
         check([line.split()[2] for line in log(site, *arguments)] == wanted, f"{arguments}: {wanted}")
     check([json.loads(line)["id"] for line in log(site, "--json")] == [bad, good], "--json")
     for arguments in (("--since", "yesterday"), ("--ip", "x"), ("--verdict", "x")):
         check(site.gateway.run("log", *arguments, "-c", site.gateway.conf).returncode == 64, f"{arguments}")
+    for arguments, words in (
+        (("--why", "clint"), '--why wants the name of a reason, not "clint": did you mean "client"?'),
+        (("--to", ""), '--to wants an address, a domain, or a pattern with *, not "<>"'),
+    ):
+        done = site.gateway.run("log", *arguments, "-c", site.gateway.conf)
+        check(done.returncode == 64 and words in done.stderr, f"{done}")
+    client = stranger(site, GOOD)
+    client.mail("")
+    client.rcpt("anna@example.test", "250")
+    client.quit()
+    poll(lambda: len(log(site, "--from", "")) == 1, 10, "the null sender")
 
 
 def test_explain_what_is_only_observed(case):

@@ -66,7 +66,11 @@ def test_try_honest(case):
         "score: 0 (refused from 5 on)\nverdict: accepted\n  route        groupware\n",
     ):
         check(words in text, f"{words}: {text}")
-    found = tried.found(HONEST, "--rcpt", "anna@example.test")
+    unasked = "\n  recipient    whether there is one is not asked here; a session asks (`recipients` of the route)\n"
+    check(unasked in text, text)
+    found = tried.found(HONEST, "--to", "anna@example.test")
+    check(found["recipient_not_asked"] and tried.found(HONEST, "--rcpt", "anna@example.test")["to"] == found["to"], f"{found}")
+    check("recipient_not_asked" not in tried.found(HONEST, "--to", "postmaster@example.test"), "a role address")
     check((found["verdict"], found["to"], found["score"]) == ("accepted", "anna@example.test", 0), f"{found}")
     check("assumed_recipient" not in found and "reply" not in found, f"{found}")
     facts = {fact["check"]: fact["found"] for fact in found["evidence"]}
@@ -198,8 +202,8 @@ def test_try_mistakes(case):
         ("--helo", "a b", '--helo wants what a client can say, such as mx.example.net, not "a b"'),
         ("--from", "a@b@c", '--from wants an address such as anna@example.net, not "a@b@c"'),
         ("--from", "nonsense", '--from wants an address such as anna@example.net, not "nonsense"'),
-        ("--rcpt", "a@", '--rcpt wants an address such as anna@example.net, not "a@"'),
-        ("--rcpt", "<>", '--rcpt wants an address such as anna@example.net, not "<>"'),
+        ("--rcpt", "a@", '--to wants an address such as anna@example.net, not "a@"'),
+        ("--rcpt", "<>", '--to wants an address such as anna@example.net, not "<>"'),
         ("--server", "x", "--server wants ADDRESS"),
     ):
         arguments = [part for pair in {**good, option: value}.items() for part in pair]

@@ -58,7 +58,7 @@ TEST_CASE("a message is one line that can fool nobody") {
         "2026-11-22 16:00:00.123  3kf.2           accept (would reject)  2001:db8::1  <> -> "
         "<bob@b.example>  250 ok");
   CHECK(line_of(kAtRecipients)
-            .ends_with("reject  192.0.2.9  <ann@a.example> -> <bob@b.example> and 1 more  451 later"));
+            .ends_with("reject  192.0.2.9  <ann@a.example> -> <bob@b.example> and 1 more  550 no"));
   CHECK(line_of(kSession).ends_with("none    192.0.2.9  no mail; HELO a; timeout"));
   CHECK(line_of(R"({"type":"session","transactions":1})").empty());
   CHECK(line_of(R"({"type":"start"})").empty());
@@ -99,6 +99,24 @@ TEST_CASE("lines are chosen by address and client") {
       chosen(kRefused, {.from = {}, .to = {}, .ip = Network::parse("2001:db8::/32"), .verdict = {}}));
 }
 
+TEST_CASE("lines are chosen by who had logged in, and by reason") {
+  const std::string event =
+      R"({"type":"message","user":"anna","to":[{"address":"b@b.example","code":451,"why":"over-rate"},)"
+      R"({"address":"c@b.example","code":250,"why":"role"}],"fate":"refused","code":552,"why":"message-too-large",)"
+      R"("refused":[{"command":"NOOP","code":503,"why":"helo-first"}]})";
+  CHECK(chosen(event.c_str(), {.from = {}, .to = {}, .ip = {}, .user = "Anna", .verdict = {}}));
+  CHECK_FALSE(chosen(event.c_str(), {.from = {}, .to = {}, .ip = {}, .user = "ann", .verdict = {}}));
+  CHECK_FALSE(chosen(kTaken, {.from = {}, .to = {}, .ip = {}, .user = "anna", .verdict = {}}));
+  for (const char* why : {"over-rate", "role", "message-too-large", "helo-first"})
+    CHECK(chosen(event.c_str(), {.from = {}, .to = {}, .ip = {}, .user = {}, .why = why, .verdict = {}}));
+  CHECK_FALSE(
+      chosen(event.c_str(), {.from = {}, .to = {}, .ip = {}, .user = {}, .why = "relay", .verdict = {}}));
+  CHECK(is_reason("over-rate"));
+  CHECK(is_reason("next hop"));
+  CHECK(is_reason("role"));
+  CHECK_FALSE(is_reason("over-rated"));
+}
+
 TEST_CASE("a domain stands for its addresses, and those below it for another") {
   CHECK(address_matches("example.com", "ann@Example.com"));
   CHECK_FALSE(address_matches("example.com", "ann@mail.example.com"));
@@ -112,7 +130,8 @@ TEST_CASE("what was refused beside recipients and content is found, under the id
             .ends_with("defer   192.0.2.9  no mail; HELO not said; 421 4.7.0 too many; too many sessions"));
   CHECK(chosen(kTurnedAway, verdict("defer")));
   CHECK_FALSE(chosen(kTurnedAway, verdict("none")));
-  CHECK(line_of(kBesideItsMail).ends_with("reject  192.0.2.9  beside its mail; HELO a; 421 later; quit"));
+  CHECK(line_of(kBesideItsMail)
+            .ends_with("reject  192.0.2.9  beside its mail; HELO a; 552 5.3.4 large; quit"));
   CHECK(chosen(kBesideItsMail, verdict("reject")));
   CHECK(chosen(kBesideItsMail, verdict("defer")));
   CHECK(line_of(kSilent).empty());
