@@ -40,6 +40,7 @@ struct RuleFacts {
   std::vector<std::string> more_names;           // confirmed, too
   bool name_is_asked = true;                     // else no rule that speaks of it holds
   Vouching vouching = Vouching::none;
+  bool to_role = false;  // what role addresses are spared makes no fact missing
   // Could not be looked up now, or not whole; and are taken for what is confirmed by now, and "against",
   // until they can.
   bool name_failed = false;

@@ -39,7 +39,7 @@ RuleMatch RuleMatching::run() {
   consider_found();
   if (!facts_.reverse_name && facts_.stage >= known_from(RuleFact::rdns)) expect_rules_by_name();
   for (const auto& [rule, holds] : undecided_)
-    if (rule->place < best_before(*rule)) expect(holds);
+    if (rule->place < best_before(*rule) && concerns(rule->ruleset)) expect(holds);
   if (!tables_.observes) result_.would_be = result_.profile;
   tell_unproven();
   return std::move(result_);
@@ -202,13 +202,17 @@ bool RuleMatching::is_met(const CompiledCondition& condition) const {
 // -- what is not known yet
 // ---------------------------------------------------------------------------------
 
+bool RuleMatching::concerns(std::size_t ruleset) const {
+  return !facts_.to_role || !tables_.spares_roles[ruleset];
+}
+
 // Rules that only the reverse name leads to have not been looked at.
 void RuleMatching::expect_rules_by_name() {
   for (std::size_t ruleset = 0; ruleset < tables_.usual.size(); ++ruleset) {
     const bool acts = tables_.first_by_name[ruleset] < result_.profile[ruleset];
     const bool observes =
         tables_.observes && tables_.first_of_all_by_name[ruleset] < result_.would_be[ruleset];
-    if (acts || observes) return expect(Holds::by_reverse_name);
+    if ((acts || observes) && concerns(ruleset)) return expect(Holds::by_reverse_name);
   }
 }
 

@@ -48,6 +48,7 @@ class RuleMatching {
 
   // The place that `rule` has to be in front of to matter: of those that act, or of all.
   std::uint32_t best_before(const CompiledRule& rule) const;
+  bool concerns(std::size_t ruleset) const;
   void expect_rules_by_name();
   void expect(Holds what);
 

@@ -48,6 +48,7 @@ struct RuleTables {
   // Of each ruleset: the first rule that acts, and the first of all, among those that are found by rdns
   // only.
   std::vector<std::uint32_t> first_by_name, first_of_all_by_name;
+  std::vector<bool> spares_roles;  // rulesets of what does not concern role addresses
   bool observes = false;
   RuleNeeds acting_needs, all_needs;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 #include <span>
@@ -33,6 +34,14 @@ MatchedRule in_words(const std::string& path, const config::Position& position, 
           config::to_short_line(*rule.find("use"), kMostWords)};
 }
 
+// What size and syntax a mail may have holds for role addresses, too (promise P4).
+bool spares_roles(std::string_view path) {
+  constexpr std::array<std::string_view, 7> spared{
+      "thresholds.", "lists.", "barring.", "checks.", "limits.rate.", "limits.penalty.", "limits.harvest"};
+  return path != "checks.malformed_header" &&
+         std::ranges::any_of(spared, [&](std::string_view name) { return path.starts_with(name); });
+}
+
 class Compiler {
  public:
   explicit Compiler(const RuleContext& context)
@@ -43,6 +52,7 @@ class Compiler {
     const auto number = static_cast<std::uint32_t>(tables_->usual.size());
     rulesets_.push_back(&ruleset);
     tables_->usual.push_back(static_cast<std::uint32_t>(ruleset.rules.size() - 1));
+    tables_->spares_roles.push_back(spares_roles(ruleset.path));
     auto& words = tables_->words.emplace_back();
     const auto& written = *ruleset.written.find("rules")->as<config::Array>();
     seen_.clear();

@@ -101,8 +101,8 @@ io::Task<AccountVerdict> ClientAccount::before_asking(const Treatment& treatment
   AccountVerdict verdict;
   const RateSettings& settings = treatment.limits.rate;
   const bool counted = is_counted(settings);
-  if (counted) who_ = co_await who(*treatment.policy);
   if (accept.role) co_return verdict;
+  if (counted) who_ = co_await who(*treatment.policy);
   if (accept.rule.empty()) verdict = by_penalty(co_await penalty_.judge(treatment));
   if (verdict.slowed) penalty_.slow(treatment.limits.penalty);
   if (!counted || verdict.refusal) co_return verdict;
@@ -136,8 +136,8 @@ std::optional<policy::Refuse> ClientAccount::answered(const relay::RecipientAnsw
   using enum relay::RecipientAnswer::Kind;
   const RateSettings& settings = treatment.limits.rate;
   if (answer.kind == unknown) {
-    if (const auto guess = one(Rated::unknown_recipients, settings))
-      if (const Duration wait = rates_.take(*guess).wait; wait > Duration::zero() && !role)
+    if (const auto guess = one(Rated::unknown_recipients, settings); guess && !role)
+      if (const Duration wait = rates_.take(*guess).wait; wait > Duration::zero())
         reach(*guess, wait, settings.mode, verdict);
   } else if (answer.kind == exists && !role) {
     look(Rated::unknown_recipients, settings, verdict);

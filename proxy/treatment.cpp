@@ -32,6 +32,12 @@ policy::RuleFacts rule_facts(const Settings& settings, const RecipientFacts& fac
   return out;
 }
 
+bool is_to_role(const Settings& settings, const RecipientFacts& facts) {
+  const auto verdict = policy::judge_recipient(facts.client, nullptr, facts.recipient, *settings.policy);
+  const auto* accept = std::get_if<policy::Accept>(&verdict);
+  return accept && accept->role;
+}
+
 Treated treated_by(const Settings& settings, const policy::RuleMatch& match) {
   const auto acting = settings.treatment(match.profile);
   const bool observes = match.would_be != match.profile;
@@ -80,6 +86,10 @@ io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, I
   known.name_is_asked = inquiry != nullptr;
   if (inquiry) policy::add_evidence(known, inquiry->evidence(policy::View::would_be));
   auto match = settings.rules.match(known);
+  if (inquiry && !match.missing.empty() && is_to_role(settings, facts)) {
+    known.to_role = true;
+    match = settings.rules.match(known);
+  }
   while (inquiry && !match.missing.empty()) {
     co_await inquiry->settle_any(match.missing);
     policy::add_evidence(known, inquiry->evidence(policy::View::would_be));

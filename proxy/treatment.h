@@ -48,8 +48,9 @@ Treated treated_at_connect(const Settings& settings, const IpAddress& client, st
 // The rules that only observe, and that `treated` has in place of those that act.
 std::vector<policy::MatchedRule> observed_rules(const Treated& treated);
 
-// Waits for the reverse name, or SPF, where a rule could depend on it. `inquiry`: null: nothing is asked
-// about the client. What is named outlives the task.
+// Waits for the reverse name, or SPF, where a rule could depend on it; of a role address only where the
+// rule is of what it is not spared. `inquiry`: null: nothing is asked about the client. What is named
+// outlives the task.
 io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, Inquiry* inquiry);
 
 }  // namespace sallyport::proxy

@@ -49,8 +49,8 @@ std::optional<policy::Refuse> ClientAccount::watch_connection(const WatchedLimit
 io::Task<std::optional<policy::Refuse>> ClientAccount::watch_before_asking(WatchedLimits limits,
                                                                            const policy::Accept& accept) {
   const Treatment& watched = limits.watched;
-  if (is_counted(watched.limits.rate)) who_ = co_await who(*watched.policy);
   if (accept.role) co_return std::nullopt;
+  if (is_counted(watched.limits.rate)) who_ = co_await who(*watched.policy);
   AccountVerdict verdict;
   if (accept.rule.empty()) verdict = by_penalty(co_await penalty_.watch(watched));
   for (const Rated rated : {Rated::unknown_recipients, Rated::octets}) look_watched(rated, limits, verdict);
@@ -61,11 +61,12 @@ std::optional<policy::Refuse> ClientAccount::watch_answer(const relay::Recipient
                                                           const WatchedLimits& limits, bool role) {
   using enum relay::RecipientAnswer::Kind;
   AccountVerdict verdict;
-  if (!role && (answer.kind == unknown || answer.kind == exists))
+  if (role) return std::nullopt;
+  if (answer.kind == unknown || answer.kind == exists)
     look_watched(Rated::unknown_recipients, limits, verdict);
   if (answer.kind == unknown)
     if (const auto guess = only_watched(Rated::unknown_recipients, limits)) (void)rates_.take(*guess);
-  if (role || !client_.inquiry || answer.kind == defer) return std::move(verdict.refusal);
+  if (!client_.inquiry || answer.kind == defer) return std::move(verdict.refusal);
   policy::RecipientTally tally = tally_;
   tally.count(answer.kind == exists);
   if (tally.is_harvest(limits.watched.limits.harvest)) return policy::refuse(mail::Refusal::harvest);

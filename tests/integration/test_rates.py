@@ -8,7 +8,7 @@ import threading
 import time
 
 from harness.client import message
-from harness.dns_server import DnsServer
+from harness.dns_server import DnsServer, silent
 from harness.next_hop_script import close, hold
 from harness.outcome import check, poll
 from harness.setups import users_file, with_tls
@@ -325,6 +325,41 @@ def test_rates_spare_upstream(case):
         client.rcpt(f"guess{number}@example.test", "550 5.1.1")
         client.quit()
         site.deliver(message(f"{number}\r\n"), client=site.client(source="127.3.0.1"))
+
+
+def test_rates_let_role_addresses_wait_for_no_dns(case):
+    """Who sends, and which rules hold by its name, changes nothing for them; but a size does."""
+    server = case.peer(DnsServer(RECORDS))
+    config = {
+        "dns": {"timeout": "25s"},
+        "limits": {"rate": {"messages": "100/1h", "bytes": "1GB/1h"}},
+        "thresholds": {"reject": {"rules": [{"rdns": "*.elsewhere.test", "use": 1}, {"use": 5}]}},
+        "checks": {"early_talker": {"mode": "off"}},
+    }
+    site = strangers_site(case, [server.port], config)
+    server.on("", silent)
+    client = stranger(site, GOOD)
+    client.mail(SENDER)
+    began = time.monotonic()
+    client.rcpt("postmaster@example.test", "250")
+    client.rcpt("postmaster", "250")
+    check(time.monotonic() - began < 20, "it waited for what nobody answers")
+    client.close()
+
+
+def test_rates_let_role_addresses_wait_for_their_size(case):
+    """A rule of what holds for them too is not decided before its name is known."""
+    server = case.peer(DnsServer(RECORDS, delay=0.3))
+    config = {
+        "dns": {"timeout": "25s"},
+        "limits": {"message_size": {"rules": [{"rdns": "*.good.test", "use": "1KB"}, {"use": "1MB"}]}},
+        "checks": {"early_talker": {"mode": "off"}},
+    }
+    site = strangers_site(case, [server.port], config)
+    client = stranger(site, GOOD)
+    client.command(f"MAIL FROM:<{SENDER}> SIZE=2000", "250")
+    client.rcpt("postmaster@example.test", "552 5.3.4")
+    client.close()
 
 
 # -- the penalty -----------------------------------------------------------------------------------------
