@@ -53,6 +53,11 @@ class ClientAccount {
   // The next hop's answer; a refusal sends away whoever guesses names.
   std::optional<policy::Refuse> answered(const relay::RecipientAnswer& answer, const Treatment& treatment,
                                          bool role, AccountVerdict& verdict);
+  // That would have ended the session amid a message to a role address: it does at the next MAIL.
+  void send_away_later(const policy::Refuse& refusal) {
+    if (!sent_away_) sent_away_ = refusal;
+  }
+  const std::optional<policy::Refuse>& sent_away() const { return sent_away_; }
   // Everything else said yes: counted, unless it is over a limit.
   void take(const Treatment& treatment, bool role, HeldRates& held, AccountVerdict& verdict);
   // A whole message, once, that would be taken.
@@ -90,6 +95,7 @@ class ClientAccount {
   const ClientView& client_;
   std::string who_;  // of the last RCPT for which it counted
   policy::RecipientTally tally_;
+  std::optional<policy::Refuse> sent_away_;
   ClientPenalty penalty_;
 };
 

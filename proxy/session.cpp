@@ -134,7 +134,8 @@ void Session::on_helo(const smtp::Helo& command) {
 
 void Session::on_mail(smtp::Mail command) {
   faults::crash_point("session.mail");
-  machine_->answer(mail::reply(mail::Answer::sender_ok), !input_.empty());
+  const auto& away = account_.sent_away();
+  machine_->answer(away ? away->reply : mail::reply(mail::Answer::sender_ok), !input_.empty());
   if (!machine_->in_transaction()) return;
   refresh_client();
   if (client_.inquiry) client_.inquiry->said_mail(command.sender);

@@ -138,6 +138,7 @@ class Transaction {
   std::optional<policy::Refuse> waits_apart(bool role, const Treatment& treatment) const;
   io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
                             std::shared_ptr<const relay::Route> route, RecipientRecord record);
+  policy::Refuse without_cutting_off(policy::Refuse refusal);
   mail::Reply pass_on(relay::RecipientAnswer answer, RecipientRecord record);
   static void note(RecipientRecord& record, const policy::Accept& accept);
   mail::Reply add(relay::Recipient recipient, std::shared_ptr<const relay::Route> route,

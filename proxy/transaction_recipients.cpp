@@ -146,9 +146,12 @@ std::optional<policy::Refuse> Transaction::too_large_for(const relay::Route& rou
 
 io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept,
                                        std::shared_ptr<const relay::Route> route, RecipientRecord record) {
+  if (const auto& away = client_.account->sent_away(); away && !accept.role)
+    co_return refuse(std::move(record), without_cutting_off(*away));
   co_await watch_before_asking(record);
   record.account = co_await client_.account->before_asking(*record.treatment, accept);
-  if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
+  if (auto refusal = std::move(record.account.refusal))
+    co_return refuse(std::move(record), without_cutting_off(std::move(*refusal)));
   relay::Recipient recipient{command.recipient, command.parameters, accept.role};
   TimePoint deadline = services_.clock.now() + settings_.timeouts.relay;
   auto answer =
@@ -158,9 +161,8 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
     client_.account->penalty().charge(policy::Offence::unknown_recipient, penalty_rules(record));
   if (is_watched(record))
     note_watched(record, client_.account->watch_answer(answer, watched_limits(record), accept.role));
-  if (const auto refusal =
-          client_.account->answered(answer, *record.treatment, accept.role, record.account))
-    co_return refuse(std::move(record), *refusal);
+  if (auto refusal = client_.account->answered(answer, *record.treatment, accept.role, record.account))
+    co_return refuse(std::move(record), without_cutting_off(std::move(*refusal)));
   if (answer.kind != relay::RecipientAnswer::Kind::exists)
     co_return pass_on(std::move(answer), std::move(record));
   note(record, accept);
@@ -176,6 +178,16 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   if (const auto refusal = std::move(record.account.refusal)) co_return refuse(std::move(record), *refusal);
   if (record.watched) client_.account->count_watched(watched_limits(record), accept.role, held_);
   co_return add(std::move(recipient), std::move(route), std::move(record));
+}
+
+// Evidence never costs a role address its mail (promise P4): whoever is to be sent away may finish a
+// message to one. The others of its recipients hear 451, and no further message is begun.
+policy::Refuse Transaction::without_cutting_off(policy::Refuse refusal) {
+  if (refusal.reply.code != 421 || std::ranges::none_of(envelope_.recipients, &relay::Recipient::role))
+    return refusal;
+  client_.account->send_away_later(refusal);
+  refusal.reply.code = 451;
+  return refusal;
 }
 
 // What the next hop says of it, in place of 250.

@@ -53,7 +53,9 @@ inline constexpr auto kAddresses = std::to_array<RefusalRow>({
     {too_many_recipients, "too-many-recipients", "452 4.5.3 Too many recipients",
      "`limits.recipients`; the client sends the rest in another transaction."},
     {harvest, "harvest", "421 4.7.0 Too many unknown recipients, please try again later",
-     "`limits.harvest`: the session asked for many recipients, and more than half of them do not exist."},
+     "`limits.harvest`: the session asked for many recipients, and more than half of them do not exist. "
+     "`451` "
+     "as for `turned-away`."},
     {over_rate, "over-rate", "451 4.7.1 Too much in a short time: {}",
      "`limits.rate` ([rates.md](rates.md)): who, the limit, and when there is room again."},
     {other_route, "other-route", "452 4.5.3 This recipient goes another way: send to it separately",

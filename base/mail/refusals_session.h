@@ -16,7 +16,10 @@ inline constexpr auto kSession = std::to_array<RefusalRow>({
     {connection_rate, "connection-rate", "421 4.7.0 Too many connections: {}",
      "`limits.rate.connections` ([rates.md](rates.md)): who, the limit, and when there is room again."},
     {turned_away, "turned-away", "421 4.7.0 Too much of what {} sent was refused; please try again later",
-     "`limits.penalty` ([rates.md](rates.md)): a stranger of which no mail was taken lately, at RCPT."},
+     "`limits.penalty` ([rates.md](rates.md)): a stranger of which no mail was taken lately, at RCPT. "
+     "`451` where a "
+     "role address is among the recipients before: its message is let through, and the session ends behind "
+     "it."},
     {internal_error, "internal-error", "421 4.3.0 Internal error, please try again later",
      "A bug, or no memory: see the event."},
     {timeout, "timeout", "421 4.4.2 Timeout waiting for you", "`timeouts`."},

@@ -379,6 +379,25 @@ def test_penalty_turns_a_stranger_away(case):
     check("its penalty is 5: what good.test did wrong lately" in told, told)
 
 
+def test_penalty_cuts_off_no_message_to_a_role_address(case):
+    """Its other recipients hear 451, the message goes to it, and the next one is not begun."""
+    site = site_of_strangers(case, {"penalty": {"slow_at": 0, "refuse_at": 5}})
+    guesses(site, 5)
+    since = site.gateway.mark()
+    client = stranger(site, GOOD)
+    client.mail(SENDER)
+    client.rcpt("postmaster@example.test", "250")
+    client.rcpt("anna@example.test", "451 4.7.0 Too much of what good.test sent was refused")
+    client.rcpt("bert@example.test", "451 4.7.0")
+    client.rcpt("abuse@example.test", "250")
+    client.data(content := message())
+    site.expect_delivered(content)
+    whys = [to["why"] for to in site.gateway.await_event("message", since=since)["to"]]
+    check(whys == ["role", "turned-away", "turned-away", "role"], f"{whys}")
+    client.command(f"MAIL FROM:<{SENDER}>", "421 4.7.0 Too much of what good.test sent was refused")
+    client.expect_closed()
+
+
 def test_penalty_slows_whoever_had_mail_taken(case):
     site = site_of_strangers(case, {"penalty": {"slow_at": 5, "refuse_at": 5, "delay": "1s"}})
     site.deliver(message(), client=stranger(site, GOOD), sender=SENDER)

@@ -450,7 +450,7 @@ def test_stranger_behind_upstream(case):
 
 def test_stranger_who_harvests(case):
     """More than ten recipients, more than half of them unknown: 421. Whoever knows the half is let be."""
-    site = site_of(case)
+    site = site_of(case, {"limits": {"penalty": {"mode": "off"}}})
     client = stranger(site, GOOD)
     client.mail("anna@good.test")
     for number in range(10):
@@ -460,6 +460,20 @@ def test_stranger_who_harvests(case):
     event = site.gateway.await_event("message")
     check(event["to"][-1]["why"] == "harvest", f"{event}")
     check(site.gateway.await_event("session")["end"] == "closed by us", "it was not the client")
+
+    client = stranger(site, GOOD)  # a message to a role address is not cut off
+    client.mail("anna@good.test")
+    client.rcpt("postmaster@example.test")
+    for number in range(9):
+        client.rcpt(f"guess{number}@example.test", "550 5.1.1")
+    client.rcpt("anna@example.test", "451 4.7.0 Too many unknown recipients")
+    client.rcpt("guess10@example.test", "451 4.7.0 Too many unknown recipients")
+    client.data(content := message())
+    site.expect_delivered(content)
+    client.command("MAIL FROM:<anna@good.test>", "421 4.7.0 Too many unknown recipients")
+    client.expect_closed()
+    asked = [line for line in site.hop.commands() if "guess10" in line]
+    check(not asked, f"whoever is to be sent away is told no more: {asked}")
 
     client = stranger(site, GOOD)
     client.mail("anna@good.test")
