@@ -17,6 +17,11 @@ void add_parents(std::vector<std::string>& patterns, std::string_view before, st
   }
 }
 
+// As the last line with its name counts, but never one that has expired in place of one that has not.
+bool replaces(const SenderEntry& later, const SenderEntry& earlier) {
+  return !later.expires || (earlier.expires && *later.expires >= *earlier.expires);
+}
+
 }  // namespace
 
 void SenderListShape::add(const SenderEntry& entry) {
@@ -56,8 +61,9 @@ SenderList SenderList::parse(std::string_view text, std::string file, std::vecto
       continue;
     }
     const auto begin = static_cast<std::size_t>(written.text.data() - list.text_.data());
-    list.lines_.insert_or_assign(
-        entry->name(), Line{written.line, static_cast<std::uint32_t>(written.text.size()), begin});
+    const Line line{written.line, static_cast<std::uint32_t>(written.text.size()), begin};
+    const auto [place, is_new] = list.lines_.try_emplace(entry->name(), line);
+    if (!is_new && replaces(*entry, list.read(place->second).entry)) place->second = line;
     list.shape_.add(*entry);
   }
   return list;
@@ -80,6 +86,16 @@ void SenderList::each(const std::function<bool(const Found&)>& visit) const {
     const auto counts = entry ? lines_.find(entry->name()) : lines_.end();
     if (counts == lines_.end() || counts->second.number != written.line) continue;
     if (!visit({std::move(*entry), written.line})) return;
+  }
+}
+
+void SenderList::each_repeated(const std::function<void(const Found&, int)>& visit) const {
+  ListReader reader(text_);
+  for (ListEntry written; reader.next(written);) {
+    auto entry = parse_sender_entry(written.text);
+    const auto counts = entry ? lines_.find(entry->name()) : lines_.end();
+    if (counts != lines_.end() && counts->second.number != written.line)
+      visit({std::move(*entry), written.line}, counts->second.number);
   }
 }
 

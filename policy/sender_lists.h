@@ -37,7 +37,8 @@ struct SenderListShape {
 
 class SenderList {
  public:
-  // Lines as sender_entry.h describes them. The last of several lines with one name counts.
+  // Lines as sender_entry.h describes them. Of several lines with one name the last counts,
+  // unless another holds for longer.
   static SenderList parse(std::string_view text, std::string file, std::vector<ListFault>& faults);
 
   struct Found {
@@ -48,6 +49,9 @@ class SenderList {
   std::optional<Found> find(std::string_view name) const;
   // In the order of the file, until it says false.
   void each(const std::function<bool(const Found&)>& visit) const;
+
+  // Entries in whose place another line counts, and which.
+  void each_repeated(const std::function<void(const Found&, int)>& visit) const;
 
   const SenderListShape& shape() const { return shape_; }
   const std::string& file() const { return file_; }

@@ -92,6 +92,23 @@ bool is_for_others(const SenderEntry& entry, const policy::Settings& settings) {
   return !domain.empty() && settings.domains.find(domain) == nullptr;
 }
 
+// Of each the first few: one line that counts in the place of many is the same mistake each time.
+void tell_repeated(const SenderList& list, std::vector<SenderListFault>& out) {
+  std::size_t told = 0;
+  list.each_repeated([&](const SenderList::Found& found, int counts) {
+    if (++told > kMaxNamed) return;
+    out.push_back({{list.file(), found.line, 1},
+                   fmt::format("{}: this line does nothing, line {} says the same name and counts",
+                               found.entry.name(), counts),
+                   "take one of them out: what they say of `authenticated`, `expires`, `owner` is not put "
+                   "together"});
+  });
+  if (told > kMaxNamed)
+    out.push_back({{list.file(), 0, 0},
+                   fmt::format("{} more lines do nothing for that reason", told - kMaxNamed),
+                   {}});
+}
+
 void tell_surprises(const SenderList& list, SenderListKind kind, const policy::Settings& settings,
                     WallTime now, std::vector<SenderListFault>& out) {
   std::map<Breadth, Faulty> broad;
@@ -106,6 +123,7 @@ void tell_surprises(const SenderList& list, SenderListKind kind, const policy::S
   for (const auto& [breadth, entries] : broad) entries.tell(list, words(kind, breadth), {}, out);
   foreign.tell(list, kForeign, {}, out);
   expired.tell(list, "expired, and means nobody any more", "take it out, or give it a later day", out);
+  tell_repeated(list, out);
 }
 
 // Whose SPF decides about an entry: of the domains below one, that of a name which nobody has made up yet.

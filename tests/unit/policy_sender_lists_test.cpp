@@ -181,6 +181,22 @@ TEST_CASE("a sender list is shown in the order of its file, each entry once") {
   CHECK(seen == 2);
 }
 
+TEST_CASE("of lines with one name the last counts, and never one that ends before another") {
+  const auto list = list_of(
+      "a.test\na.test expires=2026-11-01\nb.test expires=2026-11-01\nb.test expires=2027-11-01\n"
+      "c.test authenticated\nc.test\nd.test expires=2027-11-01\nd.test\nd.test expires=2026-11-01\n");
+  std::string shown, repeated;
+  list.each([&](const SenderList::Found& found) {
+    shown += std::to_string(found.line) + to_line(found.entry) + ";";
+    return true;
+  });
+  CHECK(shown == "1a.test;4b.test expires=2027-11-01;6c.test;8d.test;");
+  list.each_repeated([&](const SenderList::Found& found, int counts) {
+    repeated += std::to_string(found.line) + "by" + std::to_string(counts) + ";";
+  });
+  CHECK(repeated == "2by1;3by4;5by6;7by8;9by8;");
+}
+
 TEST_CASE("entries that mean the world, or nobody, are known for it") {
   const auto breadth = [](std::string_view line) { return breadth_of(*parse_sender_entry(line)); };
   for (const char* line :
