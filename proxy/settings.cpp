@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/config/document.h"
+#include "base/config/ruleset.h"
 #include "base/text.h"
 #include "policy/rules_compiler.h"
 #include "proxy/settings_treatments.h"
@@ -18,10 +19,23 @@ namespace {
 using config::Diagnostics;
 using config::Node;
 
+// Whoever wrote rules for some, and more of them in another file, believes that all of them hold.
+void warn_of_lost_rules(const std::vector<std::string>& way, const Node& before, const Node& after,
+                        Diagnostics& diagnostics) {
+  if (after.is_null() || before.same_value(after)) return;
+  diagnostics.warning(
+      before.position,
+      fmt::format("{}: these rules have no effect, {} comes later and {}",
+                  printable(fmt::format("{}", fmt::join(way, "."))), after.position.to_string(),
+                  config::is_ruleset(after) ? "has others for the same value" : "has a plain value again"),
+      "a ruleset is replaced as a whole: put all rules for this value into one file");
+}
+
 // A file that writes the defaults out, as the shipped ones do, takes away what a file before it says.
 // Whoever wrote that believes that it holds.
 void warn_of_lost_value(const std::vector<std::string>& way, const Node& before, const Node& after,
                         Diagnostics& diagnostics) {
+  if (config::is_ruleset(before)) return warn_of_lost_rules(way, before, after, diagnostics);
   const Node presets = written_table().show(Written{}, config::Show::all);
   const Node* const preset = presets.follow(way);
   if (!preset || !after.same_value(*preset) || before.same_value(after)) return;
