@@ -121,6 +121,17 @@ bool is_upstream(const IpAddress& address, const Settings& settings) {
   return contains(settings.upstream, address);
 }
 
+std::string mailbox_behind_detail(const mail::Path& recipient, const Settings& settings) {
+  const std::string* route = settings.domains.find(recipient.domain_ascii);
+  const auto found =
+      route ? settings.subaddress_separators.find(*route) : settings.subaddress_separators.end();
+  if (found == settings.subaddress_separators.end() || found->second.empty()) return {};
+  const std::string local = to_lower(recipient.plain_local());
+  const auto at = local.starts_with('"') ? std::string::npos : local.find(found->second);
+  if (at == std::string::npos || at == 0) return {};
+  return local.substr(0, at) + '@' + recipient.domain_ascii;
+}
+
 bool is_role_address(const mail::Path& path, const Settings& settings) {
   return std::ranges::any_of(settings.role_names,
                              [&](const std::string& name) { return iequals(path.plain_local(), name); });

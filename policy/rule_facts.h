@@ -35,6 +35,7 @@ struct RuleFacts {
   std::string_view user;             // "" = nobody logged in
   const mail::Path* from = nullptr;  // from MAIL on
   const mail::Path* to = nullptr;    // from RCPT on
+  std::string to_mailbox;            // mailbox_behind_detail(): a condition for it holds, too
   Direction direction = Direction::inbound;
   std::optional<std::string> reverse_name = "";  // nullopt: not known yet; "": none that is confirmed
   std::vector<std::string> more_names;           // confirmed, too

@@ -106,6 +106,8 @@ void RuleMatching::find_name(std::string_view name) {
 void RuleMatching::find_keys() {
   find_path(RuleFact::from, facts_.from);
   find_path(RuleFact::to, facts_.to);
+  if (facts_.to && !facts_.to_mailbox.empty())
+    tables_.facts.at(static_cast<std::size_t>(RuleFact::to)).find(facts_.to_mailbox, found_);
   begin(RuleFact::ip);
   tables_.facts.at(static_cast<std::size_t>(RuleFact::ip)).find(facts_.client, found_);
   begin(RuleFact::rdns);

@@ -127,11 +127,15 @@ std::vector<std::string> reverse_name_patterns(std::string_view name) {
 }
 
 std::vector<std::string> entry_names(const std::vector<std::string>& patterns, const mail::Path& recipient,
-                                     const SenderListShape& shape) {
+                                     const SenderListShape& shape, std::string_view mailbox) {
   std::vector<std::string> names;
+  const auto add = [&](std::string_view whom) {
+    for (const auto& pattern : patterns) names.push_back(fmt::format("{} for={}", pattern, whom));
+  };
   if (shape.recipients) {
-    for (const auto& pattern : patterns) names.push_back(pattern + " for=" + recipient.key());
-    for (const auto& pattern : patterns) names.push_back(pattern + " for=" + recipient.domain_ascii);
+    add(recipient.key());
+    if (!mailbox.empty()) add(mailbox);
+    add(recipient.domain_ascii);
   }
   names.insert(names.end(), patterns.begin(), patterns.end());
   return names;

@@ -97,6 +97,6 @@ std::vector<std::string> network_patterns(const IpAddress& client, const SenderL
 std::vector<std::string> reverse_name_patterns(std::string_view name);
 // Those patterns for this recipient: for itself, its domain, everybody.
 std::vector<std::string> entry_names(const std::vector<std::string>& patterns, const mail::Path& recipient,
-                                     const SenderListShape& shape);
+                                     const SenderListShape& shape, std::string_view mailbox = {});
 
 }  // namespace sallyport::policy

@@ -77,6 +77,8 @@ struct Settings {
   GenericNames generic_names;
   int max_received = 50;
   int max_received_by_us = 3;
+  // Of each route: what separates user and detail in its domains; "" = nothing.
+  std::map<std::string, std::string, std::less<>> subaddress_separators;
 };
 
 }  // namespace sallyport::policy

@@ -53,7 +53,8 @@ class Look {
     if (shape.reverse_names && inquiry_)
       for (const std::string& name : inquiry_->evidence(asked_.view).reverse_names())
         std::ranges::copy(policy::reverse_name_patterns(name), std::back_inserter(patterns));
-    return policy::entry_names(patterns, asked_.recipient, shape);
+    return policy::entry_names(patterns, asked_.recipient, shape,
+                               policy::mailbox_behind_detail(asked_.recipient, asked_.settings));
   }
 
   std::vector<SenderBook::Found> entries(SenderListKind kind) const {

@@ -152,6 +152,8 @@ std::shared_ptr<const policy::Settings> compose_site(const Loading& loading) {
                                    written.tls.value.client_names.value};
   settings->role_names = written.role_names;
   settings->role_mailbox = written.role_mailbox.value;
+  for (const auto& route : written.routes)
+    settings->subaddress_separators.emplace(route.name, route.value.subaddress_separator);
   check_role_mailbox(loading, settings->domains);
   return settings;
 }

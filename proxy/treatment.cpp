@@ -26,6 +26,7 @@ policy::RuleFacts rule_facts(const Settings& settings, const RecipientFacts& fac
   out.user = facts.client.authenticated;
   out.from = &facts.sender;
   out.to = &facts.recipient;
+  out.to_mailbox = policy::mailbox_behind_detail(facts.recipient, *settings.policy);
   out.direction = direction_of(facts.recipient, *settings.policy);
   const bool is_ours = policy::relay_right(facts.client, *settings.policy) != RelayRight::none;
   out.vouching = is_ours ? policy::Vouching::own : policy::Vouching::none;

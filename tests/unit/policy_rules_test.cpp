@@ -79,6 +79,18 @@ TEST_CASE("several conditions must all hold") {
   CHECK_FALSE(holds(both, {.to = "b@other.test"}));
 }
 
+TEST_CASE("a rule for somebody is gone around by no detail of his address") {
+  const Loaded loaded(R"({"rcpt": {"rules": [{"to": "joe@ours.test", "use": 1}, {"use": 5}]}})");
+  const mail::Path from = path("a@sender.test"), to = path("joe+x@ours.test");
+  RuleFacts facts;
+  facts.stage = Stage::rcpt;
+  facts.from = &from;
+  facts.to = &to;
+  CHECK(loaded.rules.match(facts).profile == Profile{1});
+  facts.to_mailbox = "joe@ours.test";
+  CHECK(loaded.rules.match(facts).profile == Profile{0});
+}
+
 TEST_CASE("list files as conditions") {
   const std::map<std::string, std::string> files{
       {"conf.d/lists/partners", "# partners\nsender.test\n*.big.test\none@small.test\n"},

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
+#include "policy/recipient.h"
 #include "policy/sender_breadth.h"
 #include "policy/sender_lists.h"
 #include "tests/unit/envelope_support.h"
