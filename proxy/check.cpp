@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "dns/list_watch.h"
 #include "proxy/asker.h"
+#include "proxy/barred_users.h"
 #include "proxy/own_names.h"
 #include "proxy/role_probe.h"
 #include "proxy/sender_list_lint.h"
@@ -196,6 +197,7 @@ int check(const CheckOptions& options) {
   if (settings) tests = run_session_tests(directory, settings, diagnostics);
   if (settings) tell(idle_entries(*settings), diagnostics);
   if (settings) tell(surprising_entries(*settings, system_clock().wall()), diagnostics);
+  if (settings) tell(barred_users(*settings), diagnostics);
   diagnostics.sort();
   if (settings) look_at_machine(*settings, diagnostics);
   std::string lists;

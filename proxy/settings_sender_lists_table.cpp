@@ -42,12 +42,12 @@ const Table<SenderListsSection>& sender_lists_table() {
           "`sallyport "
           "block` add others. In both: let through.")
           .ruled()
-          .field("allow", &SenderListsSection::allow, located(config::file_name()), Stage::rcpt,
-                 "list of senders that no check and no block list refuses")
+          .field("allow", &SenderListsSection::allow, located(list_file()), Stage::rcpt,
+                 "list of senders that no check and no block list refuses; \"\" is none")
           .field("allow_mode", &SenderListsSection::allow_mode, more_is_stricter(mode()), Stage::rcpt,
                  "`enforce`, `observe` (recorded, never acted on) or `off`")
-          .field("block", &SenderListsSection::block, located(config::file_name()), Stage::rcpt,
-                 "list of senders that are refused")
+          .field("block", &SenderListsSection::block, located(list_file()), Stage::rcpt,
+                 "list of senders that are refused; \"\" is none")
           .field("block_mode", &SenderListsSection::block_mode, mode(), Stage::rcpt,
                  "the same, of block lists")
           .field("block_reply", &SenderListsSection::block_reply, never_stricter(reply_text()), Stage::rcpt,

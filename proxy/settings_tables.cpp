@@ -188,8 +188,8 @@ Table<BarringSection> with_barring_list(Table<BarringSection> table, const std::
     return [member](auto& section) -> auto& { return section.*list.*member; };
   };
   return std::move(table)
-      .field_at(name, of(&BarringListSection::file), located(file_name()), Stage::rcpt,
-                "list of barred " + name)
+      .field_at(name, of(&BarringListSection::file), located(list_file()), Stage::rcpt,
+                "list of barred " + name + "; \"\" is none")
       .field_at(name + "_mode", of(&BarringListSection::mode), optional(mode()), Stage::rcpt,
                 "`mode` of this list alone")
       .field_at(name + "_reply", of(&BarringListSection::reply), optional(never_stricter(reply_text())),

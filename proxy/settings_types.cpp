@@ -1,5 +1,7 @@
 #include "proxy/settings_types.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/mail/address.h"
@@ -204,6 +206,19 @@ config::Type<std::string> fingerprint() {
 
 config::Type<io::TlsVersion> tls_version() {
   return config::choice<io::TlsVersion>({{"1.2", io::TlsVersion::tls1_2}, {"1.3", io::TlsVersion::tls1_3}});
+}
+
+// Whoever writes a rule that spares somebody a list looks for a word for it.
+config::Type<std::string> list_file() {
+  auto type = config::file_name();
+  type.read = [read = type.read](const Node& node, std::string& out, config::Reader& reader) {
+    if (const auto* word = node.as<std::string>();
+        word && (*word == "none" || *word == "off" || *word == "no"))
+      return reader.error(node.position, fmt::format("\"{}\" would be the name of a file", *word),
+                          R"("" is no list; a file of that name is "./)" + *word + '"');
+    return read(node, out, reader);
+  };
+  return type;
 }
 
 config::Type<std::string> subaddress_separator() {

@@ -25,6 +25,7 @@ config::Type<std::vector<std::string>> role_names();
 config::Type<std::string> fingerprint();
 config::Type<io::TlsVersion> tls_version();
 config::Type<std::string> subaddress_separator();
+config::Type<std::string> list_file();  // "" = no list
 config::Type<RecipientSource> recipient_source();
 // A text for a reply line: not empty, at most 400 octets of printable ASCII, no reply code in front.
 config::Type<std::string> reply_text();

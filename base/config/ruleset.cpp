@@ -34,6 +34,11 @@ const Node* take_apart(const Node& node, Rule& rule, Reader& reader, bool& known
     }
   }
   if (use && !use->is_null()) return use;
+  if (use) {
+    reader.error(use->position, R"("use" is null, and gives no value)",
+                 R"(the value that is meant; where a file is named, "use": "" is none)");
+    return nullptr;
+  }
   reader.error(node.position, R"("use" is missing: what this rule gives)", kForm);
   return nullptr;
 }
