@@ -85,6 +85,30 @@ class FileReader {
   std::unordered_set<std::string> seen_;
 };
 
+// Recipients of a file that are in no domain of ours, told in one warning.
+class Nobodys {
+ public:
+  void add(const ListEntry& entry, std::string_view written) {
+    if (count_++ > 0) return;
+    first_ = entry;
+    written_ = written;
+  }
+  void tell(const std::string& path, const RuleContext& context) const {
+    if (count_ == 0) return;
+    const auto more = count_ > 1 ? fmt::format(", nor are {} more of this list", count_ - 1) : "";
+    context.diagnostics.warning(
+        {path, first_.line, first_.column},
+        fmt::format("\"{}\" is in no domain of ours, and no rule does anything for it{}",
+                    printable(written_, 80), more),
+        hint_for_recipient(written_, context.site));
+  }
+
+ private:
+  std::size_t count_ = 0;
+  ListEntry first_;
+  std::string written_;
+};
+
 }  // namespace
 
 bool ConditionReader::error(const config::Position& position, const std::string& message,
@@ -206,10 +230,20 @@ std::shared_ptr<const ConditionFile> ConditionReader::file(RuleFact fact, const 
   FileReader reader(fact, *loaded);
   const auto text = context_.read_file(path, blame);
   ListReader lines(text ? std::string_view(*text) : std::string_view());
-  for (ListEntry entry; lines.next(entry);)
-    if (auto fault = reader.read(without_comment(entry.text)))
+  bool empty = true;
+  Nobodys nobodys;
+  for (ListEntry entry; lines.next(entry); empty = false) {
+    const auto written = without_comment(entry.text);
+    if (auto fault = reader.read(written))
       context_.diagnostics.error({path, entry.line, entry.column}, std::move(fault->message),
                                  std::move(fault->hint));
+    else if (context_.lint && fact == RuleFact::to && is_nobodys(written, ruleset_->path, context_.site))
+      nobodys.add(entry, written);
+  }
+  nobodys.tell(path, context_);
+  if (context_.lint && text && empty)
+    context_.diagnostics.warning(
+        blame, fmt::format("{}: there is no entry in {}, and no rule holds by it", ruleset_->path, path));
   loaded->texts.finish();
   return known = loaded;
 }

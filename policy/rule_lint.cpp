@@ -67,6 +67,7 @@ class ConditionLint {
     for (const config::Member& condition : rule_.conditions) {
       const Texts texts = texts_of(condition.value);
       if (condition.key == to_string(RuleFact::auth)) look_at_users(texts);
+      if (condition.key == to_string(RuleFact::to) && !find(RuleFact::direction)) look_at_recipients(texts);
       if (condition.key == to_string(RuleFact::rdns)) look_at_names(texts);
       if (condition.key == to_string(RuleFact::to) && is_of_evidence()) look_at_roles(texts);
       for (const Node* text : texts) look_for_expressions(*text);
@@ -99,6 +100,15 @@ class ConditionLint {
          fmt::format("this rule never holds: {} in \"to\" is ours, and \"direction\" is \"{}\"",
                      inbound ? "no domain" : "every domain", inbound ? "inbound" : "outbound"),
          "\"domains\" has those that are ours; mail to others is \"outbound\"");
+  }
+
+  void look_at_recipients(const Texts& texts) {
+    for (const Node* text : texts)
+      if (const auto& written = *text->as<std::string>(); is_nobodys(written, path_, context_.site))
+        warn(text->position,
+             fmt::format("\"{}\" is in no domain of ours, and this rule does nothing for it",
+                         printable(written, 80)),
+             hint_for_recipient(written, context_.site));
   }
 
   void look_at_users(const Texts& texts) {
@@ -205,6 +215,22 @@ class ReachLint {
 };
 
 }  // namespace
+
+// What is found out about strangers counts for mail to us alone, for they may send to nobody else.
+bool is_nobodys(std::string_view recipient, std::string_view path, const RuleSite& site) {
+  if (!site.domains || may_be_ours(domains_of(recipient), *site.domains)) return false;
+  const bool of_strangers = path.starts_with("thresholds.") ||
+                            (path.starts_with("checks.") && path != "checks.malformed_header") ||
+                            (path.starts_with("lists.") && !path.starts_with("lists.correspondents."));
+  return of_strangers || !site.sends_out;
+}
+
+std::string hint_for_recipient(std::string_view recipient, const RuleSite& site) {
+  std::vector<std::string> names;
+  for (const auto& [name, route] : site.domains->exact()) names.push_back(name);
+  std::string hint = config::did_you_mean(recipient.substr(recipient.rfind('@') + 1), names);
+  return hint.empty() ? "\"domains\" has those that are ours" : hint;
+}
 
 void lint_conditions(const config::Ruleset& ruleset, const config::Rule& rule, const RuleContext& context) {
   ConditionLint(ruleset, rule, context).run();

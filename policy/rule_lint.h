@@ -14,6 +14,11 @@ namespace sallyport::policy {
 // Of one rule as it is written: what nobody can meet, and what is no pattern.
 void lint_conditions(const config::Ruleset& ruleset, const config::Rule& rule, const RuleContext& context);
 
+// Whether a recipient, as a condition has it, is nobody to whom rules for the value of `path` could apply:
+// it is in no domain of ours, and mail to others is not taken, or not judged by that value.
+bool is_nobodys(std::string_view recipient, std::string_view path, const RuleSite& site);
+std::string hint_for_recipient(std::string_view recipient, const RuleSite& site);
+
 // What a key of the compiled rules stands for.
 struct KeyMeaning {
   enum class Kind : std::uint8_t { pattern, network, file, anybody, nobody };

@@ -25,6 +25,7 @@ struct RuleSite {
   const Domains* domains = nullptr;               // null: not known
   std::optional<std::vector<std::string>> users;  // who can log in; nullopt: not known
   std::vector<std::string> role_names = {};       // "postmaster": taken at every domain of ours
+  bool sends_out = true;                          // mail to domains of others may be taken
 };
 
 struct RuleContext {

@@ -120,7 +120,9 @@ policy::Rules compose_rules(const Loading& loading, const policy::Domains& domai
   };
   policy::RuleContext context{std::move(listeners), read, loading.diagnostics};
   context.lint = loading.options.lint;
-  if (context.lint) context.site = {&domains, read_user_names(loading), loading.written.role_names};
+  if (context.lint)
+    context.site = {&domains, read_user_names(loading), loading.written.role_names,
+                    !loading.written.outbound.route.value.empty()};
   return policy::compile_rules(loading.rulesets, context);
 }
 

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "policy/rule_lint.h"
 #include "tests/unit/policy_rules_support.h"
 
 using namespace sallyport;
@@ -171,6 +172,36 @@ TEST_CASE("check tells of rules that an earlier one holds for already") {
                        "other": {"rules": [{"to": "anna@our.test", "use": 1}, {"use": 2}]}})",
                    {}, RuleSite{});
   CHECK(two.told().empty());
+}
+
+TEST_CASE("check tells of recipients that no rule could apply to") {
+  Domains ours;
+  ours.add("our.test", "r");
+  RuleSite site{&ours, std::nullopt, {}, false};
+  const auto told = [&](const std::string& recipient, const std::string& list = "x@our.test\n") {
+    const Loaded loaded(R"({"rcpt": {"rules": [{"to": )" + recipient + R"(, "use": 1}, {"use": 5}]}})",
+                        {{"conf.d/f", list}}, site);
+    REQUIRE_MESSAGE(!loaded.diagnostics.has_errors(), loaded.told());
+    return loaded.told();
+  };
+  CHECK(told(R"("anna@our.test")").empty());
+  CHECK(told(R"("anna@*")").empty());
+  CHECK(told(R"("postmaster")").empty());
+  const auto slip = told(R"("anna@oru.test")");
+  CHECK_MESSAGE(has(slip, "rcpt: \"anna@oru.test\" is in no domain of ours"), slip);
+  CHECK(has(slip, "did you mean \"our.test\"?"));
+  CHECK(told(R"({"file": "f"})").empty());
+  const auto in_file = told(R"({"file": "f"})", "x@our.test\nanna@oru.test # c\n*.no.test\n");
+  CHECK_MESSAGE(has(in_file, "conf.d/f:2:1: warning: \"anna@oru.test\" is in no domain of ours"), in_file);
+  CHECK(has(in_file, "nor are 1 more of this list"));
+  CHECK(has(told(R"({"file": "f"})", "# nobody\n"), "there is no entry in conf.d/f"));
+  site.sends_out = true;  // it may be for outbound mail
+  CHECK(told(R"("anna@oru.test")").empty());
+  CHECK(is_nobodys("anna@oru.test", "thresholds.reject", site));
+  CHECK(is_nobodys("anna@oru.test", "checks.rdns.missing", site));
+  CHECK_FALSE(is_nobodys("anna@oru.test", "checks.malformed_header", site));
+  CHECK_FALSE(is_nobodys("anna@oru.test", "lists.correspondents.mode", site));
+  CHECK_FALSE(is_nobodys("anna@oru.test", "limits.rate.messages", site));
 }
 
 TEST_CASE("check tells of conditions that nobody can meet") {
