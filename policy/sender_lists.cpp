@@ -126,6 +126,31 @@ std::vector<std::string> reverse_name_patterns(std::string_view name) {
   return patterns;
 }
 
+std::vector<std::string> names_covering(const SenderEntry& entry, const SenderListShape& shape) {
+  std::vector<std::string> patterns{entry.pattern};
+  const std::string_view pattern = entry.pattern;
+  if (entry.kind == SenderEntry::Kind::network) {
+    const auto network = Network::parse(pattern);
+    for (auto& wider : network_patterns(network->base(), shape))
+      if (Network::parse(wider)->prefix128() <= network->prefix128()) patterns.push_back(std::move(wider));
+  } else {
+    const bool by_name = entry.kind == SenderEntry::Kind::reverse_name;
+    auto name = pattern.substr(pattern.rfind(by_name ? ':' : '@') + 1);  // all of it, where it is a domain
+    if (!by_name && name != pattern) patterns.emplace_back(name);
+    if (name.starts_with("*.")) name.remove_prefix(2);
+    add_parents(patterns, by_name ? "rdns:" : "", name);
+  }
+  std::vector<std::string> names = patterns;
+  const std::string_view recipient = entry.recipient;
+  if (recipient.empty()) return names;
+  for (const auto& one : patterns) {
+    names.push_back(fmt::format("{} for={}", one, recipient));
+    if (recipient.contains('@'))
+      names.push_back(fmt::format("{} for={}", one, recipient.substr(recipient.rfind('@') + 1)));
+  }
+  return names;
+}
+
 std::vector<std::string> entry_names(const std::vector<std::string>& patterns, const mail::Path& recipient,
                                      const SenderListShape& shape, std::string_view mailbox) {
   std::vector<std::string> names;

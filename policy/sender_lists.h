@@ -95,7 +95,10 @@ std::vector<std::string> network_patterns(const IpAddress& client, const SenderL
 // Of "": none. What DNS has under a name need be no host name ("-a.example.com", "a/b.example.com"), and is
 // below example.com all the same.
 std::vector<std::string> reverse_name_patterns(std::string_view name);
-// Those patterns for this recipient: for itself, its domain, everybody.
+// Of entries that mean all that `entry` means, and itself.
+std::vector<std::string> names_covering(const SenderEntry& entry, const SenderListShape& shape);
+// Those patterns for this recipient: for itself, for its `mailbox` (mailbox_behind_detail(), or ""), its
+// domain, everybody.
 std::vector<std::string> entry_names(const std::vector<std::string>& patterns, const mail::Path& recipient,
                                      const SenderListShape& shape, std::string_view mailbox = {});
 

@@ -65,6 +65,33 @@ void tell_replaced(const SenderEntry& entry, const SenderEntry& before, const Co
   if (was != policy::to_line(entry)) write(config::Node::object().add("replaced", config::Node::text(was)));
 }
 
+// Allow entries that mean all that a block entry does: the command's, then the file's.
+std::optional<SenderBook::Found> allowed_all_the_same(const SenderEntry& entry, const SenderBook& book,
+                                                      const policy::Settings* settings) {
+  const policy::SenderList* file = settings ? settings->sender_lists.allow.get() : nullptr;
+  auto all = book.find(SenderListKind::allow, file,
+                       policy::names_covering(entry, book.shape(SenderListKind::allow, file)));
+  return all.empty() ? std::nullopt : std::optional(std::move(all.front()));
+}
+
+// What `check` says of the entries of files, as far as it can be said without DNS.
+std::vector<std::string> warnings_of(SenderListKind kind, const SenderEntry& entry, const SenderBook& book,
+                                     const policy::Settings* settings) {
+  std::vector<std::string> warnings;
+  if (auto surprise = surprise_of(kind, entry, settings); !surprise.empty())
+    warnings.push_back(std::move(surprise));
+  if (kind == SenderListKind::allow && entry.kind == SenderEntry::Kind::sender && !entry.authenticated)
+    warnings.push_back(fmt::format(
+        "{}: where no SPF is published, whoever writes that in MAIL FROM is let through: --authenticated "
+        "asks for a pass, and a network or a reverse name (rdns:) is no claim",
+        entry.name()));
+  if (kind == SenderListKind::block)
+    if (const auto allowed = allowed_all_the_same(entry, book, settings))
+      warnings.push_back(fmt::format("{}: an allow entry beats it where that holds: {} ({})", entry.name(),
+                                     allowed->entry.name(), allowed->where));
+  return warnings;
+}
+
 Result<> add(SenderListKind kind, const config::Node& request, SenderBook& book,
              const CurrentPolicy& current, const Control::Write& write) {
   const auto entry = whole_entry(request);
@@ -73,7 +100,7 @@ Result<> add(SenderListKind kind, const config::Node& request, SenderBook& book,
     return fail(Errc::invalid, policy::kAuthenticatedBlock);
   if (kind == SenderListKind::block && is_for_role(*entry, current))
     return fail(Errc::invalid, entry->recipient + " is a role address: mail to it is never blocked");
-  if (const auto warning = surprise_of(kind, *entry, current().get()); !warning.empty())
+  for (const auto& warning : warnings_of(kind, *entry, book, current().get()))
     write(config::Node::object().add("warning", config::Node::text(warning)));
   const auto before = book.added(kind, entry->name());
   auto result = book.add(kind, *entry);

@@ -85,6 +85,22 @@ const char* words(SenderListKind kind, Breadth breadth) {
   return nullptr;
 }
 
+// Null: nothing to be said. A client in `trusted_networks` is asked for nothing, whatever lists say of it.
+const char* blocked_of_ours(const SenderEntry& entry, const policy::Settings& settings) {
+  const auto blocked = Network::parse(entry.pattern);
+  if (entry.kind != SenderEntry::Kind::network || !blocked) return nullptr;
+  const auto within = [&](const Network& ours) {
+    return ours.prefix128() <= blocked->prefix128() && ours.contains(blocked->base());
+  };
+  const auto touches = [&](const Network& ours) { return within(ours) || blocked->contains(ours.base()); };
+  if (std::ranges::any_of(settings.trusted_networks, within))
+    return "clients in `trusted_networks` are not looked up: this blocks nobody";
+  if (std::ranges::any_of(settings.upstream, touches))
+    return "this refuses what `upstream` hands over, which has to bounce it";
+  if (blocked->base().is_loopback()) return "this refuses what the programs of this machine send";
+  return nullptr;
+}
+
 constexpr const char* kForeign = "that recipient is not in a domain of ours, so the entry means nobody";
 
 bool is_for_others(const SenderEntry& entry, const policy::Settings& settings) {
@@ -112,15 +128,19 @@ void tell_repeated(const SenderList& list, std::vector<SenderListFault>& out) {
 void tell_surprises(const SenderList& list, SenderListKind kind, const policy::Settings& settings,
                     WallTime now, std::vector<SenderListFault>& out) {
   std::map<Breadth, Faulty> broad;
+  std::map<std::string_view, Faulty> ours;
   Faulty foreign, expired;
   list.each([&](const SenderList::Found& found) {
     if (const auto breadth = policy::breadth_of(found.entry); breadth != Breadth::ordinary)
       broad[breadth].add(found);
     if (is_for_others(found.entry, settings)) foreign.add(found);
+    if (const char* what = kind == SenderListKind::block ? blocked_of_ours(found.entry, settings) : nullptr)
+      ours[what].add(found);
     if (found.entry.expires && *found.entry.expires <= now) expired.add(found);
     return true;
   });
   for (const auto& [breadth, entries] : broad) entries.tell(list, words(kind, breadth), {}, out);
+  for (const auto& [what, entries] : ours) entries.tell(list, what, {}, out);
   foreign.tell(list, kForeign, {}, out);
   expired.tell(list, "expired, and means nobody any more", "take it out, or give it a later day", out);
   tell_repeated(list, out);
@@ -232,6 +252,7 @@ std::vector<SenderListFault> surprising_entries(const Settings& settings, WallTi
 std::string surprise_of(SenderListKind kind, const SenderEntry& entry, const policy::Settings* settings) {
   const auto* what = words(kind, policy::breadth_of(entry));
   if (!what && settings && is_for_others(entry, *settings)) what = kForeign;
+  if (!what && settings && kind == SenderListKind::block) what = blocked_of_ours(entry, *settings);
   return what ? entry.name() + ": " + what : std::string();
 }
 

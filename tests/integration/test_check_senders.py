@@ -4,6 +4,7 @@ import json
 
 from harness.nsd import start_nsd
 from harness.outcome import check
+from harness.setups import users_file
 
 ZONES = {
     "good.test": '@ IN TXT "v=spf1 ip4:203.0.113.1 -all"\n',
@@ -133,3 +134,59 @@ def test_check_senders_of_the_whole_world(case):
     check(found[0][1].startswith("0.0.0.0/0: so wide a network lets a good part of the world through"), f"{found}")
     check(found[1][1] == "*.com: anybody can have a name there, and is let through unchecked", f"{found}")
     check(found[2][1].startswith("com: no domain below it is meant"), f"{found}")
+
+
+def test_check_senders_that_are_written_twice(case):
+    text = "plain.test authenticated owner=anna\n203.0.113.9\nplain.test owner=joe\n"
+    site, file = site_of(case, text)
+    wanted = "plain.test: this line does nothing, line 3 says the same name and counts"
+    check((1, wanted) in warnings(site, file, "--offline"), f"{warnings(site, file, '--offline')}")
+    text = "a.test\na.test expires=2020-11-01\n" + "b.test\n" * 9
+    site, file = site_of(case, text)
+    found = warnings(site, file, "--offline")
+    check((2, "a.test: this line does nothing, line 1 says the same name and counts") in found, f"{found}")
+    check((0, "4 more lines do nothing for that reason") in found, f"{found}")
+
+
+def test_check_senders_blocked_that_are_ours(case):
+    file = case.path("block")
+    with open(file, "w") as out:
+        out.write("192.168.7.3\n198.51.100.0/24\n127.0.0.1\n203.0.113.0/24\n")
+    config = {"lists": {"block": file}, "trusted_networks": ["192.168.0.0/16"], "upstream": ["198.51.100.7"]}
+    site = case.site(config, start=False)
+    found = warnings(site, file, "--offline")
+    check([line for line, _ in found] == [1, 2, 3], f"{found}")
+    for (_, message), words in zip(found, ("this blocks nobody", "`upstream` hands over", "of this machine")):
+        check(words in message, f"{found}")
+
+
+def test_check_senders_barred_that_are_ours(case):
+    """Barring holds for everybody: it bars our own users, unless a rule spares them."""
+    senders, recipients = case.path("senders"), case.path("recipients")
+    for file, text in ((senders, "*@*.cn\n*@example.test\n"), (recipients, "*\n~anna@example.test\n")):
+        with open(file, "w") as out:
+            out.write(text)
+    config = {
+        "barring": {"senders": senders, "recipients": recipients},
+        "users": users_file(case, anna="green horse"),
+        "trusted_networks": ["192.168.0.0/16"],
+        "outbound": {"route": "groupware"},
+    }
+
+    def found():
+        site = case.site(config, start=False)
+        return [
+            *(one for one in warnings(site, senders, "--offline") if "this bars" in one[1]),
+            *(one for one in warnings(site, recipients, "--offline") if "this bars some" in one[1]),
+        ]
+
+    ours = "for users who have logged in, clients in 192.168.0.0/16 too"
+    wanted = [(2, f"*@example.test: this bars somebody@example.test {ours}"), (1, f"*: this bars somebody@elsewhere.example {ours}")]
+    check(found() == wanted, f"{found()}")
+    spared = {"rules": [{"auth": True, "use": ""}, {"ip": "192.168.0.0/16", "use": ""}, {"use": senders}]}
+    config["barring"]["senders"] = spared
+    check(found() == wanted[1:], f"{found()}")
+    del spared["rules"][1]
+    check("clients in 192.168.0.0/16 too" in found()[0][1] and "logged in" not in found()[0][1], f"{found()}")
+    del config["outbound"], config["users"]
+    check(found() == [], "nobody of ours sends by this gateway")

@@ -160,6 +160,53 @@ TEST_CASE("an entry for a recipient, or a domain of recipients, means nobody els
   CHECK(lines(list, "x@example.com", "192.0.2.1", "", "ann@other.example") == Lines{2});
 }
 
+TEST_CASE("an entry for somebody is gone around by no detail of his address") {
+  const auto list = list_of("spam.test for=joe@our.example\nspam.test for=joe+x@our.example\n");
+  Settings settings;
+  settings.domains.add("our.example", "inside");
+  settings.domains.add("plain.example", "plain");
+  settings.subaddress_separators = {{"inside", "+"}, {"plain", ""}};
+  const auto mailbox = [&](std::string_view recipient) {
+    return mailbox_behind_detail(path(recipient), settings);
+  };
+  CHECK(mailbox("Joe+Detail@Our.Example") == "joe@our.example");
+  CHECK(mailbox("\"joe+x\"@our.example") == "joe@our.example");
+  for (const char* other : {"joe@our.example", "+joe@our.example", "joe+x@plain.example",
+                            "joe+x@no.example", "\"a b+c\"@our.example"})
+    CHECK_MESSAGE(mailbox(other).empty(), std::string(other));
+  const auto found = [&](std::string_view recipient) {
+    std::vector<int> numbers;
+    for (const auto& name : entry_names(sender_patterns(path("a@spam.test")), path(recipient), list.shape(),
+                                        mailbox(recipient)))
+      if (const auto entry = list.find(name)) numbers.push_back(entry->line);
+    return numbers;
+  };
+  CHECK(found("joe@our.example") == std::vector<int>{1});
+  CHECK(found("joe+y@our.example") == std::vector<int>{1});
+  CHECK(found("joe+x@our.example") == std::vector<int>{2, 1});  // the more special one first
+  CHECK(found("anna+x@our.example").empty());
+}
+
+TEST_CASE("names of entries that mean all that another does") {
+  SenderListShape shape;
+  shape.add(*parse_sender_entry("10.0.0.0/8"));
+  const auto names = [&](const char* line) {
+    const auto all = names_covering(*parse_sender_entry(line), shape);
+    return std::set<std::string>(all.begin(), all.end());
+  };
+  using Names = std::set<std::string>;
+  CHECK(names("a@b.c.test") == Names{"a@b.c.test", "b.c.test", "*.c.test", "*.test"});
+  CHECK(names("b.c.test") == Names{"b.c.test", "*.c.test", "*.test"});
+  CHECK(names("*.c.test") == Names{"*.c.test", "*.test"});
+  CHECK(names("rdns:*.c.test") == Names{"rdns:*.c.test", "rdns:*.test"});
+  CHECK(names("rdns:b.c.test") == Names{"rdns:b.c.test", "rdns:*.c.test", "rdns:*.test"});
+  CHECK(names("10.1.0.0/16") == Names{"10.1.0.0/16", "10.0.0.0/8"});
+  CHECK(names("0.0.0.0/0") == Names{"0.0.0.0/0"});
+  CHECK(names("c.test for=joe@our.example") == Names{"c.test", "*.test", "c.test for=joe@our.example",
+                                                     "c.test for=our.example", "*.test for=joe@our.example",
+                                                     "*.test for=our.example"});
+}
+
 TEST_CASE("faults of a sender list are told with their places, all of them") {
   std::vector<ListFault> faults;
   const auto list = SenderList::parse("example.com\n  nonsense*\n\n*\n", "f", faults);

@@ -136,11 +136,11 @@ TEST_CASE("whoever replaces an entry is told what it was") {
   Control control;
   add_sender_commands(control, desk.book, [] { return std::make_shared<policy::Settings>(); }, kept);
   const char* first =
-      R"({"command": "allow", "action": "add", "pattern": "a.test", "owner": "bert", "reason": "orders"})";
+      R"({"command": "block", "action": "add", "pattern": "a.test", "owner": "bert", "reason": "orders"})";
   CHECK(ask(control, first).lines.empty());
   CHECK(ask(control, first).lines.empty());  // nothing has changed
   const auto again =
-      ask(control, R"({"command": "allow", "action": "add", "pattern": "a.test", "owner": "anna"})");
+      ask(control, R"({"command": "block", "action": "add", "pattern": "a.test", "owner": "anna"})");
   REQUIRE(again.lines.size() == 1);
   CHECK(again.lines.front() == R"({"replaced":"a.test owner=bert # orders"})");
   CHECK(again.end == R"({"ok":true})");
@@ -203,7 +203,8 @@ TEST_CASE("an entry that means the world is taken, with a warning") {
   Desk desk;
   Control control;
   add_sender_commands(control, desk.book, [] { return nullptr; }, kept);
-  const auto added = ask(control, R"({"command": "allow", "action": "add", "pattern": "*.com"})");
+  const auto added =
+      ask(control, R"({"command": "allow", "action": "add", "pattern": "*.com", "authenticated": true})");
   REQUIRE(added.lines.size() == 1);
   CHECK(added.lines.front().starts_with(R"({"warning":"*.com: anybody can have a name there)"));
   CHECK(added.end == R"({"ok":true})");
@@ -235,6 +236,39 @@ TEST_CASE("an entry for a recipient who is none of ours is taken, with a warning
   for (const auto& line : ask(control, R"({"command": "block", "action": "list"})").lines)
     shown += line.substr(line.find("\"for\":"), 12);
   CHECK(shown == R"("for":"joe","for":"joe@o"for":"joe@o"for":"our.e)");
+}
+
+TEST_CASE("an entry that may do nothing, or too much, is taken with a warning") {
+  Desk desk;
+  Control control;
+  auto settings = std::make_shared<policy::Settings>();
+  settings->domains.add("our.example", {});
+  settings->trusted_networks = {*Network::parse("192.168.0.0/16")};
+  settings->upstream = {*Network::parse("198.51.100.7")};
+  std::vector<policy::ListFault> faults;
+  settings->sender_lists.allow = std::make_shared<policy::SenderList>(
+      policy::SenderList::parse("*.good.test\nc.test for=our.example\n", "lists/allow", faults));
+  add_sender_commands(control, desk.book, [&] { return settings; }, kept);
+  const auto add = [&](const std::string& list, const std::string& pattern, const char* more = "") {
+    const auto added = ask(control, (R"({"command": ")" + list + R"(", "action": "add", "pattern": ")" +
+                                     pattern + "\"" + more + "}")
+                                        .c_str());
+    CHECK(added.end == R"({"ok":true})");
+    return added.lines.empty() ? std::string() : added.lines.front();
+  };
+  CHECK(add("allow", "plain.test").contains("whoever writes that in MAIL FROM is let through"));
+  CHECK(add("allow", "proven.test", R"(, "authenticated": true)").empty());
+  CHECK(add("allow", "192.0.2.1").empty());
+  CHECK(add("block", "a@plain.test")
+            .contains("an allow entry beats it where that holds: plain.test (allow)"));
+  CHECK(add("block", "a@x.good.test").contains("*.good.test (lists/allow:1)"));
+  CHECK(add("block", "c.test", R"(, "for": "joe@our.example")")
+            .contains("c.test for=our.example (lists/allow:2)"));
+  CHECK(add("block", "c.test").empty());  // that one is for some alone
+  CHECK(add("block", "192.168.7.0/24").contains("this blocks nobody"));
+  CHECK(add("block", "198.51.100.0/24").contains("`upstream` hands over"));
+  CHECK(add("block", "127.0.0.1").contains("the programs of this machine"));
+  CHECK(add("block", "203.0.113.0/24").empty());
 }
 
 TEST_CASE("where the files are not known a list says so") {
