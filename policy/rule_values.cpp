@@ -34,12 +34,38 @@ std::string domain(std::string_view written) {
   return mail::parse_domain(written, name) == mail::DomainFault::none ? name.ascii : std::string();
 }
 
+// "192.0.2." as "192.0.2.0/24"; "" for what is no such thing.
+std::string network_of_octets(std::string_view written) {
+  const auto octets = std::ranges::count(written, '.');
+  if (!written.ends_with('.') || octets > 3) return {};
+  std::string address(written);
+  for (auto left = 4 - octets; left > 0; --left) address += left > 1 ? "0." : "0";
+  const auto network = Network::parse(fmt::format("{}/{}", address, 8 * octets));
+  return network ? network->to_string() : std::string();
+}
+
 // With wildcards in it, the domain may still be one.
 RuleValue address_pattern(std::string_view written) {
   const auto at = written.rfind('@');
   const auto ascii = at == std::string_view::npos ? std::string() : domain(written.substr(at + 1));
   if (ascii.empty()) return pattern(written, kAddressForms);
   return pattern(std::string(written.substr(0, at + 1)) + ascii, kAddressForms);
+}
+
+// What other programs, and the files of allow and block lists, write so.
+std::string meant_by(std::string_view written) {
+  constexpr std::string_view by_name = "host:";
+  if (written.empty()) return R"("<>" is the null sender, of bounces)";
+  if (written.starts_with('@') && !domain(written.substr(1)).empty())
+    return fmt::format("write \"{}\"", written.substr(1));
+  if (written.starts_with('.') && !domain(written.substr(1)).empty())
+    return fmt::format("write \"*{}\": what is below it", written);
+  if (const auto network = network_of_octets(written); !network.empty())
+    return fmt::format(R"(a client is meant by "ip": "{}")", network);
+  for (const std::string_view prefix : {by_name, std::string_view("rdns:")})
+    if (written.starts_with(prefix) && !domain(written.substr(prefix.size())).empty())
+      return fmt::format(R"(a client is meant by "rdns": "{}")", written.substr(prefix.size()));
+  return kAddressForms;
 }
 
 RuleValue address(std::string_view written) {
@@ -55,7 +81,7 @@ RuleValue address(std::string_view written) {
   } else if (const std::string whole = domain(written); !whole.empty()) {
     return "*@" + whole;
   }
-  return fault(written, "neither an address nor a domain", kAddressForms);
+  return fault(written, "neither an address nor a domain", meant_by(written));
 }
 
 RuleValue network(std::string_view written) {

@@ -141,6 +141,10 @@ Result<> set_pattern(SenderEntry& entry, std::string_view written) {
 Result<> set_recipient(SenderEntry& entry, std::string_view written) {
   entry.recipient = written.contains('@') ? address_pattern(written) : domain_pattern(written);
   if (!entry.recipient.empty() && !entry.recipient.starts_with('*')) return {};
+  if (!entry.recipient.empty())
+    return fail(Errc::invalid, quoted(written) +
+                                   " is no recipient: an entry is for an address or for one domain of "
+                                   "ours, and each domain below it wants an entry of its own");
   return fail(Errc::invalid, quoted(written) + " is no recipient: an address or a domain of ours");
 }
 

@@ -105,10 +105,10 @@ void Lints::look_at(const ListEntry& entry) {
     return tell(entry, "this line does nothing: the same pattern stands below, and the last match decides");
   if (auto why = impossible(patterns()[place]); !why.empty())
     tell(entry, std::move(why));
-  else if (!patterns().clears(place) && is_everybody(patterns()[place]))
-    tell(entry, "this bars every address, but for those that lines below clear");
   else if (why = useless(place); !why.empty())
     tell(entry, "this line does nothing: " + std::move(why));
+  else if (!patterns().clears(place) && is_everybody(patterns()[place]))
+    tell(entry, "this bars every address, but for those that lines below clear");
   else if (list_.star() == Star::one_or_more && !patterns().clears(place))
     look_for_holes(entry, place);
   reached_ = place;

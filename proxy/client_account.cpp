@@ -25,7 +25,10 @@ std::string address_of(const IpAddress& client) {
 }
 
 std::string many(const RateCase& one) {
-  if (one.rated == Rated::octets) return config::format_size(one.rate.most);
+  if (one.rated == Rated::octets) {
+    const std::string size = config::format_size(one.rate.most);
+    return is_digit(size.back()) ? size + " octets" : size;
+  }
   std::string things(policy::to_string(one.rated));
   std::ranges::replace(things, '_', ' ');
   return fmt::format("{} {}", one.rate.most, things);

@@ -83,7 +83,7 @@ Taken<std::string> take_expiry(const SenderListOptions& options) {
   std::string day = expiry_day(options.expires, now);
   if (day.empty()) return day;
   const auto expires = policy::parse_expiry_day(day);
-  if (!expires) return usage_fault("--expires: " + expires.error().detail);
+  if (!expires) return usage_fault("--expires: " + expires.error().detail + ", or 30d");
   if (*expires > now) return day;
   return usage_fault(fmt::format("--expires: {} is over: the entry would never hold", day));
 }

@@ -70,6 +70,8 @@ def test_lists_a_command_counts_at_once_and_survives_a_kill(case):
 def test_lists_an_entry_that_is_over_is_refused(case):
     site = site_of(case)
     command(site, "allow", "add", "good.test", "--expires", "2020-01-31", status=64)
+    hours = site.gateway.run("allow", "add", "good.test", "--expires", "12h", "-c", site.gateway.conf)
+    check(hours.returncode == 64 and "write 2027-01-31, or 30d" in hours.stderr, f"{hours}")
     check(entries(site, "allow") == [], "it was added")
 
 

@@ -146,6 +146,9 @@ def test_rates_of_bytes(case):
     site.deliver(message(("x" * 70 + "\r\n") * 100), client=logged_in(site, "anna"))
     check("user anna may have 2KB in 1d" in asked(site, "anna", TOO_MUCH).last, "in words")
     asked(site, "boss", "250")
+    site = users_site(case, bytes="200/1d")
+    site.deliver(message(("y" * 70 + "\r\n") * 3), client=logged_in(site, "anna"))
+    check("may have 200 octets in 1d" in asked(site, "anna", TOO_MUCH).last, "a number alone says nothing")
 
 
 def asks(client, wanted, recipient="anna@example.test"):

@@ -93,6 +93,11 @@ TEST_CASE("what other programs write for a domain, or a network, is told how to 
     CHECK_MESSAGE(canonical(line).contains("is no address, domain"), std::string(line));
 }
 
+TEST_CASE("an entry is for no domains below another, and says so") {
+  CHECK(canonical("a.test for=*.our.example").contains("each domain below it wants an entry of its own"));
+  CHECK(canonical("a.test for=our example").contains("none of for="));
+}
+
 TEST_CASE("a line that is no entry of a sender list is refused") {
   for (const char* line :
        {"<>", "@example.com", "joe@", "*", "*@example.com", "192.0.2", "192.0.2.1/24",

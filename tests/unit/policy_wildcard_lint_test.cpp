@@ -62,6 +62,11 @@ TEST_CASE("lines that no address can match, and one that all do") {
     CHECK(lints(everybody).front() == "1:1: this bars every address, but for those that lines below clear");
 }
 
+TEST_CASE("of two lines for everybody one is enough") {
+  CHECK(lints("*\n*@*\n") == Told{"1:1: this bars every address, but for those that lines below clear",
+                                  "2:1: line 1 bars all of it already"});
+}
+
 TEST_CASE("an address that a later line decides, whatever that says") {
   CHECK(lints("a@x.test\n*@x.test\n") == Told{"1:1: line 2 matches all of it too, and decides"});
   const std::string decides = "line 3 matches all of it too, and decides";
