@@ -85,7 +85,9 @@ std::string AuthenticationResultsFilter::held_id() const {
   return authserv_id(field.substr(field.find(':') + 1));
 }
 
-bool AuthenticationResultsFilter::is_ours(std::string_view id) const { return id == own_id_ || id.empty(); }
+bool AuthenticationResultsFilter::is_ours(std::string_view id) const {
+  return id.empty() || id == comparable(own_id_);
+}
 
 // The held field is complete.
 void AuthenticationResultsFilter::settle(std::string& out) {
@@ -165,8 +167,7 @@ void AuthenticationResultsFilter::hold(std::string_view& content, std::string& o
   held_.clear();
 }
 
-AuthenticationResultsFilter::AuthenticationResultsFilter(const std::string& own_id)
-    : own_id_(comparable(own_id)) {}
+AuthenticationResultsFilter::AuthenticationResultsFilter(const std::string& own_id) : own_id_(own_id) {}
 
 void AuthenticationResultsFilter::feed(std::string_view content, std::string& out) {
   while (!content.empty()) {
