@@ -1,7 +1,7 @@
 #include "base/ip_address.h"
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include <algorithm>
 #include <cstring>
@@ -56,7 +56,8 @@ bool IpAddress::is_unspecified() const { return *this == IpAddress() || *this ==
 
 std::string IpAddress::to_string() const {
   // inet_ntop prints it by snprintf, which costs three times as much.
-  if (is_v4()) return fmt::format("{}.{}.{}.{}", bytes_[12], bytes_[13], bytes_[14], bytes_[15]);
+  if (is_v4())
+    return fmt::format(FMT_COMPILE("{}.{}.{}.{}"), bytes_[12], bytes_[13], bytes_[14], bytes_[15]);
   char text[INET6_ADDRSTRLEN];
   return inet_ntop(AF_INET6, bytes_.data(), text, sizeof text);
 }

@@ -1,6 +1,6 @@
 #include "base/store/event_text.h"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include "base/text.h"
 
@@ -94,7 +94,7 @@ void TimeStamp::append(std::string& out, WallTime time) {
     second_ = second;
   }
   out += text_;
-  fmt::format_to(std::back_inserter(out), ".{:03}{}", since - second * 1000, utc_ ? "Z" : "");
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE(".{:03}{}"), since - second * 1000, utc_ ? "Z" : "");
 }
 
 std::string time_stamp(WallTime time) {
