@@ -22,6 +22,8 @@ std::string domain_key(const std::string& domain, const mail::Path& theirs) {
 
 Correspondents::Of Correspondents::look(const mail::Path& sender, const mail::Path& recipient,
                                         const policy::CorrespondentSettings& settings) const {
+  // Where nobody sends mail out there is none, and no digest is needed to know it.
+  if (state_.count(kOfAddress) == 0 && state_.count(kOfDomain) == 0) return Of::nobody;
   const std::string theirs = policy::correspondent_of(sender);
   const auto knows = [&](const char* kind, const std::string& ours) {
     const auto last = this->last(kind, policy::correspondent_key(ours, theirs));
