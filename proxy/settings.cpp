@@ -95,9 +95,11 @@ void compose_rulable_values(const Loading& loading, Settings& settings) {
   check_lists(loading);
   check_greylist_rules(loading);
   if (loading.options.lint) lint_values(loading);
-  const TreatmentSources sources{site, read_barring_lists(loading), read_generic_names(loading),
-                                 read_sender_lists(loading)};
-  if (loading.options.lint) lint_barred_roles(loading, sources.barring_lists);
+  read_barring_lists(loading);
+  read_generic_names(loading);
+  read_sender_lists(loading);
+  if (loading.options.lint) lint_barred_roles(loading);
+  const TreatmentSources sources{site, settings.parsed_lists};
   static_cast<Treatment&>(settings) = compose_treatment(loading.written, sources);
   settings.treatments = nullptr;
   settings.reach = {};
@@ -128,7 +130,8 @@ void compose_listed(const Loading& loading, Settings& settings) {
 
 // From what is read to what is used; `compose` does so to `settings`. Null with errors.
 std::shared_ptr<const Settings> interpret(const std::string& directory, const LoadOptions& options,
-                                          std::shared_ptr<Settings> settings, Diagnostics& diagnostics,
+                                          const Settings* before, std::shared_ptr<Settings> settings,
+                                          Diagnostics& diagnostics,
                                           void (*compose)(const Loading&, Settings&)) {
   const Node& document = *settings->document;
   conceal_secret_lists(document, diagnostics);
@@ -137,9 +140,11 @@ std::shared_ptr<const Settings> interpret(const std::string& directory, const Lo
   config::Reader reader(diagnostics, &reading);
   written_table().read(document, written, reader);
   const auto hostname = compose_hostname(written, options, {directory, 0, 0}, diagnostics);
+  const auto lists = std::make_shared<ParsedLists>();
+  settings->parsed_lists = lists;
   settings->list_files.clear();
   compose({document, written, reading.rulesets, options, directory, hostname, diagnostics,
-           settings->list_files},
+           settings->list_files, *lists, before},
           *settings);
   diagnostics.sort();
   return diagnostics.has_errors() ? nullptr : settings;
@@ -198,11 +203,11 @@ std::shared_ptr<const Settings> load(const std::string& directory, const LoadOpt
   }
   auto settings = std::make_shared<Settings>();
   settings->document = std::make_shared<const Node>(std::move(*document));
-  return interpret(directory, options, std::move(settings), diagnostics, compose_all);
+  return interpret(directory, options, nullptr, std::move(settings), diagnostics, compose_all);
 }
 
 std::shared_ptr<const Settings> load_lists(const Settings& before, Diagnostics& diagnostics) {
-  return interpret(before.directory, {.whole_lines = true}, std::make_shared<Settings>(before), diagnostics,
+  return interpret(before.directory, {}, &before, std::make_shared<Settings>(before), diagnostics,
                    compose_listed);
 }
 

@@ -102,6 +102,7 @@ struct Treatment {
 };
 
 class Treatments;
+struct ParsedLists;
 
 // A list that the configuration names, and its version just before it was read.
 struct ListFile {
@@ -112,9 +113,10 @@ struct ListFile {
 
 // As a Treatment: that of whoever no rule holds for.
 struct Settings : Treatment {
-  std::string directory;                         // conf.d
-  std::shared_ptr<const config::Node> document;  // what was read there
-  std::vector<ListFile> list_files;              // of recipients, senders, patterns, conditions
+  std::string directory;                            // conf.d
+  std::shared_ptr<const config::Node> document;     // what was read there
+  std::vector<ListFile> list_files;                 // of recipients, senders, patterns, conditions
+  std::shared_ptr<const ParsedLists> parsed_lists;  // what was made of them
   policy::Rules rules;
   std::map<std::string, std::shared_ptr<const relay::Route>> routes;
   std::vector<ListenerSettings> listeners;
@@ -152,9 +154,8 @@ struct Settings : Treatment {
 struct LoadOptions {
   // Built-in changes laid over the files as a last one, as JSON text: the demo's ports and routes.
   std::string overlay = {};
-  bool open_files = true;    // certificates, lists; false for `config show`
-  bool lint = false;         // tell of what does nothing, in lists and rules: for `check`
-  bool whole_lines = false;  // a list that ends amid a line is an error: nobody said that it is done
+  bool open_files = true;            // certificates, lists; false for `config show`
+  bool lint = false;                 // tell of what does nothing, in lists and rules: for `check`
   std::string system_hostname = {};  // stands in for the system's own name; "" = ask the system
 };
 
@@ -162,7 +163,8 @@ struct LoadOptions {
 std::shared_ptr<const Settings> load(const std::string& directory, const LoadOptions& options,
                                      config::Diagnostics& diagnostics);
 
-// The same configuration, of which only the list files are read again. nullptr with errors, as load().
+// The same configuration, of which only those list files are read again that have changed. One that may
+// still be being written is an error: nobody said that it is done. nullptr with errors, as load().
 std::shared_ptr<const Settings> load_lists(const Settings& before, config::Diagnostics& diagnostics);
 
 // `sallyport config show`: the whole configuration as JSON with comments; `changed` leaves out what is at

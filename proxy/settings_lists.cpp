@@ -30,10 +30,11 @@ std::string read_recipient(std::string_view line, const config::Position& positi
 std::optional<std::string> read_list_file(const std::string& file, const config::Position& blame,
                                           const Loading& loading) {
   if (!loading.options.open_files) return std::nullopt;
-  loading.list_files.push_back(
-      {file, version_of(file)});  // before it is read: a change meanwhile is none missed
+  // The version before it is read: a change meanwhile is none missed.
+  loading.list_files.push_back({file, version_of(file)});
   auto text = config::read_file(file, blame, loading.diagnostics, config::max_list_size);
-  if (loading.options.whole_lines && text && !text->empty() && !text->ends_with('\n'))
+  if (!text) return std::nullopt;
+  if (loading.before && !text->empty() && !text->ends_with('\n'))
     loading.diagnostics.error({file, 0, 0}, "its last line has no line end: is it still being written?",
                               "a reload (SIGHUP) takes it as it is");
   return text;
@@ -41,10 +42,40 @@ std::optional<std::string> read_list_file(const std::string& file, const config:
 
 namespace {
 
+// The file as it was when it was read before, if nobody has touched it since; else null.
+const ListFile* untouched(const std::string& file, const Loading& loading) {
+  if (!loading.before) return nullptr;
+  const FileVersion now = version_of(file);
+  if (now == FileVersion()) return nullptr;
+  const ListFile* known = nullptr;
+  for (const ListFile& one : loading.before->list_files) {  // several, if it is a list of several kinds
+    if (one.path != file) continue;
+    if (one.version != now) return nullptr;
+    known = &one;
+  }
+  return known;
+}
+
+// Reads the list of that kind, or takes over what was made of it.
+template <class List, class Read>
+void add_list(const std::string& file, ParsedLists::ByPath<List> ParsedLists::* kind,
+              const Loading& loading, Read read) {
+  auto& lists = loading.lists.*kind;
+  if (file.empty() || lists.contains(file)) return;
+  if (const ListFile* const known = untouched(file, loading)) {
+    const auto& before = (*loading.before->parsed_lists).*kind;
+    if (const auto found = before.find(file); found != before.end()) {
+      loading.list_files.push_back(*known);
+      lists.emplace(file, found->second);
+      return;
+    }
+  }
+  lists.emplace(file, read());
+}
+
 // A file of which `parse(text, faults)` makes a List; every fault is told with its place in the file.
 template <class List, class Parse>
 List read_list(const Located<std::string>& file, const Loading& loading, Parse parse) {
-  if (file.value.empty()) return {};
   auto text = read_list_file(file.value, file.position, loading);
   if (!text) return {};
   std::vector<policy::ListFault> faults;
@@ -54,8 +85,6 @@ List read_list(const Located<std::string>& file, const Loading& loading, Parse p
     loading.diagnostics.error({file.value, fault.line, fault.column}, fault.message);
   return list;
 }
-
-}  // namespace
 
 policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy::Star star,
                                         const Loading& loading) {
@@ -73,25 +102,37 @@ policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy
   return list;
 }
 
+}  // namespace
+
+void read_barring_lists(const Loading& loading) {
+  for_each_variant(
+      loading.written, loading.rulesets, [&](const PolicySections& sections, const config::Rule*) {
+        for (const BarringListSection* list : {&sections.barring.senders, &sections.barring.recipients})
+          add_list(list->file.value, &ParsedLists::barring, loading, [&] {
+            return read_wildcard_list(list->file, list->star.value_or(sections.barring.star), loading);
+          });
+      });
+}
+
 namespace {
 
-void read_generic_names(const Located<std::string>& file, const Loading& loading, GenericNameLists& lists) {
-  if (file.value.empty() || lists.contains(file.value)) return;
-  lists.emplace(file.value,
-                read_list<policy::GenericNames>(file, loading, [&](const std::string& text, auto& faults) {
-                  return policy::GenericNames::parse(text, faults, file.value);
-                }));
+std::shared_ptr<const policy::GenericNames> read_names(const Located<std::string>& file,
+                                                       const Loading& loading) {
+  return std::make_shared<policy::GenericNames>(
+      read_list<policy::GenericNames>(file, loading, [&](const std::string& text, auto& faults) {
+        return policy::GenericNames::parse(text, faults, file.value);
+      }));
 }
 
 }  // namespace
 
-GenericNameLists read_generic_names(const Loading& loading) {
-  GenericNameLists lists;
+void read_generic_names(const Loading& loading) {
   for_each_variant(loading.written, loading.rulesets,
                    [&](const PolicySections& sections, const config::Rule*) {
-                     read_generic_names(sections.checks.generic_names, loading, lists);
+                     const auto& file = sections.checks.generic_names;
+                     add_list(file.value, &ParsedLists::generic_names, loading,
+                              [&] { return read_names(file, loading); });
                    });
-  return lists;
 }
 
 namespace {
@@ -119,29 +160,30 @@ void check_block_entries(const policy::SenderList& list, const Loading& loading)
   });
 }
 
-void read_sender_lists(const SenderListsSection& section, const Loading& loading, SenderListFiles& files) {
-  const auto read = [&](const Located<std::string>& file, SenderListFiles::ByPath& lists) {
-    if (file.value.empty() || lists.contains(file.value)) return;
-    lists.emplace(file.value, read_sender_list(file, loading));
-    if (&lists == &files.block) check_block_entries(*lists.at(file.value), loading);
-  };
-  read(section.allow, files.allow);
-  read(section.block, files.block);
+std::shared_ptr<const policy::SenderList> read_block_list(const Located<std::string>& file,
+                                                          const Loading& loading) {
+  auto list = read_sender_list(file, loading);
+  check_block_entries(*list, loading);
+  return list;
 }
 
 }  // namespace
 
-SenderListFiles read_sender_lists(const Loading& loading) {
-  SenderListFiles files;
+void read_sender_lists(const Loading& loading) {
   for_each_variant(loading.written, loading.rulesets,
                    [&](const PolicySections& sections, const config::Rule*) {
-                     read_sender_lists(sections.lists, loading, files);
+                     const SenderListsSection& lists = sections.lists;
+                     add_list(lists.allow.value, &ParsedLists::allow, loading,
+                              [&] { return read_sender_list(lists.allow, loading); });
+                     add_list(lists.block.value, &ParsedLists::block, loading,
+                              [&] { return read_block_list(lists.block, loading); });
                    });
-  return files;
 }
 
-std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,
-                                             const Loading& loading) {
+namespace {
+
+std::vector<std::string> read_recipients(const std::string& file, const config::Position& blame,
+                                         const Loading& loading) {
   const auto text = read_list_file(file, blame, loading);
   if (!text) return {};
   loading.diagnostics.remember_source(file, *text);
@@ -161,6 +203,17 @@ std::vector<std::string> read_recipient_list(const std::string& file, const conf
   std::ranges::sort(keys);
   keys.erase(std::ranges::unique(keys).begin(), keys.end());
   return keys;
+}
+
+}  // namespace
+
+std::shared_ptr<const std::vector<std::string>> read_recipient_list(const std::string& file,
+                                                                    const config::Position& blame,
+                                                                    const Loading& loading) {
+  add_list(file, &ParsedLists::recipients, loading, [&] {
+    return std::make_shared<const std::vector<std::string>>(read_recipients(file, blame, loading));
+  });
+  return loading.lists.recipients.at(file);
 }
 
 // Faults are warnings: the file is read again at every login, and mail flows without it.

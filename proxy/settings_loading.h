@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/parsed_lists.h"
 #include "proxy/settings_written.h"
 
 namespace sallyport::proxy {
@@ -24,6 +25,9 @@ struct Loading {
   const std::string& hostname;
   config::Diagnostics& diagnostics;
   std::vector<ListFile>& list_files;  // those that have been read
+  ParsedLists& lists;                 // what was made of them
+  // Of which only the lists are read again; null: everything is read, and as it is.
+  const Settings* before = nullptr;
 
   config::Position whole() const { return {directory, 0, 0}; }  // for what is nowhere written
 };
@@ -55,25 +59,15 @@ void check_route_names(const Loading& loading);  // known, and used
 // `list_files`.
 std::optional<std::string> read_list_file(const std::string& file, const config::Position& blame,
                                           const Loading& loading);
-policy::WildcardList read_wildcard_list(const Located<std::string>& file, policy::Star star,
-                                        const Loading& loading);
-// Every barring list that the sections name, in whatever rule, once: by its path.
-using BarringLists = std::map<std::string, policy::WildcardList>;
-BarringLists read_barring_lists(const Loading& loading);
+// Each into `lists`, as many as the sections name in whatever rule.
+void read_barring_lists(const Loading& loading);
+void read_generic_names(const Loading& loading);
+void read_sender_lists(const Loading& loading);
+std::shared_ptr<const std::vector<std::string>> read_recipient_list(const std::string& file,
+                                                                    const config::Position& blame,
+                                                                    const Loading& loading);
 // Lines of them that bar role addresses, which nothing bars: for `check`.
-void lint_barred_roles(const Loading& loading, const BarringLists& lists);
-// Likewise.
-using GenericNameLists = std::map<std::string, policy::GenericNames>;
-GenericNameLists read_generic_names(const Loading& loading);
-// Every allow and block list, as well.
-struct SenderListFiles {
-  using ByPath = std::map<std::string, std::shared_ptr<const policy::SenderList>>;
-  ByPath allow;
-  ByPath block;
-};
-SenderListFiles read_sender_lists(const Loading& loading);
-std::vector<std::string> read_recipient_list(const std::string& file, const config::Position& blame,
-                                             const Loading& loading);
+void lint_barred_roles(const Loading& loading);
 void check_users_file(const Located<std::string>& file, const Loading& loading);
 // Who can log in; nullopt: that is not known.
 std::optional<std::vector<std::string>> read_user_names(const Loading& loading);

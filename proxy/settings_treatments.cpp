@@ -15,28 +15,25 @@ namespace {
 // Rules that are as many as their recipients must not fill the memory.
 constexpr std::size_t kMostTreatments = 8192;
 
+// Null or empty where no file is named.
 template <class List>
-List list_of(const Located<std::string>& file, const std::map<std::string, List>& lists) {
+List list_of(const Located<std::string>& file, const ParsedLists::ByPath<List>& lists) {
   const auto found = lists.find(file.value);
   return found == lists.end() ? List() : found->second;
 }
 
-policy::Barring compose_barring(const BarringSection& written, const BarringLists& lists) {
+policy::Barring compose_barring(const BarringSection& written, const ParsedLists& lists) {
   const auto compose = [&](const BarringListSection& list) {
-    return policy::BarringList{list_of(list.file, lists), list.mode.value_or(written.mode),
+    return policy::BarringList{list_of(list.file, lists.barring), list.mode.value_or(written.mode),
                                list.star.value_or(written.star), list.reply.value_or(written.reply),
                                list.reply_id.value_or(written.reply_id)};
   };
   return {compose(written.senders), compose(written.recipients)};
 }
 
-policy::SenderLists compose_sender_lists(const SenderListsSection& written, const SenderListFiles& files) {
-  const auto named = [](const Located<std::string>& file, const SenderListFiles::ByPath& lists) {
-    const auto found = lists.find(file.value);
-    return found == lists.end() ? nullptr : found->second;
-  };
-  policy::SenderLists lists{named(written.allow, files.allow),
-                            named(written.block, files.block),
+policy::SenderLists compose_sender_lists(const SenderListsSection& written, const ParsedLists& files) {
+  policy::SenderLists lists{list_of(written.allow, files.allow),
+                            list_of(written.block, files.block),
                             written.allow_mode,
                             written.block_mode,
                             written.block_reply,
@@ -47,12 +44,6 @@ policy::SenderLists compose_sender_lists(const SenderListsSection& written, cons
   for (const auto& [path, list] : files.allow) lists.allow_files.push_back(list);
   for (const auto& [path, list] : files.block) lists.block_files.push_back(list);
   return lists;
-}
-
-void read_lists_of(const BarringSection& section, const Loading& loading, BarringLists& lists) {
-  for (const BarringListSection* list : {&section.senders, &section.recipients})
-    if (const auto& file = list->file; !file.value.empty() && !lists.contains(file.value))
-      lists.emplace(file.value, read_wildcard_list(file, list->star.value_or(section.star), loading));
 }
 
 void widen(policy::CheckSettings& reach, const policy::CheckSettings& other) {
@@ -67,19 +58,6 @@ void widen_for_rules(policy::CheckSettings& reach, const policy::Rules& rules, p
   for (const auto check : {mail::Check::rdns, mail::Check::spf_mailfrom})
     if (rules.needs(check, view)) reach.mode(check) = std::min(reach.mode(check), Mode::observe);
 }
-
-}  // namespace
-
-BarringLists read_barring_lists(const Loading& loading) {
-  BarringLists lists;
-  for_each_variant(loading.written, loading.rulesets,
-                   [&](const PolicySections& sections, const config::Rule*) {
-                     read_lists_of(sections.barring, loading, lists);
-                   });
-  return lists;
-}
-
-namespace {
 
 // Patterns for a role address alone, such as "postmaster@*": nothing bars them. One that means it among
 // others is no mistake.
@@ -99,7 +77,8 @@ void tell_barred_roles(const policy::WildcardList& list, const config::Rule* rul
 
 }  // namespace
 
-void lint_barred_roles(const Loading& loading, const BarringLists& lists) {
+void lint_barred_roles(const Loading& loading) {
+  const auto& lists = loading.lists.barring;
   std::set<std::string_view> told;
   for_each_variant(loading.written, loading.rulesets,
                    [&](const PolicySections& sections, const config::Rule* rule) {
@@ -128,10 +107,11 @@ policy::Rules compose_rules(const Loading& loading, const policy::Domains& domai
 
 Treatment compose_treatment(const PolicySections& sections, const TreatmentSources& sources) {
   auto policy = std::make_shared<policy::Settings>(*sources.site);
-  policy->barring = compose_barring(sections.barring, sources.barring_lists);
-  policy->sender_lists = compose_sender_lists(sections.lists, sources.sender_lists);
+  policy->barring = compose_barring(sections.barring, *sources.lists);
+  policy->sender_lists = compose_sender_lists(sections.lists, *sources.lists);
   policy->checks = compose_checks(sections);
-  policy->generic_names = list_of(sections.checks.generic_names, sources.generic_names);
+  if (const auto names = list_of(sections.checks.generic_names, sources.lists->generic_names))
+    policy->generic_names = *names;
   policy->max_received = sections.limits.received;
   policy->max_received_by_us = sections.limits.received_by_us;
   Treatment treatment;

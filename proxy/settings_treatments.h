@@ -17,9 +17,7 @@ namespace sallyport::proxy {
 
 struct TreatmentSources {
   std::shared_ptr<const policy::Settings> site;
-  BarringLists barring_lists;
-  GenericNameLists generic_names;
-  SenderListFiles sender_lists;
+  std::shared_ptr<const ParsedLists> lists;
 };
 Treatment compose_treatment(const PolicySections& sections, const TreatmentSources& sources);
 

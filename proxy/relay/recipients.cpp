@@ -33,7 +33,7 @@ RecipientAnswer refusal(mail::Reply reply, const WayFault& fault, std::string ho
 }
 
 bool is_listed(const Route& route, const std::string& key) {
-  return std::ranges::binary_search(route.recipient_list, key);
+  return route.recipient_list && std::ranges::binary_search(*route.recipient_list, key);
 }
 
 // user+detail@domain is listed as user@domain.

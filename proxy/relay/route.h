@@ -40,9 +40,10 @@ struct Route {
   std::optional<Credentials> credentials;             // AUTH towards the next hop, only under TLS
 
   RecipientCheck recipients = RecipientCheck::ask;
-  std::optional<Host> ask_host;             // who is asked, if not `hosts`
-  std::vector<std::string> recipient_list;  // keys (mail::Path::key()), sorted; for list
-  std::string subaddress_separator = "+";   // user+detail is user; "" = none
+  std::optional<Host> ask_host;  // who is asked, if not `hosts`
+  // For list: keys (mail::Path::key()), sorted. Shared by settings that differ in other lists; null: none.
+  std::shared_ptr<const std::vector<std::string>> recipient_list;
+  std::string subaddress_separator = "+";  // user+detail is user; "" = none
 
   int max_connections = 15;  // to each host, all cores together
   int max_asking = 10;       // recipients asked at once, for each client

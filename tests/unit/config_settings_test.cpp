@@ -81,8 +81,8 @@ TEST_CASE("routes load with their next hops, recipients and credentials") {
   REQUIRE(smarthost);
   CHECK(smarthost->credentials->password == "s3cret");
   CHECK(smarthost->recipients == relay::RecipientCheck::list);
-  CHECK(smarthost->recipient_list.size() == 2);
-  CHECK(std::ranges::is_sorted(smarthost->recipient_list));
+  CHECK(smarthost->recipient_list->size() == 2);
+  CHECK(std::ranges::is_sorted(*smarthost->recipient_list));
   CHECK_FALSE(loaded.settings->route("nowhere"));
 }
 

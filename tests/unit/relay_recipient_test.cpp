@@ -186,7 +186,8 @@ TEST_CASE("role recipients exist whatever the next hop says") {
 TEST_CASE("recipients by list, subaddresses understood") {
   Bench bench;
   bench.route.recipients = RecipientCheck::list;
-  bench.route.recipient_list = {"a@example.com", "b@example.com"};
+  bench.route.recipient_list = std::make_shared<const std::vector<std::string>>(
+      std::vector<std::string>{"a@example.com", "b@example.com"});
   CHECK(bench.ask("A@example.com").kind == Kind::exists);
   CHECK(bench.ask("b+detail@example.com").kind == Kind::exists);
   CHECK(bench.ask("\"b+detail\"@example.com").kind == Kind::exists);
