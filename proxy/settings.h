@@ -104,10 +104,11 @@ struct Treatment {
 class Treatments;
 struct ParsedLists;
 
-// A list that the configuration names, and its version just before it was read.
+// A list that the configuration names, its version just before it was read, and what was there.
 struct ListFile {
   std::string path;
   FileVersion version;
+  bool has_entries = false;
   bool operator==(const ListFile&) const = default;
 };
 

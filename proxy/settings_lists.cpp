@@ -27,16 +27,42 @@ std::string read_recipient(std::string_view line, const config::Position& positi
 
 }  // namespace
 
+namespace {
+
+bool has_an_entry(std::string_view text) {
+  policy::ListReader lines(text);
+  policy::ListEntry entry;
+  return lines.next(entry);
+}
+
+bool had_entries(const Settings& before, const std::string& file) {
+  return std::ranges::any_of(before.list_files,
+                             [&](const ListFile& one) { return one.path == file && one.has_entries; });
+}
+
+// A shell that redirects into a list has emptied it long before the program writes: for as long nobody
+// would be allowed, or everybody.
+void tell_what_is_unfinished(const ListFile& file, std::string_view text, const Loading& loading) {
+  const bool is_cut = !text.empty() && !text.ends_with('\n');
+  const bool is_emptied = !file.has_entries && had_entries(*loading.before, file.path);
+  if (!is_cut && !is_emptied) return;
+  loading.diagnostics.error({file.path, 0, 0},
+                            is_cut ? "its last line has no line end: is it still being written?"
+                                   : "it has no entry any more: is it still being written?",
+                            "a reload (SIGHUP) takes it as it is");
+}
+
+}  // namespace
+
 std::optional<std::string> read_list_file(const std::string& file, const config::Position& blame,
                                           const Loading& loading) {
   if (!loading.options.open_files) return std::nullopt;
   // The version before it is read: a change meanwhile is none missed.
-  loading.list_files.push_back({file, version_of(file)});
+  ListFile& read = loading.list_files.emplace_back(ListFile{file, version_of(file)});
   auto text = config::read_file(file, blame, loading.diagnostics, config::max_list_size);
   if (!text) return std::nullopt;
-  if (loading.before && !text->empty() && !text->ends_with('\n'))
-    loading.diagnostics.error({file, 0, 0}, "its last line has no line end: is it still being written?",
-                              "a reload (SIGHUP) takes it as it is");
+  read.has_entries = has_an_entry(*text);
+  if (loading.before) tell_what_is_unfinished(read, *text, loading);
   return text;
 }
 

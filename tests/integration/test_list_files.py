@@ -93,6 +93,25 @@ def test_list_files_with_errors_change_nothing(case):
     check(len(site.gateway.of_type("lists")) == 4, "told more than once")
 
 
+def test_list_files_that_are_emptied_are_being_written(case):
+    """`generator > list`: the shell has cut it to nothing before the program says anything."""
+    path = case.path("block")
+    write(path, "good.test\n")
+    site = site_of(case, {"lists": {"block": path}})
+    refused(site, "anna@good.test")
+    for text in ("", "# made by a program\n\n"):
+        renewed(site, lambda text=text: write(path, text), path, ok=False)
+        refused(site, "anna@good.test")
+    told = [note["text"] for note in site.gateway.of_type("note") if "it has no entry any more" in note["text"]]
+    check(len(told) == 2 and path in told[0] and "SIGHUP" in told[0], f"{told}")
+    renewed(site, lambda: write(path, "plain.test\n"), path)
+    ask(site, GOOD, "250")
+    renewed(site, lambda: write(path, ""), path, ok=False)
+    refused(site, "x@plain.test")
+    site.gateway.reload()
+    ask(site, GOOD, "250", sender="x@plain.test")
+
+
 def test_list_files_of_barring_rules_and_recipients(case):
     """And what is being written in conf.d stays there until SIGHUP."""
     barred, friends, known = (case.path(name) for name in ("barred", "friends", "known"))
