@@ -60,9 +60,9 @@ std::string FactMemory::input(const mail::FactKey& key, std::initializer_list<st
   return text;
 }
 
-mail::FactPtr FactMemory::recall(const std::string& input, const SettingsPtr& settings, TimePoint now) {
+mail::FactPtr FactMemory::recall(const std::string& input, const Scope& scope, TimePoint now) {
   auto found = facts_.find(input, now);
-  if (!found || !are_same(found->under, settings)) return nullptr;
+  if (!found || !are_same(found->under, scope)) return nullptr;
   if (!std::exchange(found->recalled, true)) {
     found->fact = as_recalled(*found->fact);
     put(input, *found);
@@ -70,11 +70,10 @@ mail::FactPtr FactMemory::recall(const std::string& input, const SettingsPtr& se
   return std::move(found->fact);
 }
 
-void FactMemory::remember(std::string input, mail::FactPtr fact, const SettingsPtr& settings,
-                          TimePoint now) {
+void FactMemory::remember(std::string input, mail::FactPtr fact, const Scope& scope, TimePoint now) {
   if (is_temporary(fact->finding) || fact->until <= now) return;
   const TimePoint until = std::min(fact->until, now + kLongest);
-  put(std::move(input), {std::move(fact), settings, until});
+  put(std::move(input), {std::move(fact), scope, until});
 }
 
 void FactMemory::put(std::string input, Remembered remembered) {

@@ -175,9 +175,10 @@ void Gateway::adopt(std::shared_ptr<const Settings> settings) {
   for (const auto& [name, endpoint] : listeners_.listening()) ours.push_back(endpoint);
   relay_->set_ourselves(settings->policy->hostname, std::move(ours));
   auto lists = watched(*settings);
+  const auto before = this->settings();
+  if (!before || before->fact_scope != settings->fact_scope) facts_.clear();  // of no more use
   std::scoped_lock lock(settings_mutex_);
   running_ = {std::move(settings), std::move(lists)};
-  facts_.clear();  // found under other settings: of no more use
 }
 
 std::shared_ptr<const Settings> Gateway::settings() const { return running().settings; }
@@ -248,16 +249,12 @@ Result<> Gateway::reload(std::shared_ptr<const Settings> settings) {
   resolver_->reload(settings->dns.live);  // first: new lists are tested at once
   adopt(std::move(settings));
   faults::crash_point("reload.adopted");
-  known_good_.clear();
   learn(Duration::zero());
   listeners_.settle();
   return Result<>{};
 }
 
-void Gateway::renew_lists(std::shared_ptr<const Settings> settings) {
-  adopt(std::move(settings));
-  known_good_.clear();
-}
+void Gateway::renew_lists(std::shared_ptr<const Settings> settings) { adopt(std::move(settings)); }
 
 // -- the way down --------------------------------------------------------------------------------------
 

@@ -146,7 +146,7 @@ std::string Inquiry::input_of(const FactKey& key, std::initializer_list<std::str
 // What an earlier session found out of the same input.
 bool Inquiry::recall(const std::string& input) {
   FactPtr fact;
-  if (services_.facts) fact = services_.facts->recall(input, settings_, services_.clock.now());
+  if (services_.facts) fact = services_.facts->recall(input, settings_->fact_scope, services_.clock.now());
   if (!fact) return false;
   settle(std::move(fact));
   return true;
@@ -154,7 +154,8 @@ bool Inquiry::recall(const std::string& input) {
 
 void Inquiry::remember(std::string input, FactPtr fact) {
   if (services_.facts)
-    services_.facts->remember(std::move(input), std::move(fact), settings_, services_.clock.now());
+    services_.facts->remember(std::move(input), std::move(fact), settings_->fact_scope,
+                              services_.clock.now());
 }
 
 void Inquiry::begin(const FactKey& key, std::string input, io::Task<Fact> work) {

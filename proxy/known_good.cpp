@@ -30,9 +30,4 @@ void KnownGood::forget(const IpAddress& client) {
   last_.erase(client_key(client));
 }
 
-void KnownGood::clear() {
-  const std::scoped_lock lock(mutex_);
-  last_.clear();
-}
-
 }  // namespace sallyport::proxy

@@ -1,5 +1,6 @@
 // Clients that had a message delivered in the last 24 hours: they do not wait for the greeting. Forgotten
-// when a list names them, and by a reload. In memory and bounded; of an IPv6 client its /64 is known.
+// when a DNS list names them, and not by a reload: that their mail was taken stays true. In memory and
+// bounded; of an IPv6 client its /64 is known.
 //
 // One table for all cores: every function may be called from any thread.
 #pragma once
@@ -21,7 +22,6 @@ class KnownGood {
   bool knows(const IpAddress& client, TimePoint now) const;
   void delivered(const IpAddress& client, TimePoint now);
   void forget(const IpAddress& client);
-  void clear();
 
  private:
   void make_room(TimePoint now);

@@ -126,6 +126,8 @@ void compose_all(const Loading& loading, Settings& settings) {
 void compose_listed(const Loading& loading, Settings& settings) {
   compose_rulable_values(loading, settings);
   settings.routes = compose_routes(loading);
+  if (loading.lists.generic_names != loading.before->parsed_lists->generic_names)
+    settings.fact_scope = std::make_shared<const FactScope>();
 }
 
 // From what is read to what is used; `compose` does so to `settings`. Null with errors.

@@ -103,6 +103,7 @@ struct Treatment {
 
 class Treatments;
 struct ParsedLists;
+struct FactScope {};
 
 // A list that the configuration names, its version just before it was read, and what was there.
 struct ListFile {
@@ -118,6 +119,9 @@ struct Settings : Treatment {
   std::shared_ptr<const config::Node> document;     // what was read there
   std::vector<ListFile> list_files;                 // of recipients, senders, patterns, conditions
   std::shared_ptr<const ParsedLists> parsed_lists;  // what was made of them
+  // What is found out about a client holds under all settings that share it: of one configuration, whose
+  // lists may have changed, but for generic names.
+  std::shared_ptr<const FactScope> fact_scope = std::make_shared<const FactScope>();
   policy::Rules rules;
   std::map<std::string, std::shared_ptr<const relay::Route>> routes;
   std::vector<ListenerSettings> listeners;

@@ -3,10 +3,11 @@
 import os
 import signal
 
+from harness.client import message
 from harness.injection import injected
 from harness.outcome import check, poll
 from harness.scenes import TRACED
-from harness.strangers import GOOD
+from harness.strangers import GOOD, stranger
 from test_lists import BLOCKED, ask, site_of
 
 HUNG = 100  # seconds: longer than the gateway takes for its end
@@ -110,6 +111,23 @@ def test_list_files_that_are_emptied_are_being_written(case):
     refused(site, "x@plain.test")
     site.gateway.reload()
     ask(site, GOOD, "250", sender="x@plain.test")
+
+
+def test_list_files_that_change_make_nobody_a_stranger(case):
+    """Whose mail was taken is greeted at once."""
+    path = case.path("block")
+    write(path, "# nobody\n")
+    site = site_of(case, {"lists": {"block": path}, "checks": {"early_talker": {"wait": "1s"}}})
+
+    def waited():
+        since = site.gateway.mark()
+        site.deliver(message(f"{since}\r\n"), client=stranger(site, GOOD), sender="anna@good.test")
+        evidence = site.gateway.await_event("message", since=since)["evidence"]
+        return next(fact["ms"] for fact in evidence if fact["check"] == "early_talker") >= 1000
+
+    check(waited(), "a stranger")
+    renewed(site, lambda: write(path, "plain.test\n"), path)
+    check(not waited(), "known")
 
 
 def test_list_files_of_barring_rules_and_recipients(case):

@@ -224,21 +224,21 @@ TEST_CASE("a list that does not answer now is not remembered as one that did") {
 }
 
 TEST_CASE("the memory of facts is bounded, and keeps nothing that passes") {
-  const auto settings = site();
+  const auto scope = site()->fact_scope;
   const TimePoint now{1h};
   FactMemory memory(64 << 10);
   for (int number = 0; number < 1000; ++number)
     memory.remember(FactMemory::input({Check::rdns}, {std::to_string(number)}),
-                    fact(Finding::rdns_missing, now + 1h), settings, now);
+                    fact(Finding::rdns_missing, now + 1h), scope, now);
   CHECK(memory.size().bytes <= 64 << 10);
   CHECK(memory.size().entries > 20);
   memory.clear();
-  memory.remember("temporary", fact(Finding::rdns_temporary, now + 1h), settings, now);
-  memory.remember("over", fact(Finding::rdns_missing, now), settings, now);
+  memory.remember("temporary", fact(Finding::rdns_temporary, now + 1h), scope, now);
+  memory.remember("over", fact(Finding::rdns_missing, now), scope, now);
   CHECK(memory.size().entries == 0);
-  memory.remember("ever", fact(Finding::rdns_missing, TimePoint::max()), settings, now);
-  CHECK(memory.recall("ever", settings, now + FactMemory::kLongest - 1s));
-  CHECK_FALSE(memory.recall("ever", settings, now + FactMemory::kLongest));
+  memory.remember("ever", fact(Finding::rdns_missing, TimePoint::max()), scope, now);
+  CHECK(memory.recall("ever", scope, now + FactMemory::kLongest - 1s));
+  CHECK_FALSE(memory.recall("ever", scope, now + FactMemory::kLongest));
 }
 
 TEST_CASE("no two inputs have the same text") {
