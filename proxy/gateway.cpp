@@ -71,9 +71,9 @@ Result<> Gateway::start(std::shared_ptr<const Settings> settings, const PassedSo
       [this](const relay::Trouble& trouble) { events_.write(trouble_event(trouble)); }});
   resolver_ = std::make_unique<dns::LiveResolver>(settings->dns.live, clock_, dns_news());
   if (!asked_) asked_ = resolver_.get();
-  services_ = std::make_unique<Services>(Services{clock_, events_, tasks_, files_, passwords_, *relay_,
-                                                  *asked_, limits_, known_good_, facts_, *greylist_,
-                                                  *in_flight_, *senders_, *rates_, *penalties_});
+  services_ = std::make_unique<Services>(Services{
+      clock_, events_, tasks_, files_, passwords_, *relay_, *asked_, limits_, known_good_, facts_,
+      *greylist_, *in_flight_, *senders_, *rates_, *penalties_, [this] { return this->settings(); }});
   cores_.start(settings->workers);
   if (auto attached = attach_resolver(); !attached) return attached;
   if (auto opened = listeners_.open(*settings, passed); !opened) return opened;

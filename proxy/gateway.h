@@ -32,7 +32,7 @@ class Gateway {
   // New sessions use the new settings. Listeners are opened and closed as they changed; if one cannot be
   // opened nothing changes and the error says why.
   Result<> reload(std::shared_ptr<const Settings> settings);
-  // Lists have changed and nothing else: new sessions use them.
+  // Lists have changed and nothing else: all sessions use them from their next mail on.
   void renew_lists(std::shared_ptr<const Settings> settings);
   std::shared_ptr<const Settings> settings() const;  // what new sessions use
   // Closes the listeners, lets running messages finish for timeouts.drain at most, ends the rest.

@@ -32,7 +32,7 @@ class ReadBudget {
  private:
   Duration allowance() const;
 
-  const Timeouts& timeouts_;
+  const Timeouts timeouts_;
   TimePoint session_end_;
   smtp::Waiting stage_ = smtp::Waiting::command;
   Duration spent_{};

@@ -1,6 +1,7 @@
 // What every session uses and none owns: services of the process that outlive the event loops.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/clock.h"
@@ -17,6 +18,7 @@
 #include "proxy/relay/relay.h"
 #include "proxy/sender_book.h"
 #include "proxy/session_limits.h"
+#include "proxy/settings.h"
 
 namespace sallyport::proxy {
 
@@ -36,6 +38,7 @@ struct Services {
   SenderBook& senders;
   Rates& rates;
   Penalties& penalties;
+  std::function<std::shared_ptr<const Settings>()> settings_in_use;  // by new sessions
 };
 
 }  // namespace sallyport::proxy

@@ -32,7 +32,7 @@ Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Setti
                  Services& services)
     : stream_(std::move(stream)),
       settings_(std::move(settings)),
-      listener_(listener),
+      listener_(&listener),
       lists_(std::move(lists)),
       services_(services),
       id_(new_id(services.clock)),
@@ -43,7 +43,7 @@ Session::Session(std::unique_ptr<io::Stream> stream, std::shared_ptr<const Setti
       account_(services.rates, services.penalties, services.clock, client_) {
   client_.facts.address = peer_.address;
   client_.session_id = id_;
-  client_.listener = listener_.name;
+  client_.listener = listener_->name;
   client_.account = &account_;
 }
 
@@ -59,7 +59,7 @@ Session::~Session() {
 io::Task<> Session::run() {
   faults::crash_point("session.accepted");
   if (!co_await read_proxy_header()) co_return;
-  Treated treated = treated_at_connect(*settings_, peer_.address, listener_.name);
+  Treated treated = treated_at_connect(*settings_, peer_.address, listener_->name);
   treatment_ = std::move(treated.acting);
   watched_ = std::move(treated.would_be);
   if (!co_await admit()) co_return;
@@ -138,10 +138,23 @@ void Session::on_mail(smtp::Mail command) {
   machine_->answer(away ? away->reply : mail::reply(mail::Answer::sender_ok), !input_.empty());
   if (!machine_->in_transaction()) return;
   refresh_client();
+  take_new_lists();
   if (client_.inquiry) client_.inquiry->said_mail(command.sender);
   ++transactions_;
   transaction_ =
-      std::make_unique<Transaction>(*settings_, services_, client_, machine_->id(), std::move(command));
+      std::make_unique<Transaction>(settings_, services_, client_, machine_->id(), std::move(command));
+}
+
+// Of the same configuration: all else stays as it was when the session began, such as what was offered,
+// which DNS lists were asked, and by which generic names the client was looked at.
+void Session::take_new_lists() {
+  auto now = services_.settings_in_use();
+  if (now == settings_ || now->document != settings_->document) return;
+  listener_ = now->listeners.data() + (listener_ - settings_->listeners.data());
+  Treated treated = treated_at_connect(*now, peer_.address, listener_->name);
+  treatment_ = std::move(treated.acting);
+  watched_ = std::move(treated.would_be);
+  settings_ = std::move(now);
 }
 
 io::Task<> Session::on_recipient(smtp::Rcpt command) {
@@ -232,7 +245,7 @@ io::Task<> Session::on_auth(smtp::Auth command) {
 // For whoever bans addresses by the log.
 void Session::login_failed(std::string_view user, const mail::Reply& reply) {
   store::Event event("login_failed");
-  event.text("id", id_).text("listener", listener_.name).text("client", peer_.address.to_string());
+  event.text("id", id_).text("listener", listener_->name).text("client", peer_.address.to_string());
   event.text("user", user).number("code", reply.code);
   services_.events.write(event);
 }

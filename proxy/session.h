@@ -89,6 +89,7 @@ class Session {
   io::Task<> not_confirmed(bool arrived);
   void end_transaction(const mail::Reply& reply, std::string_view fate);
   void refresh_client();
+  void take_new_lists();
   smtp::ServerOptions machine_options() const;
   bool idle() const;
   bool may_hang_up() const;
@@ -96,7 +97,7 @@ class Session {
 
   std::unique_ptr<io::Stream> stream_;
   std::shared_ptr<const Settings> settings_;
-  const ListenerSettings& listener_;
+  const ListenerSettings* listener_;  // of those
   std::shared_ptr<dns::ListWatch> lists_;
   Services& services_;
   std::shared_ptr<const Treatment> treatment_;  // by what is known at connect

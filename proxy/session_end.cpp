@@ -79,7 +79,7 @@ void Session::record() {
   const bool has_refused = machine_ && machine_->refusals().count() > 0;
   if (unlisted_ || (!heard_ && !refused_ && !has_refused)) return;
   store::Event event("session");
-  event.text("id", id_).text("listener", listener_.name).text("client", peer_.address.to_string());
+  event.text("id", id_).text("listener", listener_->name).text("client", peer_.address.to_string());
   if (machine_) {
     event.text("helo", machine_->helo()).text("user", machine_->authenticated());
     event.number("commands", machine_->commands()).number("errors", machine_->errors());

@@ -24,12 +24,12 @@ mail::Refusal refusal_of(SessionLimits::Verdict verdict) {
 }  // namespace
 
 io::Task<bool> Session::read_proxy_header() {
-  if (!policy::contains(listener_.proxy_protocol, peer_.address)) co_return true;
+  if (!policy::contains(listener_->proxy_protocol, peer_.address)) co_return true;
   ProxyHeader header;
   TimePoint deadline = services_.clock.now() + settings_->timeouts.proxy_header;
   while (true) {
     // What follows the header belongs to the handshake, not to us.
-    bool exact = listener_.tls == ListenerTls::implicit;
+    bool exact = listener_->tls == ListenerTls::implicit;
     auto bytes = co_await stream_->read(deadline, exact ? header.missing() : io::Stream::kScratch);
     if (!bytes) {
       end_ = bytes.error().code == Errc::timeout ? "no PROXY header in time" : end_word(bytes.error().code);
@@ -76,7 +76,7 @@ io::Task<bool> Session::admit() {
   unlisted_ = !refused_;
   unlogged_ = unlogged.value_or(0);
   // Under implicit TLS there is nobody to talk to before a handshake, and a flood is not worth one.
-  if (listener_.tls == ListenerTls::implicit) co_return false;
+  if (listener_->tls == ListenerTls::implicit) co_return false;
   co_await turn_away(admitted ? rate_.refusal->reply
                               : mail::reply(refusal_of(verdict), peer_.address.address_literal()));
   end_ = word;
@@ -103,7 +103,7 @@ io::Task<> Session::turn_away(mail::Reply reply) {
 }
 
 io::Task<> Session::inquire() {
-  client_.spared = spared_ = spared(listener_, peer_.address, ours_, *settings_->policy);
+  client_.spared = spared_ = spared(*listener_, peer_.address, ours_, *settings_->policy);
   if (spared_ != Spared::nobody && spared_ != Spared::upstream) co_return;
   auto begin_inquiry = [this, core = co_await io::this_executor()](const IpAddress& client) {
     const InquiryServices services{services_.clock, services_.tasks, services_.resolver, lists_,
@@ -120,7 +120,7 @@ io::Task<> Session::inquire() {
 }
 
 io::Task<bool> Session::begin_tls() {
-  if (listener_.tls != ListenerTls::implicit) co_return true;
+  if (listener_->tls != ListenerTls::implicit) co_return true;
   TimePoint deadline = services_.clock.now() + settings_->timeouts.tls_handshake;
   auto done = co_await stream_->start_tls(settings_->tls, deadline);
   if (!done) {
@@ -135,7 +135,7 @@ io::Task<bool> Session::begin_tls() {
 io::Task<bool> Session::wait_before_greeting() {
   const Duration wait = treatment_->early_talkers.wait;
   const bool waits = client_.inquiry && looks_for_early_talkers(*treatment_) &&
-                     listener_.tls != ListenerTls::implicit &&
+                     listener_->tls != ListenerTls::implicit &&
                      !services_.known_good.knows(peer_.address, services_.clock.now());
   if (!waits || wait == Duration::zero() || has_unread()) co_return true;
   const TimePoint began = services_.clock.now();
@@ -155,7 +155,7 @@ io::Task<bool> Session::wait_before_greeting() {
 
 void Session::greet() {
   machine_ = std::make_unique<smtp::ServerMachine>(machine_options(), id_);
-  if (listener_.tls == ListenerTls::implicit) machine_->set_tls_from_start();
+  if (listener_->tls == ListenerTls::implicit) machine_->set_tls_from_start();
   refresh_client();
   const bool acts = looks_for_early_talkers(*treatment_);
   early_talker_ = (acts || looks_for_early_talkers(*watched_)) && has_unread();
@@ -182,10 +182,10 @@ smtp::ServerOptions Session::machine_options() const {
 
   smtp::ServerOptions options;
   options.hostname = settings_->policy->hostname;
-  options.starttls = listener_.tls == ListenerTls::starttls && settings_->tls != nullptr;
-  options.tls_required = listener_.tls_required;
-  options.auth_required = listener_.auth_required;
-  options.auth_offered = listener_.auth_required && !settings_->users_file.empty();
+  options.starttls = listener_->tls == ListenerTls::starttls && settings_->tls != nullptr;
+  options.tls_required = listener_->tls_required;
+  options.auth_required = listener_->auth_required;
+  options.auth_offered = listener_->auth_required && !settings_->users_file.empty();
   options.smtputf8 = offers.smtputf8;
   options.dsn = offers.dsn;
   options.lenient = lenient;

@@ -259,7 +259,7 @@ written". Unknown keys and keys written twice are errors. `sallyport check` tell
   recipients or clients.
 - "Read at" is the stage of a session at which a value is read: after a reload (SIGHUP) new sessions use new values,
   running ones keep those they began with, and listeners are opened and closed; what is read at `start` needs a
-  restart.
+  restart. What files of lists say counts from the next mail on, in running sessions too.
 
 )" + config::table_reference(written_table().info(), "");
 }

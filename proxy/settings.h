@@ -1,4 +1,5 @@
-// Everybody's settings, composed from conf.d: one immutable snapshot that a session keeps for life.
+// Everybody's settings, composed from conf.d: one immutable snapshot. A session keeps its own, but for
+// lists that change: those it takes with its next mail.
 //
 // load() reads every *.json file of a directory in name order. Errors come all at once (one syntax
 // error a file), each with file, line, column, the line itself with a caret, and a hint. schema.json is

@@ -27,16 +27,17 @@ mail::Reply spill_failure(const Error& error) {
 
 }  // namespace
 
-Transaction::Transaction(const Settings& settings, Services& services, const ClientView& client,
-                         std::string id, smtp::Mail mail)
-    : settings_(settings),
+Transaction::Transaction(std::shared_ptr<const Settings> settings, Services& services,
+                         const ClientView& client, std::string id, smtp::Mail mail)
+    : settings_held_(std::move(settings)),
+      settings_(*settings_held_),
       services_(services),
       client_(client),
       began_(services.clock.now()),
       held_(services.rates),
-      headers_(std::numeric_limits<std::uint64_t>::max(), settings.policy->hostname),
-      forged_results_(settings.policy->hostname),
-      content_(settings.temp_directory, services.files) {
+      headers_(std::numeric_limits<std::uint64_t>::max(), settings_.policy->hostname),
+      forged_results_(settings_.policy->hostname),
+      content_(settings_.temp_directory, services.files) {
   envelope_.id = std::move(id);
   envelope_.client = client.facts.address;
   envelope_.sender = std::move(mail.sender);

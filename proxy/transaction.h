@@ -1,7 +1,7 @@
 // One mail transaction: envelope, content as it arrives, and its one event, written once, whatever ends it.
 // Born at MAIL, dropped as a whole; nothing of it is ever reset field by field.
 //
-// Owned by its session, one thread. References to settings and services outlive it.
+// Owned by its session, one thread. References to services and to the client outlive it.
 #pragma once
 
 #include <functional>
@@ -34,8 +34,8 @@ namespace sallyport::proxy {
 
 class Transaction {
  public:
-  Transaction(const Settings& settings, Services& services, const ClientView& client, std::string id,
-              smtp::Mail mail);
+  Transaction(std::shared_ptr<const Settings> settings, Services& services, const ClientView& client,
+              std::string id, smtp::Mail mail);
   // Ends it, if nobody has. Says what a second copy would be explained by, if it is destroyed (shutdown)
   // before the client is known to have read our 250.
   ~Transaction();
@@ -171,6 +171,7 @@ class Transaction {
   void record_evidence_of(store::Event& event) const;
   void record_times(store::Event& event) const;
 
+  const std::shared_ptr<const Settings> settings_held_;  // the session may go on with others
   const Settings& settings_;
   Services& services_;
   const ClientView& client_;

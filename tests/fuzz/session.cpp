@@ -94,9 +94,10 @@ World::World(std::size_t choice)
     : process(the_process()),
       state(*store::StateStore::open("", system_clock(), [](std::string_view) {})),
       relay({system_clock(), process.tasks, *state, [](const relay::Trouble&) {}}),
-      services{system_clock(), process.events, process.tasks, process.files, process.passwords,
-               relay,          resolver,       limits,        known_good,    facts,
-               greylist,       in_flight,      senders,       rates,         penalties} {
+      services{system_clock(),    process.events, process.tasks, process.files,
+               process.passwords, relay,          resolver,      limits,
+               known_good,        facts,          greylist,      in_flight,
+               senders,           rates,          penalties,     [this] { return settings; }} {
   auto policy = std::make_shared<policy::Settings>();
   policy->hostname = "mx.example.test";
   policy->domains.add("example.test", "r");

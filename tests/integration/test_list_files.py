@@ -4,6 +4,7 @@ import os
 import signal
 
 from harness.client import message
+from harness.gateway import merged
 from harness.injection import injected
 from harness.outcome import check, poll
 from harness.scenes import TRACED
@@ -111,6 +112,49 @@ def test_list_files_that_are_emptied_are_being_written(case):
     refused(site, "x@plain.test")
     site.gateway.reload()
     ask(site, GOOD, "250", sender="x@plain.test")
+
+
+def test_list_files_count_in_sessions_that_go_on(case):
+    """From their next mail on, with rules and without; the mail that has begun goes on as it began."""
+    barred, friends = case.path("barred"), case.path("friends")
+    write(barred, "# nobody\n")
+    write(friends, "nobody.test\n")
+    mode = {"rules": [{"from": {"file": friends}, "use": "off"}, {"use": "enforce"}]}
+    site = site_of(case, {"barring": {"senders": barred}})
+
+    def begun():
+        """A session in its second mail."""
+        session = stranger(site, GOOD)
+        content = message(f"{site.gateway.mark()}\r\n")
+        session.envelope("anna@example.test", sender="anna@good.test")
+        session.data(content)
+        site.expect_delivered(content)
+        session.mail("anna@good.test")
+        session.rcpt("anna@example.test")
+        return session
+
+    def next_mail(session, wanted):
+        session.command("RSET", "250")
+        session.mail("anna@good.test")
+        session.rcpt("anna@example.test", wanted)
+
+    def goes_on(session):
+        renewed(site, lambda: write(barred, "*@good.test\n"), barred)
+        session.rcpt("bert@example.test")
+        next_mail(session, "550 5.7.1")
+
+    plain = begun()
+    goes_on(plain)
+    renewed(site, lambda: write(barred, "*@plain.test\n"), barred)
+    next_mail(plain, "250")
+    site.gateway.reload(merged(site.config, {"barring": {"senders": barred, "mode": mode}}))
+    ruled = begun()
+    goes_on(ruled)
+    next_mail(plain, "250")
+    renewed(site, lambda: write(friends, "good.test\n"), friends)
+    next_mail(ruled, "250")
+    for session in (plain, ruled):
+        session.quit()
 
 
 def test_list_files_that_change_make_nobody_a_stranger(case):
