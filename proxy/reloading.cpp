@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <systemd/sd-daemon.h>
 
 #include <algorithm>
+#include <ctime>
 #include <new>
 
 #include "base/config/document.h"
 #include "base/faults.h"
+#include "base/needed_memory.h"
 #include "proxy/check.h"
 #include "proxy/session_tests.h"
 #include "proxy/settings.h"
@@ -28,6 +31,13 @@ void note(store::EventLog& events, store::LogFormat format, const config::Diagno
     rest.remove_prefix(end + 1);
   }
   events.note(level, rest);
+}
+
+void notify_reloading() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+             static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000);
 }
 
 void record_reload(store::EventLog& events, bool good, std::string_view detail) {
@@ -59,7 +69,23 @@ std::string changed(const std::vector<ListFile>& before, const std::vector<ListF
 
 }  // namespace
 
-// On the thread of their own: nothing in it is anybody else's meanwhile.
+// Each on its own thread: nothing in it is anybody else's meanwhile.
+struct Reloading::NewConfiguration {
+  std::string directory;
+  config::Diagnostics diagnostics{};
+  std::shared_ptr<const Settings> settings{};
+
+  Result<> read() {
+    settings = load(directory, {}, diagnostics);
+    if (settings) run_session_tests(directory, settings, diagnostics);
+    faults::crash_point("reload.loaded");
+    if (diagnostics.has_errors()) return fail(Errc::invalid, "the old configuration stays");
+    if (auto fit = usable(*settings); !fit)
+      return fail(fit.error().code, fit.error().detail + "; the old configuration stays");
+    return {};
+  }
+};
+
 struct Reloading::NewLists {
   std::shared_ptr<const Settings> before;
   SeenLists now{};
@@ -84,34 +110,51 @@ struct Reloading::NewLists {
   }
 };
 
-Reloading::Reloading(const ServeOptions& options, Gateway& gateway, store::EventLog& events)
-    : options_(options), gateway_(gateway), events_(events), started_(gateway.settings()) {}
+Reloading::Reloading(const ServeOptions& options, Gateway& gateway, store::EventLog& events,
+                     const io::Executor& loop)
+    : options_(options), gateway_(gateway), events_(events), started_(gateway.settings()), asked_(loop) {}
 
 // -- SIGHUP --------------------------------------------------------------------------------------------
 
-void Reloading::run() {
-  faults::crash_point("reload.signal");
-  try {
-    const auto result = try_to();
-    record_reload(events_, result.has_value(), result ? "" : result.error().detail);
-    faults::crash_point("reload.done");
-  } catch (const std::exception& error) {
-    record_reload(events_, false, error.what());
+io::Task<> Reloading::obey() {
+  for (;;) {
+    try {
+      co_await asked_.wait(TimePoint::max());
+    } catch (const std::bad_alloc&) {
+      continue;  // what was asked is kept
+    }
+    notify_reloading();
+    faults::crash_point("reload.signal");
+    std::string failed;
+    try {
+      co_await run();
+    } catch (const std::exception& error) {
+      failed = error.what();
+    }
+    const NeededMemory needed;
+    if (!failed.empty()) record_reload(events_, false, failed);
+    sd_notify(0, "READY=1");
   }
 }
 
-Result<> Reloading::try_to() {
-  config::Diagnostics diagnostics;
-  auto settings = load(options_.directory, {}, diagnostics);
-  if (settings) run_session_tests(options_.directory, settings, diagnostics);
-  for (const auto& one : diagnostics.all()) note(events_, options_.log_format, one);
-  faults::crash_point("reload.loaded");
-  if (diagnostics.has_errors()) return fail(Errc::invalid, "the old configuration stays");
-  if (auto fit = usable(*settings); !fit)
-    return fail(fit.error().code, fit.error().detail + "; the old configuration stays");
-  auto reloaded = gateway_.reload(settings);
-  if (reloaded) tell_what_needs_a_restart(*settings);
-  return reloaded;
+io::Task<> Reloading::run() {
+  auto configuration = std::make_shared<NewConfiguration>(options_.directory);
+  auto result = co_await loader_.run([configuration] { return configuration->read(); });
+  const NeededMemory needed;
+  for (const auto& one : configuration->diagnostics.all()) note(events_, options_.log_format, one);
+  if (result) result = adopt(configuration->settings);
+  record_reload(events_, result.has_value(), result ? "" : result.error().detail);
+  faults::crash_point("reload.done");
+}
+
+// A list that changed and was read by itself while all of this was read may be an older one here: what was
+// tried of lists is forgotten, and the next look finds it.
+Result<> Reloading::adopt(const std::shared_ptr<const Settings>& settings) {
+  auto adopted = gateway_.reload(settings);
+  if (!adopted) return adopted;
+  changes_ = ListChanges();
+  tell_what_needs_a_restart(*settings);
+  return adopted;
 }
 
 void Reloading::tell_what_needs_a_restart(const Settings& settings) const {
@@ -146,9 +189,10 @@ io::Task<> Reloading::look_at_lists() {
 
 io::Task<> Reloading::renew_lists(std::shared_ptr<NewLists> lists) {
   const auto result = co_await reader_.run([lists] { return lists->read(); });
+  if (gateway_.settings() != lists->before)
+    co_return;  // SIGHUP came meanwhile: the next look is at its lists
   if (result || result.error().code == Errc::invalid)
-    changes_.tried(lists->now);                         // else: no memory, by the next look
-  if (gateway_.settings() != lists->before) co_return;  // SIGHUP came meanwhile, and read them too
+    changes_.tried(lists->now);  // else: no memory, by the next look
   for (const auto& one : lists->diagnostics.all())
     if (lists->is_news(one)) note(events_, options_.log_format, one);
   if (result) gateway_.renew_lists(lists->settings);

@@ -68,13 +68,6 @@ Gateway::PassedSockets passed_sockets() {
   return sockets;
 }
 
-void notify_reloading() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-             static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000);
-}
-
 io::Task<> obey_signals(io::SignalSet& signals, Reloading& reloading) {
   for (;;) {
     try {
@@ -82,10 +75,7 @@ io::Task<> obey_signals(io::SignalSet& signals, Reloading& reloading) {
     } catch (const std::bad_alloc&) {
       continue;  // signals are kept between two waits
     }
-    const NeededMemory needed;
-    notify_reloading();
-    reloading.run();
-    sd_notify(0, "READY=1");
+    reloading.ask();
   }
 }
 
@@ -116,11 +106,12 @@ int serve(const ServeOptions& options) {
   Gateway gateway(events, system_clock());
   if (auto started = gateway.start(std::move(settings), passed_sockets()); !started)
     return complain(started.error(), exit_status(started.error().code));
-  Reloading reloading(options, gateway, events);
+  Reloading reloading(options, gateway, events, loop.executor());
   if (geteuid() == 0) events.note("warning", "running as root: use a user of its own (docs/install.md)");
   sd_notify(0, "READY=1");
   care.spawn(loop.executor(), "watchdog", keep_watchdog(gateway, events));
   care.spawn(loop.executor(), "trimming", trim_memory(gateway));
+  care.spawn(loop.executor(), "reload", reloading.obey());
   care.spawn(loop.executor(), "lists", reloading.watch_lists());
   loop.run(obey_signals(signals, reloading));
   sd_notify(0, "STOPPING=1");

@@ -1,12 +1,18 @@
 """What an admin is told: by `check` of this machine, and by a reload that is refused or not enough."""
 
+import contextlib
 import json
 import os
 import signal
 
+from harness.injection import injected
 from harness.network import connects
 from harness.outcome import check, poll
+from harness.scenes import TRACED
 from harness.setups import need_root
+from test_watchdog import Manager
+
+HUNG = 100  # seconds: longer than any test waits
 
 
 def notes(site):
@@ -82,3 +88,81 @@ def test_process_check_as_root(case):
     said = result.stdout + result.stderr
     check(result.returncode == 0 and "temp_directory" not in said and "chown" not in said, said)
     check("sudo -u sallyport sallyport check" in said, said)
+
+
+def has_ended(pid):
+    """But for the thread that strace holds."""
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] == "Z"
+
+
+def site_with_list(case, config=None):
+    path = case.path("block")
+    with open(path, "w") as file:
+        file.write("# nobody\n")
+    environment = {**TRACED, "NOTIFY_SOCKET": case.path("notify"), "WATCHDOG_USEC": "2000000"}
+    return case.site({"lists": {"block": path}, **(config or {})}, environment=environment), path
+
+
+@contextlib.contextmanager
+def hung(site, path):
+    """SIGHUP has come to the list, and does not get it while the block lasts."""
+    log = path + ".calls"
+    with injected(site.gateway.pid, [path], "openat", f"delay_enter={HUNG}s", log):
+        site.gateway.signal(signal.SIGHUP)
+        poll(lambda: path in open(log).read(), 15, "the list is opened")
+        yield
+
+
+def test_process_reload_that_hangs_holds_up_nothing(case):
+    """The beat for systemd goes on, mail flows, and SIGTERM is heard."""
+    manager = Manager(case.path("notify"))
+    site, path = site_with_list(case)
+    with hung(site, path):
+        check(manager.hear("RELOADING=1"), "systemd is told")
+        check(manager.hear("WATCHDOG=1") and manager.hear("WATCHDOG=1"), "a beat, and another")
+        site.deliver()
+        check(not site.gateway.of_type("reload"), "it is over")
+        site.gateway.signal(signal.SIGTERM)
+        poll(lambda: has_ended(site.gateway.pid), 15, "nobody waits for it")
+    site.gateway.await_exit()
+
+
+def test_process_reload_asked_for_during_another(case):
+    """Follows it: what was changed after the first had read it counts."""
+    manager = Manager(case.path("notify"))
+    site, path = site_with_list(case)
+    with hung(site, path):
+        check(manager.hear("RELOADING=1"), "systemd is told")
+        site.gateway.write_config({**site.config, "domains": {**site.config["domains"], "new.example": {"route": "groupware"}}})
+        for _ in range(3):
+            site.gateway.signal(signal.SIGHUP)
+    check(manager.hear("RELOADING=1"), "of the second")
+    site.gateway.await_events("reload", 2)
+    with site.client() as client:
+        client.mail()
+        client.rcpt("anna@new.example")
+        client.quit()
+
+
+def test_process_reload_forgets_no_list_that_changed_meanwhile(case):
+    """One that it had read before, and that was read by itself before the reload was done."""
+    barred = case.path("barred")
+    with open(barred, "w") as file:
+        file.write("# nobody\n")
+    site, path = site_with_list(case, {"barring": {"senders": barred}})
+
+    def refused():
+        with site.client() as client:
+            client.mail("anna@good.test")
+            client.rcpt("anna@example.test", "550 5.7.1")
+            client.quit()
+
+    with hung(site, path):
+        with open(barred, "a") as file:
+            file.write("*@good.test\n")
+        site.gateway.await_event("lists")
+        refused()
+    site.gateway.await_event("reload")
+    site.gateway.await_events("lists", 2)
+    refused()
