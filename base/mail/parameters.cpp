@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/mail/address.h"
 #include "base/mail/codec.h"
@@ -108,16 +109,45 @@ ParameterFault read_notify(std::string_view value, const ParameterRules&, RcptPa
   return well_formed(is_notify(value));
 }
 
-// RFC 3461 4.2: addr-type ";" xtext. RFC 6533 3 lets the type utf-8 carry UTF-8 under SMTPUTF8.
+// RFC 6533 3, HEXPOINT: what cannot stand for itself in such an address, in as few digits as it takes.
+// Control characters are in no Mailbox, which is what this has to say when decoded.
+bool is_hex_point(std::string_view digits) {
+  if (digits.size() < 2 || digits.size() > 6 || digits.starts_with('0')) return false;
+  unsigned point = 0;
+  const char* const end = digits.data() + digits.size();
+  if (std::from_chars(digits.data(), end, point, 16).ptr != end) return false;
+  if (point < 0x80) return point == ' ' || point == '+' || point == '=' || point == '\\';
+  return point >= 0xA0 && point <= 0x10FFFF && (point < 0xD800 || point > 0xDFFF);
+}
+
+// RFC 6533 3: utf-8-addr-xtext, and under SMTPUTF8 utf-8-addr-unitext. Its '+' is no xtext: it is \x{2B}.
+bool is_utf8_address(std::string_view text, bool smtputf8) {
+  if (text.empty() || !is_valid_utf8(text) || (!smtputf8 && !is_ascii(text))) return false;
+  constexpr std::string_view opening = R"(\x{)";
+  while (!text.empty()) {
+    if (text.starts_with(opening)) {
+      const std::size_t close = text.find('}');
+      if (close == std::string_view::npos ||
+          !is_hex_point(text.substr(opening.size(), close - opening.size())))
+        return false;
+      text.remove_prefix(close + 1);
+    } else {
+      if (std::string_view(R"(\+=)").contains(text.front())) return false;
+      text.remove_prefix(1);
+    }
+  }
+  return true;
+}
+
+// RFC 3461 4.2: addr-type ";" xtext, but for the type utf-8. A next hop that knows the grammar refuses what
+// is not in it, and by then the client has our 250.
 bool is_orcpt(std::string_view value, bool smtputf8) {
   const std::size_t semicolon = value.find(';');
   if (semicolon == std::string_view::npos || value.size() > max_xtext) return false;
   const std::string_view type = value.substr(0, semicolon);
   const std::string_view address = value.substr(semicolon + 1);
-  if (!is_keyword(type)) return false;
-  if (is_xtext(address, max_xtext)) return true;
-  return smtputf8 && iequals(type, "utf-8") && is_valid_utf8(address) && !is_ascii(address) &&
-         !address.contains('=');
+  if (iequals(type, "utf-8")) return is_utf8_address(address, smtputf8);
+  return is_keyword(type) && is_xtext(address, max_xtext);
 }
 
 ParameterFault read_orcpt(std::string_view value, const ParameterRules& rules, RcptParameters& out) {

@@ -138,6 +138,25 @@ TEST_CASE("parameters: ORCPT in UTF-8 (RFC 6533) only with SMTPUTF8 and its own 
   CHECK(rcpt_fault(" ORCPT=utf-8;\xc2\x85") == malformed);  // a C1 control
 }
 
+TEST_CASE("P32: ORCPT of the type utf-8 is what RFC 6533 says, and nothing that a next hop would refuse") {
+  for (const char* value : {R"(utf-8;anna@example.test)", R"(UTF-8;b\x{FC}cher@example.test)",
+                            R"(utf-8;b\x{fc}cher@example.test)", R"(utf-8;a\x{2B}b@example.test)",
+                            R"(utf-8;"a\x{20}b\x{5C}\x{3D}"@x)", R"(utf-8;\x{A0})",
+                            R"(utf-8;\x{D7FF}\x{E000})", R"(utf-8;\x{10FFFF})"})
+    CHECK_MESSAGE(rcpt(std::string(" ORCPT=") + value).orcpt == value, value);
+  CHECK(rcpt_fault(R"( ORCPT=utf-8;b\x{FC}cher@example.test)", {.dsn = true}) == none);
+  CHECK(rcpt_fault(" ORCPT=utf-8;\xc3\xa9\\x{FC}@x") == none);
+  for (const char* value :
+       {R"(utf-8;\x{zz})",      R"(utf-8;\x{})",     R"(utf-8;\x{FC)",    R"(utf-8;\xFC)",
+        R"(utf-8;\x)",          R"(utf-8;a\b)",      R"(utf-8;\X{FC})",   R"(utf-8;\x{0FC})",
+        R"(utf-8;\x{41})",      R"(utf-8;\x{A})",    R"(utf-8;\x{0D})",   R"(utf-8;\x{7F})",
+        R"(utf-8;\x{85})",      R"(utf-8;\x{D800})", R"(utf-8;\x{DFFF})", R"(utf-8;\x{110000})",
+        R"(utf-8;\x{1000000})", R"(utf-8;\x{-41})",  R"(utf-8;\x{+FC})",  R"(utf-8;\x{0xFC})",
+        R"(utf-8;a+2Bb)",       R"(utf-8;a=b)",      R"(utf-8;)"})
+    CHECK_MESSAGE(rcpt_fault(std::string(" ORCPT=") + value) == malformed, value);
+  CHECK(rcpt(R"( ORCPT=rfc822;\x{zz})").orcpt == R"(rfc822;\x{zz})");  // xtext: it stands for itself
+}
+
 TEST_CASE("parameters: a fault leaves nothing behind") {
   MailParameters out;
   CHECK(parse_mail_parameters(" SIZE=5 BODY=8BITMIME ENVID=a+0D", all, out) == malformed);
