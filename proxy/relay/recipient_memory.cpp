@@ -22,8 +22,14 @@ constexpr std::int64_t kRefreshedAfter = 600;  // a delivery renews a record old
 
 constexpr std::string_view kFoundPrefix = "found ";
 
-std::string recipient_key(const Route& route, const mail::Path& recipient) {
+std::string found_key(const Route& route, const mail::Path& recipient) {
   return asked_host(route).to_string() + " " + recipient.spelling();
+}
+
+// Exactly as the next hop was told: whether ANNA and anna, or the two forms of a domain, are one is its to
+// say.
+std::string unknown_key(const Route& route, const mail::Path& recipient) {
+  return asked_host(route).to_string() + " <" + recipient.address() + ">";
 }
 
 std::string domain_key(const Route& route, const mail::Path& recipient) {
@@ -71,21 +77,20 @@ std::int64_t RecipientMemory::seconds() const {
 
 std::optional<KnownRecipient> RecipientMemory::recall(const Route& route,
                                                       const mail::Path& recipient) const {
-  const auto record = state_.get(kRecipients, recipient_key(route, recipient));
-  if (!record) return std::nullopt;
-  if (record->starts_with(kFoundPrefix)) {
-    const auto since = parse_unsigned(std::string_view(*record).substr(kFoundPrefix.size())).value_or(0);
-    const auto age = seconds() - static_cast<std::int64_t>(since);
-    // A clock that was set back makes the record stale, not eternal.
-    return KnownRecipient{.found = true, .fresh = age >= 0 && age < kFresh, .reply = {}};
-  }
-  const auto reply = from_record(*record);
-  if (!reply) return std::nullopt;
-  return KnownRecipient{.found = false, .fresh = true, .reply = *reply};
+  if (const auto record = state_.get(kRecipients, unknown_key(route, recipient)))
+    if (const auto reply = from_record(*record))
+      return KnownRecipient{.found = false, .fresh = true, .reply = *reply};
+  const auto record = state_.get(kRecipients, found_key(route, recipient));
+  if (!record || !record->starts_with(kFoundPrefix)) return std::nullopt;
+  const auto since = parse_unsigned(std::string_view(*record).substr(kFoundPrefix.size())).value_or(0);
+  const auto age = seconds() - static_cast<std::int64_t>(since);
+  // A clock that was set back makes the record stale, not eternal.
+  return KnownRecipient{.found = true, .fresh = age >= 0 && age < kFresh, .reply = {}};
 }
 
 void RecipientMemory::found(const Route& route, const mail::Path& recipient) {
-  const auto key = recipient_key(route, recipient);
+  state_.erase(kRecipients, unknown_key(route, recipient));
+  const auto key = found_key(route, recipient);
   const auto now = seconds();
   if (const auto record = state_.get(kRecipients, key); record && record->starts_with(kFoundPrefix)) {
     const auto since = parse_unsigned(std::string_view(*record).substr(kFoundPrefix.size())).value_or(0);
@@ -96,7 +101,7 @@ void RecipientMemory::found(const Route& route, const mail::Path& recipient) {
 }
 
 void RecipientMemory::unknown(const Route& route, const mail::Path& recipient, const mail::Reply& reply) {
-  state_.put(kRecipients, recipient_key(route, recipient), to_record(reply), state_.now() + kUnknownKept);
+  state_.put(kRecipients, unknown_key(route, recipient), to_record(reply), state_.now() + kUnknownKept);
 }
 
 DomainTrust RecipientMemory::trust(const Route& route, const mail::Path& recipient) const {

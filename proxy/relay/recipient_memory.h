@@ -3,6 +3,9 @@
 // "recipient": found (fresh for 1 h, kept 31 days for when the way is down) or unknown (10 min), by the
 // host that said so. "refused": refused at delivery, by sender and recipient, 24 h. "unverifiable": for
 // an hour, whether a domain accepts recipients that cannot exist. Usable from every thread.
+//
+// What was found counts for every spelling of it; a refusal for the address to the letter, for local parts
+// are the next hop's to tell apart (RFC 5321 2.4), and somebody else may have asked.
 #pragma once
 
 #include <optional>

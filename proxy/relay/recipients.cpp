@@ -87,7 +87,7 @@ std::optional<RecipientAnswer> Recipients::recall(const Route& route, const mail
 io::Task<RecipientAnswer> Recipients::ask_once(const Route& route, const IpAddress& client,
                                                const mail::Path& recipient, TimePoint deadline) {
   const auto executor = co_await io::this_executor();
-  const auto key = asked_host(route).to_string() + " " + recipient.spelling();
+  const auto key = asked_host(route).to_string() + " " + recipient.address();
   for (;;) {
     // The turn is taken before the question is others' too: nobody waits in the queue of another client.
     Permit turn;

@@ -107,6 +107,22 @@ def test_recipient_all_refused_at_delivery(case):
         client.expect("550 5.2.1")
 
 
+def test_recipient_spelling_of_another(case):
+    """The next hop tells local parts apart by their case (RFC 5321 2.4), and two forms of a domain."""
+    site = case.site({"domains": {"xn--bcher-kva.test": {"route": "groupware"}}}, capabilities=["SMTPUTF8"])
+    for strange, mailbox, words in (
+        ("ANNA@example.test", "anna@example.test", "550 5.1.1 no such user"),
+        ("anna@bücher.test", "anna@xn--bcher-kva.test", "550 5.1.2 not ours"),
+    ):
+        site.hop.on("RCPT", words, match=f"<{strange}>", times=1)
+        with site.client() as client:
+            client.mail("stranger@example.net", "SMTPUTF8")
+            client.rcpt(strange, "550 5.1.")
+        with site.client() as client:
+            client.mail("partner@example.net")
+            client.rcpt(mailbox, "250")
+
+
 def test_recipients_asked_at_once_are_bounded(case):
     """However many a client asks about, only so many are in flight for it."""
     site = case.site(route(max_asking=2, max_connections=15), known=None)

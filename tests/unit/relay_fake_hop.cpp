@@ -91,6 +91,7 @@ const std::string* Session::scripted(const std::string& line) const {
   std::size_t length = 0;
   for (const auto& [beginning, answer] : rules_->answers) {
     if (!istarts_with(line, beginning) || beginning.size() < length) continue;
+    if (beginning.size() == length && !line.starts_with(beginning)) continue;
     found = &answer;
     length = beginning.size();
   }

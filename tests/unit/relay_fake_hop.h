@@ -21,7 +21,8 @@ namespace sallyport::relay::testing {
 struct HopRules {
   std::string greeting = "220 hop.test ESMTP";
   std::vector<std::string> offers = {"PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SIZE 50000000"};
-  // By the beginning of the command, any case; the longest counts. Unlisted ones succeed.
+  // By the beginning of the command, any case; the longest counts, of equal ones that in the same case.
+  // Unlisted ones succeed.
   std::map<std::string, std::string> answers;
   // To the final dot; for LMTP one for each recipient, the last for all further ones.
   std::vector<std::string> dot = {"250 2.0.0 stored"};

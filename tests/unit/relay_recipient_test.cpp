@@ -89,6 +89,46 @@ TEST_CASE("found is fresh for an hour, unknown for ten minutes") {
   CHECK_FALSE(bench.ask("a@example.com").cached);
 }
 
+TEST_CASE("unknown is one spelling: what the next hop tells apart is not refused by another's answer") {
+  Bench bench;
+  make_truthful(bench.hop);
+  bench.hop.rules.offers.push_back("SMTPUTF8");
+  for (const char* other : {"A@", "\"a\"@", "a@bücher.example"})
+    bench.hop.rules.answers[std::string("RCPT TO:<") + other] = "550 5.1.1 who";
+  for (const char* other : {"A@example.com", "\"a\"@example.com", "a@bücher.example"})
+    CHECK(bench.ask(other).kind == Kind::unknown);
+  for (const char* mailbox : {"a@example.com", "a@xn--bcher-kva.example"}) {
+    const auto answer = bench.ask(mailbox);
+    CHECK_MESSAGE(answer.kind == Kind::exists, mailbox);
+    CHECK_FALSE(answer.cached);
+  }
+  // Each answer holds for its own spelling, and neither ends the other.
+  for (const char* asked : {"A@example.com", "a@bücher.example"}) {
+    const auto answer = bench.ask(asked);
+    CHECK_MESSAGE(answer.kind == Kind::unknown, asked);
+    CHECK(answer.cached);
+  }
+}
+
+TEST_CASE("a mailbox that took mail is unknown no more") {
+  Bench bench;
+  bench.hop.rules.answers["RCPT TO:"] = "550 5.1.1 who";
+  CHECK(bench.ask("a@example.com").kind == Kind::unknown);
+  bench.hop.rules.answers.clear();
+  CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
+  CHECK(bench.ask("a@example.com").kind == Kind::exists);
+}
+
+TEST_CASE("two spellings asked at the same time are two questions") {
+  Bench bench;
+  make_truthful(bench.hop);
+  bench.hop.rules.answers["RCPT TO:<A@"] = "550 5.1.1 who";
+  std::vector<RecipientAnswer> answers;
+  bench.loop.run(ask_together(bench, {"A@example.com", "a@example.com"}, answers));
+  CHECK(answers[0].kind == Kind::unknown);
+  CHECK(answers[1].kind == Kind::exists);
+}
+
 TEST_CASE("found is the last-known-good for 31 days when the way is down") {
   Bench bench;
   make_truthful(bench.hop);
