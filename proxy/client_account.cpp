@@ -63,16 +63,22 @@ bool ClientAccount::is_counted(const RateSettings& settings) const {
          std::ranges::any_of(settings.rates, &Rate::is_on);
 }
 
+std::string ClientAccount::who_by_now(const policy::Settings& settings) const {
+  const policy::ClientFacts& facts = client_.facts;
+  if (client_.spared == Spared::upstream) return {};
+  if (!facts.authenticated.empty()) return "user " + to_lower(facts.authenticated);
+  if (policy::relay_right(facts, settings) == RelayRight::client_certificate)
+    return "certificate " +
+           (facts.certificate_name.empty() ? facts.certificate_fingerprint : facts.certificate_name);
+  return client_.inquiry ? client_.inquiry->who().accountable.name : address_of(facts.address);
+}
+
 // Of a stranger, the strongest that can be found out.
 io::Task<std::string> ClientAccount::who(const policy::Settings& settings) const {
-  const policy::ClientFacts& facts = client_.facts;
-  if (!facts.authenticated.empty()) co_return "user " + to_lower(facts.authenticated);
-  if (policy::relay_right(facts, settings) == RelayRight::client_certificate)
-    co_return "certificate " +
-        (facts.certificate_name.empty() ? facts.certificate_fingerprint : facts.certificate_name);
-  if (!client_.inquiry) co_return address_of(facts.address);
-  while (!client_.inquiry->who().settled) co_await client_.inquiry->learn_who();
-  co_return client_.inquiry->who().accountable.name;
+  const bool is_stranger = client_.inquiry && client_.facts.authenticated.empty() &&
+                           policy::relay_right(client_.facts, settings) != RelayRight::client_certificate;
+  while (is_stranger && !client_.inquiry->who().settled) co_await client_.inquiry->learn_who();
+  co_return who_by_now(settings);
 }
 
 std::optional<RateCase> ClientAccount::one(Rated rated, const RateSettings& settings) const {
@@ -132,11 +138,12 @@ void ClientAccount::look(const std::optional<RateCase>& one, Mode mode, AccountV
 }
 
 // Questions in flight at the same moment count with their answers: over the limit none of them says more
-// than that.
+// than that. What was said at delivery is no guess at a name: at RCPT it existed.
 std::optional<policy::Refuse> ClientAccount::answered(const relay::RecipientAnswer& answer,
                                                       const Treatment& treatment, bool role,
                                                       AccountVerdict& verdict) {
   using enum relay::RecipientAnswer::Kind;
+  if (!answer.refused_id.empty()) return std::nullopt;
   const RateSettings& settings = treatment.limits.rate;
   if (answer.kind == unknown) {
     if (const auto guess = one(Rated::unknown_recipients, settings); guess && !role)

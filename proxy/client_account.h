@@ -47,6 +47,9 @@ class ClientAccount {
   ClientAccount& operator=(const ClientAccount&) = delete;
 
   ClientPenalty& penalty() { return penalty_; }
+  // Who is counted; "" = upstream, which is nobody. The first waits until it is known.
+  io::Task<std::string> who(const policy::Settings& settings) const;
+  std::string who_by_now(const policy::Settings& settings) const;
   AccountVerdict connected(const Treatment& treatment);
   // Of a recipient that would be taken. Nothing is counted yet; waits until it is known who asks.
   io::Task<AccountVerdict> before_asking(const Treatment& treatment, const policy::Accept& accept);
@@ -82,7 +85,6 @@ class ClientAccount {
   bool is_account(const policy::Settings& settings);  // of the connection; and whose
   bool is_counted(const policy::RateSettings& settings) const;
   static AccountVerdict by_penalty(PenaltyVerdict judged);
-  io::Task<std::string> who(const policy::Settings& settings) const;
   std::optional<RateCase> one(policy::Rated rated, const policy::RateSettings& settings) const;
   void look(policy::Rated rated, const policy::RateSettings& settings, AccountVerdict& verdict) const;
   void look(const std::optional<RateCase>& one, policy::Mode mode, AccountVerdict& verdict) const;

@@ -31,6 +31,7 @@ std::string why_of(const JsonValue& recipient) {
   const std::string why = recipient["why"].text();
   if (why.empty()) return {};
   if (why == mail::kNextHop) {
+    if (recipient["remembered_from"]) return line_below("that is the internal server's word");
     const bool remembered = recipient["from_memory"].flag();
     return line_below(remembered
                           ? "that is the internal server's word, remembered from when it was last asked"
@@ -61,6 +62,12 @@ std::string otherwise_of(const JsonValue& recipient) {
                                 word_for(recipient["otherwise_code"].number().value_or(0)),
                                 shown(recipient["otherwise"]), shown(recipient["otherwise_code"]),
                                 shown(recipient["otherwise_reply"])));
+}
+
+std::string remembered_of(const JsonValue& recipient) {
+  if (!recipient["remembered_from"]) return {};
+  return line_below(fmt::format("remembered from message {}, at whose delivery it was refused",
+                                shown(recipient["remembered_from"])));
 }
 
 // -- lines of lists --------------------------------------------------------------------------------------
@@ -231,7 +238,7 @@ std::string rule_shown(const JsonValue& rule, std::string_view is) {
 }
 
 std::string recipient_explained(const JsonValue& recipient, const JsonValue& event) {
-  static constexpr std::array<std::string_view, 34> said = {"address",
+  static constexpr std::array<std::string_view, 35> said = {"address",
                                                             "code",
                                                             "enhanced",
                                                             "reply",
@@ -248,6 +255,7 @@ std::string recipient_explained(const JsonValue& recipient, const JsonValue& eve
                                                             "ms_evidence",
                                                             "score",
                                                             "from_memory",
+                                                            "remembered_from",
                                                             "reject_at",
                                                             "counts",
                                                             "observed_counts",
@@ -268,8 +276,8 @@ std::string recipient_explained(const JsonValue& recipient, const JsonValue& eve
   const auto code = recipient["code"].number().value_or(0);
   std::string out = line(fmt::format("to <{}>: {}", shown(recipient["address"]), word_for(code)));
   if (recipient["reply"]) out += line_below(reply_shown(recipient));
-  out += why_of(recipient) + hop_of(recipient) + rule_of(recipient) + unheld_of(recipient, event) +
-         otherwise_of(recipient);
+  out += why_of(recipient) + remembered_of(recipient) + hop_of(recipient) + rule_of(recipient) +
+         unheld_of(recipient, event) + otherwise_of(recipient);
   out += greylist_of(recipient) + account_explained(recipient, "    ") + score_of(recipient);
   out += all_rules_of(recipient, event) + would_be_of(recipient);
   return out + waited_of(recipient) + rest_shown(recipient, said, "    ");

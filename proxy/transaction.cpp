@@ -39,7 +39,6 @@ Transaction::Transaction(std::shared_ptr<const Settings> settings, Services& ser
       forged_results_(settings_.policy->hostname),
       content_(settings_.temp_directory, services.files) {
   envelope_.id = std::move(id);
-  envelope_.client = client.facts.address;
   envelope_.sender = std::move(mail.sender);
   envelope_.parameters = std::move(mail.parameters);
   if (faults::mutant("recipients-not-reset")) mutants::bring_back(client.session_id, envelope_, route_);
@@ -170,6 +169,7 @@ io::Task<mail::Reply> Transaction::finish(std::function<bool()> still_there) {
     about_to_send_dot();
     return true;
   };
+  envelope_.identity = client_.account->who_by_now(*settings_.policy);
   handing_over_ = true;
   const TimePoint handed = services_.clock.now();
   delivery_ = co_await services_.relay.deliver(route_, envelope_, trace, content_,

@@ -96,7 +96,8 @@ class Transaction {
     bool refused_at_data = false;  // a bounce: it was taken at RCPT
     GreylistVerdict greylist{};
     AccountVerdict account{};
-    bool from_memory = false;  // the next hop was not asked again
+    bool from_memory = false;       // the next hop was not asked again
+    std::string remembered_from{};  // id of the message at whose delivery it said this
     // Of a fault of the way, as of relay::RecipientAnswer.
     std::string host{};
     std::string next_hop_reply{};

@@ -84,6 +84,7 @@ void Transaction::record_recipients(store::Event& event, const smtp::Refusals& r
     record_greylist(event, record.greylist);
     record_account(event, record.account, record.greylist.identity.empty());
     if (record.from_memory) event.flag("from_memory", true);
+    event.text("remembered_from", record.remembered_from);
     event.text("host", record.host).text("next_hop_reply", record.next_hop_reply);
     event.milliseconds("ms", record.took);
     if (record.waited >= std::chrono::milliseconds(1)) event.milliseconds("ms_evidence", record.waited);

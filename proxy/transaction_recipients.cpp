@@ -153,11 +153,14 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   if (auto refusal = std::move(record.account.refusal))
     co_return refuse(std::move(record), without_cutting_off(std::move(*refusal)));
   relay::Recipient recipient{command.recipient, command.parameters, accept.role};
+  relay::Asker asker{client_.facts.address, envelope_.sender};
+  if (services_.relay.may_have_refused(asker.sender, recipient.path))
+    asker.identity = co_await client_.account->who(*settings_.policy);
   TimePoint deadline = services_.clock.now() + settings_.timeouts.relay;
-  auto answer =
-      co_await services_.relay.ask(route, client_.facts.address, envelope_.sender, recipient, deadline);
+  auto answer = co_await services_.relay.ask(route, std::move(asker), recipient, deadline);
   record.from_memory = answer.cached;
-  if (answer.kind == relay::RecipientAnswer::Kind::unknown)
+  record.remembered_from = answer.refused_id;
+  if (answer.kind == relay::RecipientAnswer::Kind::unknown && answer.refused_id.empty())
     client_.account->penalty().charge(policy::Offence::unknown_recipient, penalty_rules(record));
   if (is_watched(record))
     note_watched(record, client_.account->watch_answer(answer, watched_limits(record), accept.role));

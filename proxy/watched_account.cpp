@@ -61,7 +61,7 @@ std::optional<policy::Refuse> ClientAccount::watch_answer(const relay::Recipient
                                                           const WatchedLimits& limits, bool role) {
   using enum relay::RecipientAnswer::Kind;
   AccountVerdict verdict;
-  if (role) return std::nullopt;
+  if (role || !answer.refused_id.empty()) return std::nullopt;
   if (answer.kind == unknown || answer.kind == exists)
     look_watched(Rated::unknown_recipients, limits, verdict);
   if (answer.kind == unknown)

@@ -194,8 +194,7 @@ void Handover::refuse(mail::Reply reply, std::string words) {
 
 // The next try is to come without this recipient, so that each part gets an honest answer.
 void Handover::part(const Recipient& recipient) {
-  parts_.recipients.refused(message_.envelope.sender, recipient.path,
-                            mail::reply(mail::Refusal::on_its_own));
+  parts_.recipients.refused(message_.envelope, recipient.path, mail::reply(mail::Refusal::on_its_own));
 }
 
 void Handover::tell(const char* kind, std::string detail) const {

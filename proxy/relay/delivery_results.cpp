@@ -35,7 +35,7 @@ Step Handover::judge_recipients() {
   if (!some_accepted && one_class) return stop(refused->reply, Asked::recipient);
   for (const auto& slot : slots_) {
     if (slot.accepted || (slot.reply.transient() && !some_accepted)) continue;
-    parts_.recipients.refused(message_.envelope.sender, slot.recipient->path,
+    parts_.recipients.refused(message_.envelope, slot.recipient->path,
                               passed_on(slot.reply, Asked::recipient));
   }
   return stop(Fate::deferred, mail::reply(mail::Refusal::recipient_refused_late), one_line(refused->reply));

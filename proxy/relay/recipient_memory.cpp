@@ -37,7 +37,7 @@ std::string domain_key(const Route& route, const mail::Path& recipient) {
 }
 
 std::string pair_key(const mail::Path& sender, const mail::Path& recipient) {
-  return "<" + sender.spelling() + "> <" + recipient.spelling() + ">";
+  return "<" + sender.address() + "> <" + recipient.address() + ">";
 }
 
 // The form on the wire is also a good one to keep: ReplyParser reads it back with all its checks.
@@ -56,11 +56,12 @@ mail::Reply recognized(mail::Reply reply) {
   return is_ours ? ours : reply;
 }
 
-// Too many recipients, mailbox full, too large: true of one message, perhaps not of the next.
-bool speaks_of_transaction(const mail::Reply& reply) {
+// Everything else (parameters, size, too many recipients, a full mailbox) is true of one message, perhaps
+// not of the next. A reply without an enhanced code has got 5.1.1 by now, whatever its code: so both count.
+bool speaks_of_recipient(const mail::Reply& reply) {
   const auto& code = reply.enhanced;
-  return reply.code == 552 || code == mail::EnhancedCode{5, 5, 3} || code == mail::EnhancedCode{5, 2, 2} ||
-         code == mail::EnhancedCode{5, 3, 4};
+  const bool is_refusal = reply.code == 550 || reply.code == 551 || reply.code == 553;
+  return is_refusal && (code.subject == 1 || code == mail::EnhancedCode{5, 2, 1});
 }
 
 }  // namespace
@@ -115,20 +116,33 @@ void RecipientMemory::set_trust(const Route& route, const mail::Path& recipient,
              state_.now() + kTrustKept);
 }
 
-void RecipientMemory::refused(const mail::Path& sender, const mail::Path& recipient,
+// A refusal for good that does not speak of the recipient parts it from the others as a temporary one: the
+// message hears it at its own dot, and no other one does.
+void RecipientMemory::refused(const Envelope& envelope, const mail::Path& recipient,
                               const mail::Reply& reply) {
-  state_.put(kRefused, pair_key(sender, recipient), to_record(reply), state_.now() + kRefusedKept);
+  const bool told = reply.transient() || speaks_of_recipient(reply);
+  const auto record = to_record(told ? reply : mail::reply(mail::Refusal::on_its_own));
+  const auto pair = pair_key(envelope.sender, recipient);
+  const auto expires = state_.now() + kRefusedKept;
+  state_.put(kRefused, pair, "", expires);
+  state_.put(kRefused, pair + " " + envelope.identity, envelope.id + " " + record, expires);
 }
 
-std::optional<mail::Reply> RecipientMemory::take_refusal(const mail::Path& sender,
-                                                         const mail::Path& recipient) {
-  const auto key = pair_key(sender, recipient);
+bool RecipientMemory::may_have_refused(const mail::Path& sender, const mail::Path& recipient) const {
+  return state_.get(kRefused, pair_key(sender, recipient)).has_value();
+}
+
+std::optional<RefusedBefore> RecipientMemory::take_refusal(const Asker& asker,
+                                                           const mail::Path& recipient) {
+  const auto key = pair_key(asker.sender, recipient) + " " + asker.identity;
   const auto record = state_.get(kRefused, key);
   if (!record) return std::nullopt;
-  auto reply = from_record(*record);
-  if (!reply || reply->transient() || sender.is_null() || speaks_of_transaction(*reply))
-    state_.erase(kRefused, key);
-  return reply ? std::optional(recognized(std::move(*reply))) : std::nullopt;
+  const auto blank = record->find(' ');
+  auto reply = from_record(std::string_view(*record).substr(blank + 1));
+  const bool is_anybody = asker.sender.is_null() || asker.identity.empty();
+  if (!reply || reply->transient() || is_anybody) state_.erase(kRefused, key);
+  if (!reply) return std::nullopt;
+  return RefusedBefore{recognized(std::move(*reply)), record->substr(0, blank)};
 }
 
 }  // namespace sallyport::relay

@@ -59,18 +59,19 @@ int most_questions(const Route& route) { return std::max(1, route.max_connection
 
 }  // namespace
 
-io::Task<RecipientAnswer> Recipients::ask(const Route& route, IpAddress client, const mail::Path& sender,
+io::Task<RecipientAnswer> Recipients::ask(const Route& route, const Asker& asker,
                                           const Recipient& recipient, TimePoint deadline) {
   const auto& path = recipient.path;
-  auto refused = memory_.take_refusal(sender, path);
+  auto refused = memory_.take_refusal(asker, path);
   RecipientAnswer answer = exists(false);
   if (refused) {
-    answer = refusal(std::move(*refused), true);
+    answer = refusal(std::move(refused->reply), true);
+    answer.refused_id = std::move(refused->id);
   } else if (route.recipients == RecipientCheck::list) {
     answer = look_up(route, path);
   } else if (route.recipients == RecipientCheck::ask) {
     auto known = recall(route, path);
-    answer = known ? std::move(*known) : co_await ask_once(route, client, path, deadline);
+    answer = known ? std::move(*known) : co_await ask_once(route, asker.address, path, deadline);
   }
   // What the next hop does not know of these goes to the role mailbox.
   if (recipient.role && answer.kind == RecipientAnswer::Kind::unknown) answer = exists(answer.cached);

@@ -23,8 +23,8 @@ class Recipients {
   Recipients(Environment& environment, Pool& pool, RecipientMemory& memory)
       : environment_(environment), pool_(pool), memory_(memory) {}
 
-  io::Task<RecipientAnswer> ask(const Route& route, IpAddress client, const mail::Path& sender,
-                                const Recipient& recipient, TimePoint deadline);
+  io::Task<RecipientAnswer> ask(const Route& route, const Asker& asker, const Recipient& recipient,
+                                TimePoint deadline);
 
   io::Task<Probe> probe(const Route& route, const mail::Path& recipient, TimePoint deadline);
 

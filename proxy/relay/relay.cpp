@@ -59,9 +59,13 @@ void Relay::set_ourselves(std::string hostname, std::vector<Endpoint> listeners)
   impl_->environment.set_ourselves({std::move(hostname), std::move(listeners)});
 }
 
-io::Task<RecipientAnswer> Relay::ask(std::shared_ptr<const Route> route, IpAddress client,
-                                     mail::Path sender, Recipient recipient, TimePoint deadline) {
-  co_return co_await impl_->recipients.ask(*route, client, sender, recipient, deadline);
+bool Relay::may_have_refused(const mail::Path& sender, const mail::Path& recipient) const {
+  return impl_->memory.may_have_refused(sender, recipient);
+}
+
+io::Task<RecipientAnswer> Relay::ask(std::shared_ptr<const Route> route, Asker asker, Recipient recipient,
+                                     TimePoint deadline) {
+  co_return co_await impl_->recipients.ask(*route, asker, recipient, deadline);
 }
 
 io::Task<Probe> Relay::probe(std::shared_ptr<const Route> route, mail::Path recipient, TimePoint deadline) {

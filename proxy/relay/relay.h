@@ -45,10 +45,19 @@ struct Recipient {
 
 struct Envelope {
   std::string id;
-  IpAddress client;
+  std::string identity{};  // as of Asker
   mail::Path sender;
   mail::MailParameters parameters;
   std::vector<Recipient> recipients;
+};
+
+// Who asks for a recipient.
+struct Asker {
+  IpAddress address;
+  mail::Path sender;
+  // Under which the client is known again when it retries; "" = nobody in particular: others' mail comes
+  // from there as well.
+  std::string identity{};
 };
 
 // The answer for one recipient asked at RCPT.
@@ -60,6 +69,7 @@ struct RecipientAnswer {
   } kind = Kind::defer;
   mail::Reply reply;  // without id
   bool cached = false;
+  std::string refused_id{};  // of the client's message at whose delivery this was said; "" = it was at RCPT
   // Where the reply is ours, for a fault of the way: the host that was tried last, and its real words, or
   // what failed. Printable, for the event.
   std::string host{};
@@ -108,10 +118,12 @@ class Relay {
   // Our own names and addresses, so that a next hop that is ourselves is noticed (451, "loop").
   void set_ourselves(std::string hostname, std::vector<Endpoint> listeners);
 
-  // Whether the next hop knows this recipient: by list, from memory, or by asking now. `sender` is only
-  // for refusals remembered from an earlier delivery.
-  io::Task<RecipientAnswer> ask(std::shared_ptr<const Route> route, IpAddress client, mail::Path sender,
-                                Recipient recipient, TimePoint deadline);
+  // Whether the next hop knows this recipient: by list, from memory, or by asking now. The asker's sender
+  // and identity are only for refusals remembered from an earlier delivery: where there is none for the
+  // pair, its identity need not be found out.
+  bool may_have_refused(const mail::Path& sender, const mail::Path& recipient) const;
+  io::Task<RecipientAnswer> ask(std::shared_ptr<const Route> route, Asker asker, Recipient recipient,
+                                TimePoint deadline);
 
   // Asks the route's hosts in their order until one answers. For people who want to know how things are:
   // nothing is recalled, and nothing remembered.

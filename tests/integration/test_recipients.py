@@ -4,9 +4,11 @@ import re
 import threading
 
 from harness.client import message, stuffed
+from harness.dns_server import DnsServer
 from harness.next_hop_script import hold
 from harness.outcome import check
 from harness.scenes import QUICK, known_first, offer, route
+from harness.strangers import GOOD, PLAIN, POOR, SENDER, stranger, strangers_site
 
 
 def test_recipient_cache(case):
@@ -121,6 +123,56 @@ def test_recipient_spelling_of_another(case):
         with site.client() as client:
             client.mail("partner@example.net")
             client.rcpt(mailbox, "250")
+
+
+def refused_at_delivery(client, sender, words, site, **options):
+    """Of two recipients that were known, the next hop refuses anna's when the message is handed over."""
+    client.mail(sender)
+    client.rcpt("anna@example.test", **options)
+    client.rcpt("bert@example.test")
+    site.hop.on("RCPT", words, match="<anna@", times=1)
+    client.command("DATA", "354")
+    client.content(message("in the partner's name\r\n"), "451 4.3.0")
+
+
+def test_B05_refused_at_delivery_in_anothers_name(case):
+    """A stranger writes as the partner and gets anna refused: the partner's own mail still goes to her."""
+    dns = case.peer(DnsServer(PLAIN))
+    for words in ("501 5.5.4 Error: Bad ORCPT parameter syntax", "550 5.1.1 no such user"):
+        site = strangers_site(case, [dns.port], {"checks": {"greylist": {"mode": "off"}}}, capabilities=["DSN"])
+        site.deliver(message(), "anna@example.test", "bert@example.test")
+        with stranger(site, POOR) as client:
+            refused_at_delivery(client, SENDER, words, site, parameters="ORCPT=x-odd;any")
+        with stranger(site, GOOD) as client:
+            client.mail(SENDER)
+            client.rcpt("anna@example.test", "250")
+        site.hop.await_messages(1)
+        case.finish_site(site)
+
+
+def test_B05_refused_at_delivery_is_no_guess(case):
+    """Who hears at RCPT what was said at delivery has not guessed a name; `explain` says where it is from."""
+    dns = case.peer(DnsServer(PLAIN))
+    limits = {"harvest": 3, "rate": {"mode": "enforce", "unknown_recipients": "2/1h"}}
+    config = {"checks": {"greylist": {"mode": "off"}}, "limits": limits}
+    site = strangers_site(case, [dns.port], config)
+    site.deliver(message(), "anna@example.test", "bert@example.test")
+    with stranger(site, GOOD) as client:
+        refused_at_delivery(client, SENDER, "550 5.1.1 gone since", site)
+        first = site.gateway.await_event("message", lambda event: event["fate"] == "deferred")["id"]
+        since = site.gateway.mark()
+        for _ in range(10):
+            client.mail(SENDER)
+            reply = client.rcpt("anna@example.test", "550 5.1.1 gone since")
+            client.command("RSET", "250")
+    event = site.gateway.await_event("message", since=since)
+    (recipient,) = event["to"]
+    check(recipient["remembered_from"] == first and "penalty" not in recipient, f"{recipient}")
+    told = site.gateway.run("explain", reply.id, "-c", site.gateway.conf).stdout
+    check(f"remembered from message {first}" in told and "last asked" not in told, told)
+    with stranger(site, GOOD) as client:
+        client.mail(SENDER)
+        client.rcpt("bert@example.test", "250")
 
 
 def test_recipients_asked_at_once_are_bounded(case):

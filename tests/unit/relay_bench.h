@@ -29,9 +29,12 @@ class ShiftedClock final : public Clock {
 
 using sallyport::testing::path;
 
+inline constexpr const char* kClient = "192.0.2.0/24";  // who the client is, unless a test says otherwise
+
 inline Envelope envelope(std::vector<std::string> to, std::string_view from = "s@example.net") {
   Envelope envelope;
   envelope.id = "testid";
+  envelope.identity = kClient;
   envelope.sender = path(from);
   for (const auto& address : to) envelope.recipients.push_back({path(address), {}, false});
   return envelope;
@@ -89,6 +92,7 @@ struct Bench {
 
   Route route;
   bool client_there = true;
+  std::string client = kClient;  // that asks
   Duration patience = 10s;
   std::string role_mailbox;
 
@@ -138,7 +142,8 @@ inline Delivery Bench::deliver(const Envelope& mail, std::string_view content) {
 
 inline io::Task<> ask_task(Bench& bench, std::string_view address, bool role, std::string_view from,
                            RecipientAnswer& out) {
-  out = co_await bench.relay.ask(bench.current_route(), *IpAddress::parse("192.0.2.1"), path(from),
+  out = co_await bench.relay.ask(bench.current_route(),
+                                 {*IpAddress::parse("192.0.2.1"), path(from), bench.client},
                                  {path(address), {}, role}, bench.clock.now() + bench.patience);
 }
 

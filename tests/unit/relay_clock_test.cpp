@@ -29,7 +29,8 @@ class Remembering {
     recipients_.found(route_, found_);
     recipients_.unknown(route_, unknown_, refusal);
     recipients_.set_trust(route_, found_, DomainTrust::verifiable);
-    recipients_.refused(sender_, found_, refusal);
+    Envelope mail = envelope({}, "s@example.net");
+    recipients_.refused(mail, found_, refusal);
     io::EventLoop loop;
     loop.run(deliver());
   }
@@ -40,7 +41,7 @@ class Remembering {
   bool knows_found() const { return recipients_.recall(route_, found_).has_value(); }
   bool is_fresh() const { return knows_found() && recipients_.recall(route_, found_)->fresh; }
   bool knows_trust() const { return recipients_.trust(route_, found_) != DomainTrust::untested; }
-  bool knows_refusal() { return recipients_.take_refusal(sender_, found_).has_value(); }
+  bool knows_refusal() { return recipients_.take_refusal({{}, sender_, kClient}, found_).has_value(); }
   bool knows_delivery() const {
     return delivered_.may_know(sender_, found_) && delivered_.knows(sender_, found_, "digest");
   }

@@ -1,4 +1,5 @@
 // One message to one next hop: what is said to it, and what its answers become.
+#include "base/mail/replies.h"
 #include "tests/unit/relay_bench.h"
 
 namespace sallyport::relay::testing {
@@ -184,6 +185,82 @@ TEST_CASE("B05 one refused recipient: nothing is sent to anyone, 451, and the re
 
   bench.clock.shift = 24h + 1min;
   CHECK(bench.ask("b@example.com").kind == RecipientAnswer::Kind::exists);
+}
+
+TEST_CASE("B05 what was refused at delivery is remembered of the client, not of a claimed sender") {
+  Bench bench;
+  bench.route.recipients = RecipientCheck::any;
+  bench.hop.rules.answers["RCPT TO:<b@"] = "550 5.1.1 gone";
+  Envelope forged = envelope({"a@example.com", "b@example.com"});
+  forged.identity = "evil.example";
+  CHECK(bench.deliver(forged).fate == Fate::deferred);
+  CHECK(bench.ask("b@example.com").kind == RecipientAnswer::Kind::exists);
+  bench.client = "evil.example";
+  CHECK(bench.ask("B@example.com").kind == RecipientAnswer::Kind::exists);
+  const auto own = bench.ask("b@example.com");
+  CHECK(own.kind == RecipientAnswer::Kind::unknown);
+  CHECK(own.refused_id == "testid");
+  CHECK(own.cached);
+}
+
+TEST_CASE("B05 of a client that is nobody in particular, and of <>, it is told once") {
+  for (const bool null_sender : {true, false}) {
+    Bench bench;
+    bench.route.recipients = RecipientCheck::any;
+    bench.hop.rules.answers["RCPT TO:<b@"] = "550 5.1.1 gone";
+    const std::string sender = null_sender ? "" : "s@example.net";
+    Envelope mail = envelope({"a@example.com", "b@example.com"}, sender);
+    if (!null_sender) bench.client = mail.identity = "";
+    CHECK(bench.deliver(mail).fate == Fate::deferred);
+    CHECK(bench.ask("b@example.com", false, sender).kind == RecipientAnswer::Kind::unknown);
+    CHECK(bench.ask("b@example.com", false, sender).kind == RecipientAnswer::Kind::exists);
+  }
+}
+
+TEST_CASE("B05 what a next hop says of one message's parameters is no word about the recipient") {
+  struct {
+    const char* answer;
+    bool speaks_of_recipient;
+  } cases[] = {{"501 5.5.4 Error: Bad ORCPT parameter syntax", false},
+               {"501 Syntax error", false},
+               {"500 5.1.1 what", false},
+               {"503 5.5.1 bad sequence", false},
+               {"504 5.5.4 not implemented", false},
+               {"555 5.5.4 Unsupported option: NOTIFY", false},
+               {"555 no such parameter", false},
+               {"552 mailbox full", false},
+               {"552 5.2.2 mailbox full", false},
+               {"550 5.2.2 mailbox full", false},
+               {"550 5.2.3 too large for it", false},
+               {"550 5.3.4 too large", false},
+               {"550 5.5.3 too many recipients", false},
+               {"550 5.6.1 that content", false},
+               {"554 refused", false},
+               {"550 who", true},
+               {"550 5.1.1 who", true},
+               {"551 5.1.6 moved", true},
+               {"553 5.1.3 no such name", true},
+               {"550 5.2.1 disabled", true}};
+  for (const auto& row : cases) {
+    CAPTURE(row.answer);
+    Bench bench;
+    bench.route.recipients = RecipientCheck::any;
+    bench.hop.rules.answers["RCPT TO:<b@"] = row.answer;
+    CHECK(bench.deliver_to({"a@example.com", "b@example.com"}).fate == Fate::deferred);
+    const auto first = bench.ask("b@example.com");
+    const auto second = bench.ask("b@example.com");
+    if (row.speaks_of_recipient) {
+      CHECK(first.kind == RecipientAnswer::Kind::unknown);
+      CHECK(second.kind == RecipientAnswer::Kind::unknown);
+      continue;
+    }
+    // It is parted from the others, and hears the word itself at its own dot.
+    CHECK(first.reply.refusal == mail::Refusal::on_its_own);
+    CHECK(second.kind == RecipientAnswer::Kind::exists);
+    CHECK(bench.deliver_to({"a@example.com"}).fate == Fate::delivered);
+    CHECK(bench.deliver_to({"b@example.com"}).fate == Fate::refused);
+    CHECK(bench.ask("b@example.com").kind == RecipientAnswer::Kind::exists);
+  }
 }
 
 TEST_CASE("all recipients refused: their class, the first one's words") {

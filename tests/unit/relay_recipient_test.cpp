@@ -37,9 +37,9 @@ struct Asking {
 };
 
 io::Task<> ask_from(Bench& bench, Asking& asking, int& answered, int all, io::Signal& done) {
-  asking.answer = co_await bench.relay.ask(bench.current_route(), *IpAddress::parse(asking.client),
-                                           path("s@example.net"), {path(asking.address), {}, false},
-                                           bench.clock.now() + bench.patience);
+  asking.answer = co_await bench.relay.ask(
+      bench.current_route(), {*IpAddress::parse(asking.client), path("s@example.net")},
+      {path(asking.address), {}, false}, bench.clock.now() + bench.patience);
   asking.place = ++answered;
   if (answered == all) done.notify();
 }
