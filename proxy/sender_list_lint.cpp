@@ -103,6 +103,16 @@ const char* blocked_of_ours(const SenderEntry& entry, const policy::Settings& se
 
 constexpr const char* kForeign = "that recipient is not in a domain of ours, so the entry means nobody";
 
+constexpr const char* kLiteral =
+    "an entry has no wildcard but \"*.\" in front of a domain: it means one address, with that very "
+    "character";
+
+bool has_wildcard(const SenderEntry& entry) {
+  const auto wildcard = entry.pattern.find_first_of("*?");
+  return entry.kind == SenderEntry::Kind::sender && wildcard < entry.pattern.rfind('@') &&
+         entry.pattern.contains('@');
+}
+
 bool is_for_others(const SenderEntry& entry, const policy::Settings& settings) {
   const auto domain = std::string_view(entry.recipient).substr(entry.recipient.rfind('@') + 1);
   return !domain.empty() && settings.domains.find(domain) == nullptr;
@@ -129,11 +139,12 @@ void tell_surprises(const SenderList& list, SenderListKind kind, const policy::S
                     WallTime now, std::vector<SenderListFault>& out) {
   std::map<Breadth, Faulty> broad;
   std::map<std::string_view, Faulty> ours;
-  Faulty foreign, expired;
+  Faulty foreign, expired, literal;
   list.each([&](const SenderList::Found& found) {
     if (const auto breadth = policy::breadth_of(found.entry); breadth != Breadth::ordinary)
       broad[breadth].add(found);
     if (is_for_others(found.entry, settings)) foreign.add(found);
+    if (has_wildcard(found.entry)) literal.add(found);
     if (const char* what = kind == SenderListKind::block ? blocked_of_ours(found.entry, settings) : nullptr)
       ours[what].add(found);
     if (found.entry.expires && *found.entry.expires <= now) expired.add(found);
@@ -142,6 +153,7 @@ void tell_surprises(const SenderList& list, SenderListKind kind, const policy::S
   for (const auto& [breadth, entries] : broad) entries.tell(list, words(kind, breadth), {}, out);
   for (const auto& [what, entries] : ours) entries.tell(list, what, {}, out);
   foreign.tell(list, kForeign, {}, out);
+  literal.tell(list, kLiteral, "write the domain, or a pattern into `barring.senders`", out);
   expired.tell(list, "expired, and means nobody any more", "take it out, or give it a later day", out);
   tell_repeated(list, out);
 }
@@ -252,6 +264,7 @@ std::vector<SenderListFault> surprising_entries(const Settings& settings, WallTi
 std::string surprise_of(SenderListKind kind, const SenderEntry& entry, const policy::Settings* settings) {
   const auto* what = words(kind, policy::breadth_of(entry));
   if (!what && settings && is_for_others(entry, *settings)) what = kForeign;
+  if (!what && has_wildcard(entry)) what = kLiteral;
   if (!what && settings && kind == SenderListKind::block) what = blocked_of_ours(entry, *settings);
   return what ? entry.name() + ": " + what : std::string();
 }

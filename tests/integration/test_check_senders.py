@@ -96,6 +96,13 @@ def test_check_senders_that_have_expired(case):
     check(warnings(site, file, "--offline") == [(2, "b.test: expired, and means nobody any more")], "not told")
 
 
+def test_check_senders_with_wildcards(case):
+    site, file = site_of(case, "*.b.test\nnews*@b.test\nspam?@b.test\njoe@b.test\n")
+    found = warnings(site, file, "--offline")
+    check([line for line, _ in found] == [2], f"{found}")
+    check(found[0][1].startswith("news*@b.test, spam?@b.test: an entry has no wildcard but"), f"{found}")
+
+
 def test_check_senders_that_a_block_list_cannot_have(case):
     file = case.path("block")
     with open(file, "w") as out:
