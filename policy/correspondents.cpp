@@ -12,12 +12,7 @@ namespace {
 constexpr std::size_t kKey = 16;
 constexpr int kRenewals = 30;  // while one is remembered: it is not written at each message
 
-// Where quotes are needed + is a character like any other.
-std::string without_tag(std::string local) {
-  const auto plus = local.find('+');
-  if (plus != std::string::npos && plus > 0 && !local.starts_with('"')) local.resize(plus);
-  return local;
-}
+std::string without_tag(std::string_view local) { return std::string(mail::without_detail(local, "+")); }
 
 bool is_ours(const mail::Path& path, const Settings& settings) {
   return settings.domains.find(path.domain_ascii) != nullptr;

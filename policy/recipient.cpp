@@ -125,11 +125,10 @@ std::string mailbox_behind_detail(const mail::Path& recipient, const Settings& s
   const std::string* route = settings.domains.find(recipient.domain_ascii);
   const auto found =
       route ? settings.subaddress_separators.find(*route) : settings.subaddress_separators.end();
-  if (found == settings.subaddress_separators.end() || found->second.empty()) return {};
+  if (found == settings.subaddress_separators.end()) return {};
   const std::string local = to_lower(recipient.plain_local());
-  const auto at = local.starts_with('"') ? std::string::npos : local.find(found->second);
-  if (at == std::string::npos || at == 0) return {};
-  return local.substr(0, at) + '@' + recipient.domain_ascii;
+  const auto user = mail::without_detail(local, found->second);
+  return user.size() == local.size() ? "" : std::string(user) + '@' + recipient.domain_ascii;
 }
 
 bool is_role_address(const mail::Path& path, const Settings& settings) {

@@ -98,9 +98,8 @@ class RecipientTally {
 std::optional<Refuse> judge_trace(int received, int received_by_us, const Settings& settings);
 
 // "joe@our.domain" for joe+detail@our.domain, in comparing form, where the route of that domain knows
-// details; else
-// "". What stands behind the separator is the sender's choice: no entry or rule for joe is gone around by
-// it.
+// details, else "". What stands behind the separator is the sender's choice: it leads around no entry or
+// rule for joe.
 std::string mailbox_behind_detail(const mail::Path& recipient, const Settings& settings);
 
 bool is_role_address(const mail::Path& path, const Settings& settings);

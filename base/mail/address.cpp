@@ -151,6 +151,12 @@ std::string Path::key() const { return mailbox(to_lower(plain_local()), domain_a
 
 std::string Path::spelling() const { return mailbox(to_lower(local), domain_ascii); }
 
+std::string_view without_detail(std::string_view plain_local, std::string_view separator) {
+  if (separator.empty() || plain_local.starts_with('"')) return plain_local;
+  const auto at = plain_local.find(separator);
+  return at == std::string_view::npos || at == 0 ? plain_local : plain_local.substr(0, at);
+}
+
 PathFault parse_path(std::string_view between_brackets, const PathOptions& options, Path& out) {
   if (options.lenient) between_brackets = trim(between_brackets);
   out = {};

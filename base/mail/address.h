@@ -64,6 +64,10 @@ struct Path {
   std::string spelling() const;
 };
 
+// "joe" of "joe+news", as plain_local() has it: what stands in front of the detail. All of it where nothing
+// does, in quotes, where the separator is a letter like others, and for an empty separator.
+std::string_view without_detail(std::string_view plain_local, std::string_view separator);
+
 struct PathOptions {
   bool smtputf8 = false;         // U-labels and UTF-8 local parts are allowed
   bool lenient = false;          // dots in odd places, blanks at the ends, path and local part up to 1,000

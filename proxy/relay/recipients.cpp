@@ -40,10 +40,7 @@ bool is_listed(const Route& route, const std::string& key) {
 std::string without_detail(const Route& route, const mail::Path& recipient) {
   auto plain = recipient;
   plain.local = recipient.plain_local();
-  const auto at = route.subaddress_separator.empty() || plain.is_quoted()
-                      ? std::string::npos
-                      : plain.local.find(route.subaddress_separator);
-  if (at != std::string::npos && at > 0) plain.local.resize(at);
+  plain.local.resize(mail::without_detail(plain.local, route.subaddress_separator).size());
   return plain.key();
 }
 
