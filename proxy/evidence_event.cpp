@@ -130,16 +130,17 @@ void record_evidence(store::Event& event, const mail::Evidence& evidence,
 
 void record_score(store::Event& event, const mail::Evidence& evidence,
                   const policy::CheckSettings& checks) {
-  const ClientDecision acting = policy::judge_known(evidence, checks, policy::View::acting);
-  const ClientDecision would_be = policy::judge_known(evidence, checks, policy::View::would_be);
-  const auto acts = [&](const policy::Contribution& one) {
-    return std::ranges::any_of(acting.contributions, [&](const policy::Contribution& other) {
-      return other.fact == one.fact && other.own_sender == one.own_sender;
-    });
+  const auto is_observed = [&](const mail::Fact& fact) {
+    return checks.mode_of(fact.key) == policy::Mode::observe;
   };
+  const ClientDecision acting = policy::judge_known(evidence, checks, policy::View::acting);
+  const bool observes = std::ranges::any_of(evidence.known, is_observed);
+  const ClientDecision would_be =
+      observes ? policy::judge_known(evidence, checks, policy::View::would_be) : acting;
   std::string counts, observed;
   for (const policy::Contribution& one : would_be.contributions) {
-    std::string& words = acts(one) ? counts : observed;
+    const bool of_fact = one.fact < evidence.known.size();
+    std::string& words = of_fact && is_observed(evidence.known.at(one.fact)) ? observed : counts;
     words += fmt::format("{}{} {}", words.empty() ? "" : ", ", word_for(one.outcome),
                          one.own_sender ? "the sender's domain is ours"
                                         : policy::describe(evidence.known.at(one.fact), checks));
