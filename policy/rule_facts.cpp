@@ -16,6 +16,7 @@ bool is_pending(const mail::Evidence& evidence, Check check) {
 }  // namespace
 
 void add_evidence(RuleFacts& facts, const mail::Evidence& evidence) {
+  facts.name_is_asked = true;
   if (const mail::Fact* rdns = evidence.find({Check::rdns})) {
     facts.more_names = evidence.reverse_names();
     facts.reverse_name.emplace();

@@ -6,7 +6,7 @@
 
 #include "base/mail/address.h"
 #include "base/text.h"
-#include "policy/rules.h"
+#include "proxy/treatment.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -17,19 +17,27 @@ constexpr const char* kElsewhere = "somebody@elsewhere.example";
 struct Ours {
   std::string who;
   std::string condition;
-  IpAddress client;
-  std::string user{};
+  policy::ClientFacts client;
+};
+
+// That bars them.
+struct BarringLine {
+  std::string file;
+  int number = 0;
+  std::string pattern;
 };
 
 std::vector<Ours> ours_of(const Settings& settings) {
   std::vector<Ours> all;
   if (!settings.users_file.empty())
-    all.push_back(
-        {"users who have logged in", R"("auth": true)", *IpAddress::parse("192.0.2.1"), "somebody"});
+    all.push_back({"users who have logged in",
+                   R"("auth": true)",
+                   {*IpAddress::parse("192.0.2.1"), "somebody", {}, {}}});
   if (settings.policy->outbound_route)
     for (const Network& network : settings.policy->trusted_networks)
-      all.push_back({"clients in " + network.to_string(), fmt::format(R"("ip": "{}")", network.to_string()),
-                     network.base()});
+      all.push_back({"clients in " + network.to_string(),
+                     fmt::format(R"("ip": "{}")", network.to_string()),
+                     {network.base(), {}, {}, {}}});
   return all;
 }
 
@@ -53,52 +61,42 @@ class BarredUsers {
 
  private:
   // By the rules for them, whatever listener they come to.
-  std::optional<int> line_for(const Ours& ours, const std::string& address,
-                              policy::BarringList policy::Barring::* list) const {
+  std::optional<BarringLine> line_for(const Ours& ours, const std::string& address,
+                                      policy::BarringList policy::Barring::* list) const {
     const mail::Path from = path_of(address), to = path_of(kElsewhere);
-    std::optional<int> line;
+    std::optional<BarringLine> line;
     for (const ListenerSettings& listener : settings_.listeners) {
-      policy::RuleFacts facts;
-      facts.stage = config::Stage::data;
-      facts.client = ours.client;
-      facts.user = ours.user;
-      facts.listener = listener.name;
-      facts.from = &from;
-      facts.to = &to;
-      facts.direction = policy::Direction::outbound;
-      facts.vouching = policy::Vouching::own;
+      const auto facts = rule_facts(settings_, {ours.client, listener.name, "", from, to});
       const auto treatment = settings_.treatment(settings_.rules.match(facts).profile);
       const policy::BarringList& bars = treatment->policy->barring.*list;
-      line = bars.mode == Mode::enforce ? bars.bars(address) : std::nullopt;
-      if (!line) return line;
-      file_ = bars.list.file();
-      pattern_ = bars.list.pattern(*line);
+      const auto number = bars.mode == Mode::enforce ? bars.bars(address) : std::nullopt;
+      if (!number) return std::nullopt;
+      line = {bars.list.file(), *number, std::string(bars.list.pattern(*number))};
     }
     return line;
   }
 
   bool look(const char* name, const std::string& address, policy::BarringList policy::Barring::* list) {
     std::string who, rules;
-    int first = 0;
+    BarringLine last;
     for (const Ours& ours : ours_) {
-      const auto line = line_for(ours, address, list);
+      auto line = line_for(ours, address, list);
       if (!line) continue;
-      first = *line;
+      last = *std::move(line);
       who += (who.empty() ? "" : ", ") + ours.who;
       rules += fmt::format(R"({{ {}, "use": "" }}, )", ours.condition);
     }
     if (who.empty()) return false;
-    out_.push_back({{file_, first, 1},
-                    fmt::format("{}: this bars {} for {} too", printable(pattern_, 80), address, who),
+    out_.push_back({{last.file, last.number, 1},
+                    fmt::format("{}: this bars {} for {} too", printable(last.pattern, 80), address, who),
                     fmt::format(R"("{}": {{ "rules": [ {}{{ "use": "{}" }} ] }} bars strangers alone)",
-                                name, rules, file_)});
+                                name, rules, last.file)});
     return true;
   }
 
   const Settings& settings_;
   std::vector<Ours> ours_;
   std::vector<SenderListFault> out_;
-  mutable std::string file_, pattern_;  // of the line found last
 };
 
 }  // namespace

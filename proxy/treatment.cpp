@@ -17,22 +17,6 @@ Direction direction_of(const mail::Path& recipient, const policy::Settings& sett
   return ours ? Direction::inbound : Direction::outbound;
 }
 
-policy::RuleFacts rule_facts(const Settings& settings, const RecipientFacts& facts) {
-  policy::RuleFacts out;
-  out.stage = Stage::data;  // of what is read later still, each recipient has its own too
-  out.client = facts.client.address;
-  out.listener = facts.listener;
-  out.helo = facts.helo;
-  out.user = facts.client.authenticated;
-  out.from = &facts.sender;
-  out.to = &facts.recipient;
-  out.to_mailbox = policy::mailbox_behind_detail(facts.recipient, *settings.policy);
-  out.direction = direction_of(facts.recipient, *settings.policy);
-  const bool is_ours = policy::relay_right(facts.client, *settings.policy) != RelayRight::none;
-  out.vouching = is_ours ? policy::Vouching::own : policy::Vouching::none;
-  return out;
-}
-
 bool is_to_role(const Settings& settings, const RecipientFacts& facts) {
   const auto verdict = policy::judge_recipient(facts.client, nullptr, facts.recipient, *settings.policy);
   const auto* accept = std::get_if<policy::Accept>(&verdict);
@@ -48,6 +32,23 @@ Treated treated_by(const Settings& settings, const policy::RuleMatch& match) {
 }
 
 }  // namespace
+
+policy::RuleFacts rule_facts(const Settings& settings, const RecipientFacts& facts) {
+  policy::RuleFacts out;
+  out.stage = Stage::data;  // of what is read later still, each recipient has its own too
+  out.client = facts.client.address;
+  out.listener = facts.listener;
+  out.helo = facts.helo;
+  out.user = facts.client.authenticated;
+  out.from = &facts.sender;
+  out.to = &facts.recipient;
+  out.to_mailbox = policy::mailbox_behind_detail(facts.recipient, *settings.policy);
+  out.direction = direction_of(facts.recipient, *settings.policy);
+  out.name_is_asked = false;
+  const bool is_ours = policy::relay_right(facts.client, *settings.policy) != RelayRight::none;
+  out.vouching = is_ours ? policy::Vouching::own : policy::Vouching::none;
+  return out;
+}
 
 std::optional<policy::Refuse> refuses_size(const Limits& limits, std::uint64_t octets) {
   if (octets <= limits.message_size) return std::nullopt;
@@ -84,7 +85,6 @@ io::Task<Treated> treatment_of(const Settings& settings, RecipientFacts facts, I
     co_return Treated{.acting = usual, .would_be = usual, .otherwise = {}};
   }
   policy::RuleFacts known = rule_facts(settings, facts);
-  known.name_is_asked = inquiry != nullptr;
   if (inquiry) policy::add_evidence(known, inquiry->evidence(policy::View::would_be));
   auto match = settings.rules.match(known);
   if (inquiry && !match.missing.empty() && is_to_role(settings, facts)) {

@@ -48,6 +48,9 @@ Treated treated_at_connect(const Settings& settings, const IpAddress& client, st
 // The rules that only observe, and that `treated` has in place of those that act.
 std::vector<policy::MatchedRule> observed_rules(const Treated& treated);
 
+// What rules may speak of, before anything is found out about the client. Points to what `facts` does.
+policy::RuleFacts rule_facts(const Settings& settings, const RecipientFacts& facts);
+
 // Waits for the reverse name, or SPF, where a rule could depend on it; of a role address only where the
 // rule is of what it is not spared. `inquiry`: null: nothing is asked about the client. What is named
 // outlives the task.

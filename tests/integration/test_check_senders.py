@@ -193,6 +193,9 @@ def test_check_senders_barred_that_are_ours(case):
     spared = {"rules": [{"auth": True, "use": ""}, {"ip": "192.168.0.0/16", "use": ""}, {"use": senders}]}
     config["barring"]["senders"] = spared
     check(found() == wanted[1:], f"{found()}")
+    config["barring"]["senders"] = {"rules": [{"rdns": False, "use": ""}, {"use": senders}]}
+    check(found() == wanted, f"nobody asks for the name of ours, so that rule spares nobody of them: {found()}")
+    config["barring"]["senders"] = spared
     del spared["rules"][1]
     check("clients in 192.168.0.0/16 too" in found()[0][1] and "logged in" not in found()[0][1], f"{found()}")
     del config["outbound"], config["users"]
