@@ -33,6 +33,14 @@ struct Bench {
   GreylistStanding comes_watched(const char* sender) {
     return comes(sender, "bob@example.com", "192.0.2.0/24", true);
   }
+  // Senders of one client, each an hour after it had to wait: as many as make it known.
+  void five_come_back(bool watched = false) {
+    for (const char* sender : {"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"}) {
+      CHECK((watched ? comes_watched(sender) : comes(sender)).defers());
+      clock.time += 1h;
+      CHECK((watched ? comes_watched(sender) : comes(sender)).step.kind == Kind::came_back);
+    }
+  }
 };
 
 std::string ask(const Control& control, const char* request) {
@@ -73,11 +81,7 @@ TEST_CASE("greylist: who waits too long starts anew, and who is remembered is re
 
 TEST_CASE("greylist: an identity that came back five times is known, and leaves no records") {
   Bench bench;
-  for (const char* sender : {"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"}) {
-    CHECK(bench.comes(sender).defers());
-    bench.clock.time += 1h;
-    CHECK(bench.comes(sender).step.kind == Kind::came_back);
-  }
+  bench.five_come_back();
   const auto standing = bench.comes("f@x.example");
   CHECK(standing.known);
   CHECK_FALSE(standing.defers());
@@ -90,11 +94,7 @@ TEST_CASE("greylist: an identity that came back five times is known, and leaves 
 
 TEST_CASE("greylist: who is only watched is known to what watches, and remembered case by case") {
   Bench bench;
-  for (const char* sender : {"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"}) {
-    CHECK(bench.comes_watched(sender).defers());
-    bench.clock.time += 1h;
-    CHECK(bench.comes_watched(sender).step.kind == Kind::came_back);
-  }
+  bench.five_come_back(true);
   CHECK(bench.comes_watched("f@x.example").known);
   const auto standing = bench.comes("g@x.example");
   CHECK_FALSE(standing.known);
