@@ -25,10 +25,6 @@ std::string read_recipient(std::string_view line, const config::Position& positi
   return {};
 }
 
-}  // namespace
-
-namespace {
-
 bool has_an_entry(std::string_view text) {
   policy::ListReader lines(text);
   policy::ListEntry entry;
