@@ -153,7 +153,7 @@ io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept
   if (auto refusal = std::move(record.account.refusal))
     co_return refuse(std::move(record), without_cutting_off(std::move(*refusal)));
   relay::Recipient recipient{command.recipient, command.parameters, accept.role};
-  relay::Asker asker{client_.facts.address, envelope_.sender};
+  relay::Asker asker{client_.facts.address, envelope_.sender, std::nullopt};
   if (services_.relay.may_have_refused(asker.sender, recipient.path))
     asker.identity = co_await client_.account->who(*settings_.policy);
   TimePoint deadline = services_.clock.now() + settings_.timeouts.relay;

@@ -134,12 +134,13 @@ bool RecipientMemory::may_have_refused(const mail::Path& sender, const mail::Pat
 
 std::optional<RefusedBefore> RecipientMemory::take_refusal(const Asker& asker,
                                                            const mail::Path& recipient) {
-  const auto key = pair_key(asker.sender, recipient) + " " + asker.identity;
+  if (!asker.identity) return std::nullopt;
+  const auto key = pair_key(asker.sender, recipient) + " " + *asker.identity;
   const auto record = state_.get(kRefused, key);
   if (!record) return std::nullopt;
   const auto blank = record->find(' ');
   auto reply = from_record(std::string_view(*record).substr(blank + 1));
-  const bool is_anybody = asker.sender.is_null() || asker.identity.empty();
+  const bool is_anybody = asker.sender.is_null() || asker.identity->empty();
   if (!reply || reply->transient() || is_anybody) state_.erase(kRefused, key);
   if (!reply) return std::nullopt;
   return RefusedBefore{recognized(std::move(*reply)), record->substr(0, blank)};

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,8 +57,8 @@ struct Asker {
   IpAddress address;
   mail::Path sender;
   // Under which the client is known again when it retries; "" = nobody in particular: others' mail comes
-  // from there as well.
-  std::string identity{};
+  // from there as well. nullopt: may_have_refused() says that there is nothing to be known again for.
+  std::optional<std::string> identity = "";
 };
 
 // The answer for one recipient asked at RCPT.
