@@ -11,8 +11,7 @@ namespace {
 
 std::optional<mail::Path> read_address(std::string_view name) {
   mail::Path path;
-  const bool reads =
-      mail::parse_path(name, {.smtputf8 = true}, path) == mail::PathFault::none;
+  const bool reads = mail::parse_path(name, {.smtputf8 = true}, path) == mail::PathFault::none;
   return reads && !path.is_null() ? std::optional(std::move(path)) : std::nullopt;
 }
 

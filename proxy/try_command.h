@@ -17,7 +17,7 @@ struct TryOptions {
   std::string ip;
   std::string helo;
   std::string from;  // "" or "<>": the null sender
-  std::string to;  // "": somebody in the first of our domains
+  std::string to;    // "": somebody in the first of our domains
 };
 
 // Prints it. 0: accepted, as far as the gateway itself is asked; 75: deferred; 77: refused; 78 for
