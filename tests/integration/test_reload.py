@@ -1,6 +1,7 @@
 """What an admin is told: by `check` of this machine, and by a reload that is refused or not enough."""
 
 import contextlib
+import glob
 import json
 import os
 import signal
@@ -96,6 +97,22 @@ def has_ended(pid):
         return file.read().rpartition(")")[2].split()[0] == "Z"
 
 
+def threads_of(pid):
+    """What /proc says of each."""
+    said = []
+    for path in glob.glob(f"/proc/{pid}/task/*/status"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(path) as file:  # it has just ended
+            said.append(dict(line.rstrip("\n").split(":\t", 1) for line in file))
+    return said
+
+
+def has_taken_its_signals(pid):
+    """None is pending or in the hands of strace, which would take them along when it is ended: it holds just the thread that it delays."""
+    threads = threads_of(pid)
+    pending = any(int(thread["ShdPnd"], 16) for thread in threads)
+    return not pending and sorted(thread["State"][0] for thread in threads) == ["S"] * (len(threads) - 1) + ["t"]
+
+
 def site_with_list(case, config=None):
     path = case.path("block")
     with open(path, "w") as file:
@@ -137,6 +154,7 @@ def test_process_reload_asked_for_during_another(case):
         site.gateway.write_config({**site.config, "domains": {**site.config["domains"], "new.example": {"route": "groupware"}}})
         for _ in range(3):
             site.gateway.signal(signal.SIGHUP)
+        poll(lambda: has_taken_its_signals(site.gateway.pid), 15, "the signals are taken")
     check(manager.hear("RELOADING=1"), "of the second")
     site.gateway.await_events("reload", 2)
     with site.client() as client:
