@@ -100,7 +100,7 @@ RecipientVerdict judge_bare(const Settings& settings) {
 
 Refuse refuse(Refusal why, std::string_view detail) { return {why, mail::reply(why, detail), {}, true}; }
 
-bool contains(const std::vector<Network>& networks, const IpAddress& address) {
+bool contains(std::span<const Network> networks, const IpAddress& address) {
   return std::ranges::any_of(networks, [&](const Network& network) { return network.contains(address); });
 }
 

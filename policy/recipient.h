@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -25,7 +26,7 @@ struct ClientFacts {
   std::string certificate_name;  // vouched for by the private CA
 };
 
-bool contains(const std::vector<Network>& networks, const IpAddress& address);
+bool contains(std::span<const Network> networks, const IpAddress& address);
 
 enum class RelayRight { none, trusted_network, authenticated, client_certificate };
 RelayRight relay_right(const ClientFacts& client, const Settings& settings);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ip_address.h"
@@ -17,8 +18,22 @@
 
 namespace sallyport::policy {
 
-// Our domains. Exact names beat wildcards; of two wildcards the longer one counts. Copies share: those that
-// only differ in what rulesets say hold the names once.
+// Copies share: settings that only differ in what rulesets say hold the networks once.
+class Networks {
+ public:
+  Networks() = default;
+  Networks(std::vector<Network> networks)
+      : networks_(std::make_shared<const std::vector<Network>>(std::move(networks))) {}
+  const Network* begin() const { return networks_->data(); }
+  const Network* end() const { return begin() + size(); }
+  std::size_t size() const { return networks_->size(); }
+  bool empty() const { return networks_->empty(); }
+
+ private:
+  std::shared_ptr<const std::vector<Network>> networks_ = std::make_shared<const std::vector<Network>>();
+};
+
+// Our domains. Exact names beat wildcards; of two wildcards the longer one counts. Copies share.
 class Domains {
  public:
   // `name`: "example.com" or "*.example.com" (any depth below, not example.com itself), A-labels.
@@ -66,8 +81,8 @@ struct Settings {
   std::string hostname;
   Domains domains;
   std::optional<std::string> outbound_route;
-  std::vector<Network> trusted_networks;
-  std::vector<Network> upstream;
+  Networks trusted_networks;
+  Networks upstream;
   ClientCertificates client_certificates;
   std::vector<std::string> role_names = {"postmaster", "abuse"};
   std::string role_mailbox;  // "" = none

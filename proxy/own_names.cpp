@@ -235,7 +235,7 @@ OwnNames own_names(const Settings& settings) {
     else if (name)
       ++names.left_out;
   }
-  names.leads_in = settings.policy->upstream;
+  std::ranges::copy(settings.policy->upstream, std::back_inserter(names.leads_in));
   for (const ListenerSettings& listener : settings.listeners) {
     std::ranges::copy(listener.proxy_protocol, std::back_inserter(names.leads_in));
     for (const Endpoint& bind : listener.bind)

@@ -23,7 +23,7 @@ struct Site {
     settings.domains.add("our.test", "r");
     settings.domains.add("*.our.test", "r");
     settings.outbound_route = "r";
-    settings.trusted_networks = {*Network::parse("10.0.0.0/8")};
+    settings.trusted_networks = {{*Network::parse("10.0.0.0/8")}};
     inside.address = *IpAddress::parse("10.0.0.7");
     outside.address = *IpAddress::parse("192.0.2.1");
   }

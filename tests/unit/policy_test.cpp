@@ -24,7 +24,7 @@ Settings site() {
   settings.domains.add("local.host", "inside");
   settings.domains.add("*.wild.host", "wild");
   settings.outbound_route = "out";
-  settings.trusted_networks = {*Network::parse("10.0.0.0/24")};
+  settings.trusted_networks = {{*Network::parse("10.0.0.0/24")}};
   settings.barring.recipients.list = list(kRelayPatterns);
   return settings;
 }
@@ -113,7 +113,7 @@ TEST_CASE("the right to relay comes from three things only") {
 
 TEST_CASE("R16 nothing that a stranger says makes them trusted") {
   Settings settings = site();
-  settings.trusted_networks = {*Network::parse("127.0.0.0/8")};
+  settings.trusted_networks = {{*Network::parse("127.0.0.0/8")}};
   for (const char* address : {"0.0.0.0", "2002:7f00:0001::1", "::127.0.0.1", "128.0.0.1"})
     CHECK(relay_right({*IpAddress::parse(address), {}, {}, {}}, settings) == RelayRight::none);
   mail::Path own = path("boss@local.host");

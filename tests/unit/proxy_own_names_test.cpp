@@ -157,7 +157,7 @@ TEST_CASE("own names: a DNS that does not answer is one warning, and accuses nob
 TEST_CASE("own names: those of the configuration, 50 domains at most, no wildcards") {
   auto policy = std::make_shared<policy::Settings>();
   policy->hostname = "mx.ours.test";
-  policy->upstream = {*Network::parse("198.51.100.7")};
+  policy->upstream = {{*Network::parse("198.51.100.7")}};
   policy->domains.add("*.ours.test", "groupware");
   for (int number = 0; number < 53; ++number)
     policy->domains.add(fmt::format("d{}.ours.test", number), "groupware");

@@ -243,8 +243,8 @@ TEST_CASE("an entry that may do nothing, or too much, is taken with a warning") 
   Control control;
   auto settings = std::make_shared<policy::Settings>();
   settings->domains.add("our.example", {});
-  settings->trusted_networks = {*Network::parse("192.168.0.0/16")};
-  settings->upstream = {*Network::parse("198.51.100.7")};
+  settings->trusted_networks = {{*Network::parse("192.168.0.0/16")}};
+  settings->upstream = {{*Network::parse("198.51.100.7")}};
   std::vector<policy::ListFault> faults;
   settings->sender_lists.allow = std::make_shared<policy::SenderList>(
       policy::SenderList::parse("*.good.test\nc.test for=our.example\n", "lists/allow", faults));
