@@ -18,6 +18,13 @@ namespace {
 constexpr std::size_t kMaxBacklog = 4 << 20;
 constexpr std::chrono::milliseconds kPatience{100};  // between two tries on a reader that is slow
 
+constexpr std::string_view kLost =
+    "events are lost: too many wait for the event store, which is not written";
+
+Event note_event(std::string_view level, std::string_view text) {
+  return std::move(Event("note").text("level", level).text("text", text));
+}
+
 // Escaped but for quotation marks: the text stands alone to the end of its line.
 void append_unquoted(std::string& out, std::string_view text) {
   for (auto quote = text.find('"'); quote != std::string_view::npos; quote = text.find('"')) {
@@ -195,12 +202,16 @@ EventLog::EventLog(int descriptor, LogFormat format, const Clock& clock)
 
 EventLog::~EventLog() = default;
 
-void EventLog::keep_in(std::unique_ptr<EventStore> store) { store_ = std::move(store); }
+void EventLog::keep_in(std::unique_ptr<EventStore> store) {
+  store_ = std::move(store);
+  store_->on_news(
+      [this](const EventStore::News& news) { note(news.bad ? "error" : "warning", news.text); });
+}
 
+// That events are lost is said on the descriptor alone: the store counts them itself, once it has room
+// again.
 void EventLog::keep(const Event& event) {
-  if (!store_) return;
-  store_->append(event.type_, event.body_);
-  if (const auto news = store_->news()) note(news->bad ? "error" : "warning", news->text);
+  if (store_ && !store_->append(event.type_, event.body_)) emit_note("error", kLost);
 }
 
 void EventLog::write(const Event& event) {
@@ -212,9 +223,15 @@ void EventLog::write(const Event& event) {
 
 void EventLog::note(std::string_view level, std::string_view text) {
   const NeededMemory needed;
-  const Event event = Event("note").text("level", level).text("text", text);
-  if (impl_->format() == LogFormat::json) return write(event);
-  keep(event);
+  keep(note_event(level, text));
+  emit_note(level, text);
+}
+
+void EventLog::emit_note(std::string_view level, std::string_view text) {
+  if (impl_->format() == LogFormat::json) {
+    const Event event = note_event(level, text);
+    return impl_->emit(event.type_, event.body_);
+  }
   std::string body = " ";
   append_unquoted(body, text);
   impl_->emit(std::string(level) + ":", body);

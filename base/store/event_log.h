@@ -4,8 +4,9 @@
 // the reader does not take is kept up to 4 MiB, then dropped and counted, and the next line that gets
 // out says how many ({"type":"dropped","count":N}). A reader that is gone (EPIPE) silences the log and
 // nothing else; a full disk counts as a reader that is slow. Every function may be called from any thread.
-// What is written goes into the event store as well, if there is one, whatever becomes of the descriptor.
-// JSON carries UTC; text is for people, in local time.
+// What is written goes into the event store as well, if there is one, whatever becomes of the descriptor;
+// what becomes of the store is a note on the descriptor, at once. JSON carries UTC; text is for people, in
+// local time.
 #pragma once
 
 #include <cstdint>
@@ -68,6 +69,7 @@ class EventLog {
 
  private:
   void keep(const Event& event);
+  void emit_note(std::string_view level, std::string_view text);
 
   class Impl;
   std::unique_ptr<Impl> impl_;

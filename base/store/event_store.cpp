@@ -4,9 +4,9 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -39,12 +39,12 @@ class EventStore::Impl {
       : settings_(std::move(settings)), clock_(clock), time_(true) {}
 
   void begin();  // before the writer runs
-  void append(std::string_view type, std::string_view body);
+  bool append(std::string_view type, std::string_view body);
   bool flush(Duration at_most);
-  std::optional<News> news();
+  void on_news(OnNews hear);
   std::uint64_t dropped() const;
   void run();
-  bool stop(Duration at_most);
+  void stop(Duration at_most);
   void give_up(const std::string& why);  // there is no writer
 
  private:
@@ -57,8 +57,10 @@ class EventStore::Impl {
   bool open();
   void sync();
   void tend();
+  bool all_is_well();
+  void tell_lost_at_end();
   void tell(bool bad, const std::string& text);
-  void say(News news);
+  void say(const News& news);
 
   const EventStoreSettings settings_;
   const Clock& clock_;
@@ -69,12 +71,15 @@ class EventStore::Impl {
   std::string waiting_;  // whole lines
   std::uint64_t dropped_ = 0;
   std::uint64_t unreported_ = 0;
-  bool idle_ = true;  // the writer has nothing in hand
+  bool losing_ = false;  // and the writer has not written since
+  bool idle_ = true;     // the writer has nothing in hand
   bool hurry_ = false;
   bool stopping_ = false;
   bool ended_ = false;
-  std::optional<News> news_;
-  std::atomic<bool> has_news_{false};
+
+  std::mutex telling_;  // never wanted by who holds `mutex_`: who hears the news may append
+  OnNews hear_;
+  std::vector<News> untold_;  // nobody hears yet
 
   // The writer's own.
   std::string batch_;
@@ -89,24 +94,24 @@ void EventStore::Impl::begin() {
   (void)open();
   std::vector<std::string> others;
   (void)segments_of(settings_.directory, &others);
-  if (others.empty() || news_) return;
-  news_ = News{false, fmt::format("{} is no file, so no events are read of it", others.front())};
-  has_news_ = true;
+  if (others.empty() || troubled_) return;
+  say({false, fmt::format("{} is no file, so no events are read of it", others.front())});
 }
 
 // -- what cores do -------------------------------------------------------------------------------------
 
-void EventStore::Impl::append(std::string_view type, std::string_view body) {
+bool EventStore::Impl::append(std::string_view type, std::string_view body) {
   const std::lock_guard lock(mutex_);
   report_dropped();
   if (waiting_.size() + body.size() > kMostQueued) {
     ++dropped_;
     ++unreported_;
-    return;
+    return std::exchange(losing_, true);
   }
   const bool was_empty = waiting_.empty();
   compose(type, body);
   if (was_empty) changed_.notify_all();
+  return true;
 }
 
 void EventStore::Impl::compose(std::string_view type, std::string_view body) {
@@ -133,11 +138,10 @@ bool EventStore::Impl::flush(Duration at_most) {
   return done;
 }
 
-std::optional<EventStore::News> EventStore::Impl::news() {
-  if (!has_news_.load(std::memory_order_relaxed)) return std::nullopt;
-  const std::lock_guard lock(mutex_);
-  has_news_ = false;
-  return std::exchange(news_, std::nullopt);
+void EventStore::Impl::on_news(OnNews hear) {
+  const std::lock_guard lock(telling_);
+  hear_ = std::move(hear);
+  for (const News& news : std::exchange(untold_, {})) hear_(news);
 }
 
 std::uint64_t EventStore::Impl::dropped() const {
@@ -145,11 +149,15 @@ std::uint64_t EventStore::Impl::dropped() const {
   return dropped_;
 }
 
-bool EventStore::Impl::stop(Duration at_most) {
+void EventStore::Impl::stop(Duration at_most) {
   Lock lock(mutex_);
   stopping_ = true;
   changed_.notify_all();
-  return changed_.wait_for(lock, at_most, [this] { return ended_; });
+  const bool ended = changed_.wait_for(lock, at_most, [this] { return ended_; });
+  lock.unlock();
+  if (!ended) say({true, "the last events may be lost: the disk does not answer"});
+  const std::lock_guard telling(telling_);
+  hear_ = nullptr;
 }
 
 void EventStore::Impl::give_up(const std::string& why) {
@@ -175,6 +183,7 @@ void EventStore::Impl::run() {
     changed_.wait_for(lock, kBetweenTries, [this] { return stopping_; });
   }
   lock.unlock();
+  tell_lost_at_end();
   sync();
   segment_.reset();  // with its lock: the next store is opened as soon as this one has ended
   lock.lock();
@@ -206,8 +215,13 @@ bool EventStore::Impl::write() {
   }
   batch_.clear();
   if (!std::exchange(unsynced_, true)) sync_at_ = std::chrono::steady_clock::now() + kBetweenSyncs;
-  if (troubled_) tell(false, {});
+  if (!all_is_well()) tell(false, {});
   return true;
+}
+
+bool EventStore::Impl::all_is_well() {
+  const std::lock_guard lock(mutex_);
+  return !std::exchange(losing_, false) && !troubled_;
 }
 
 bool EventStore::Impl::open() {
@@ -249,18 +263,26 @@ void EventStore::Impl::sync() {
   if (auto synced = segment_->sync(); !synced) tell(true, synced.error().detail);
 }
 
+void EventStore::Impl::tell_lost_at_end() {
+  Lock lock(mutex_);
+  const auto left = std::ranges::count(batch_, '\n') + std::ranges::count(waiting_, '\n');
+  const auto lines = static_cast<std::uint64_t>(left) + unreported_;
+  lock.unlock();
+  if (lines > 0)
+    say({true, fmt::format("{} events are lost, which could not be written before the end", lines)});
+}
+
 // Once for each trouble, and once when it is over.
 void EventStore::Impl::tell(bool bad, const std::string& text) {
-  if (bad == troubled_) return;
+  if (bad && troubled_) return;
   troubled_ = bad;
   if (bad) return say({true, "events are not kept: " + text});
   say({false, fmt::format("events are kept again; {} were lost so far", dropped())});
 }
 
-void EventStore::Impl::say(News news) {
-  const std::lock_guard lock(mutex_);
-  news_ = std::move(news);
-  has_news_ = true;
+void EventStore::Impl::say(const News& news) {
+  const std::lock_guard lock(telling_);
+  hear_ ? hear_(news) : untold_.push_back(news);
 }
 
 // ------------------------------------------------------------------------------------------------------
@@ -275,13 +297,13 @@ EventStore::EventStore(EventStoreSettings settings, const Clock& clock)
   }
 }
 
-EventStore::~EventStore() { (void)impl_->stop(kPatienceAtEnd); }
+EventStore::~EventStore() { impl_->stop(kPatienceAtEnd); }
 
-void EventStore::append(std::string_view type, std::string_view body) { impl_->append(type, body); }
+bool EventStore::append(std::string_view type, std::string_view body) { return impl_->append(type, body); }
 
 bool EventStore::flush(Duration at_most) { return impl_->flush(at_most); }
 
-std::optional<EventStore::News> EventStore::news() { return impl_->news(); }
+void EventStore::on_news(OnNews hear) { impl_->on_news(std::move(hear)); }
 
 std::uint64_t EventStore::dropped() const { return impl_->dropped(); }
 

@@ -4,15 +4,16 @@
 // writes. append() never waits for a disk: it copies the line into a queue of at most 8 MiB; what does not
 // fit is dropped and counted, and a {"type":"dropped","count":N} says so once there is room. What was
 // appended is in the file within a tenth of a second, where a kill leaves it, and synced within a second.
-// A store that cannot be written is told by news() and tried again every second; mail flows.
+// A store that cannot be written is told of at once, by whoever notices, and tried again every second; mail
+// flows.
 //
 // The store is bounded: whole segments are removed when they are older than `keep`, or when all together
 // exceed `max_size`. Reading it (event_reader.h) needs neither a lock nor this process.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,15 +30,17 @@ struct EventStoreSettings {
 
 class EventStore {
  public:
-  // Opens the store, or has news() of why it cannot be; then it is tried again.
+  // Opens the store, or has news of why it cannot be; then it is tried again.
   EventStore(EventStoreSettings settings, const Clock& clock);
-  // Writes what is queued, for five seconds at most. `clock` is system_clock(), or outlives even that.
+  // Writes what is queued, for five seconds at most; what is lost then is news. `clock` is system_clock(),
+  // or outlives even that.
   ~EventStore();
   EventStore(const EventStore&) = delete;
   EventStore& operator=(const EventStore&) = delete;
 
   // From any thread. `body`: what follows the type, as Event has it: `,"id":"3kf9", ...`.
-  void append(std::string_view type, std::string_view body);
+  // False: it is lost, and the first that is since all was well; the caller may say so.
+  bool append(std::string_view type, std::string_view body);
   // All that was appended is in the file; false: not within the time.
   bool flush(Duration at_most);
 
@@ -45,8 +48,10 @@ class EventStore {
     bool bad = true;
     std::string text;
   };
-  // What has become of the store since the last call, if that is worth a note.
-  std::optional<News> news();
+  using OnNews = std::function<void(const News&)>;
+  // What becomes of the store, from the writer's thread, and first what has become of it so far. It may
+  // append; it is never called once the store is gone.
+  void on_news(OnNews hear);
   std::uint64_t dropped() const;
 
  private:

@@ -11,7 +11,7 @@ from harness.scenes import TRACED
 from harness.setups import need_program, need_root
 
 
-def site_on_small_disk(case, options, config=None):
+def site_on_small_disk(case, options, config=None, **hop):
     """temp_directory is a tmpfs of the gateway's own mount namespace."""
     unshare = need_program("unshare")
     if subprocess.run([unshare, "-rm", "true"], capture_output=True).returncode != 0:
@@ -20,7 +20,7 @@ def site_on_small_disk(case, options, config=None):
     os.makedirs(disk)
     mount = f'mount -t tmpfs -o {options} none {disk} && exec "$@"'
     return case.site(
-        {"temp_directory": disk, **(config or {})}, wrapper=[unshare, "-rm", "sh", "-c", mount, "sh"]
+        {"temp_directory": disk, **(config or {})}, wrapper=[unshare, "-rm", "sh", "-c", mount, "sh"], **hop
     )
 
 
@@ -212,3 +212,27 @@ def test_E14_temp_directory_vanishes(case):
     site.expect_delivered(message("small\r\n"))
     os.makedirs(site.config["temp_directory"])
     site.deliver(LARGE)
+
+
+def test_events_that_are_not_kept_are_told_of_at_once(case):
+    """A full disk, and its end, are in the log without another event to carry them."""
+    events = {"events": {"directory": case.path("disk", "events")}}
+    site = site_on_small_disk(case, "size=1m", events, known=None)
+    with open(inside(site, "ballast"), "wb", buffering=0) as file:
+        try:
+            while file.write(b"x" * 4096):
+                pass
+        except OSError:
+            pass
+    site.control = False  # a message has no room there
+    with site.client() as client:
+        client.mail("sender@example.net")
+        for number in range(60):  # their event fits in no page that has room left
+            client.rcpt(f"recipient{number}@example.test")
+        client.command("RSET", "250")
+        note = site.gateway.await_event("note", lambda event: "events are not kept" in event["text"])
+        check("No space left" in note["text"], note)
+        os.remove(inside(site, "ballast"))
+        site.gateway.await_event("note", lambda event: "events are kept again" in event["text"])
+        check(not site.gateway.of_type("session"), "the session was to say nothing yet")
+        client.quit()

@@ -2,9 +2,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
 #include <filesystem>
+#include <mutex>
 #include <random>
-#include <thread>
 
 #include "base/id.h"
 #include "base/json_view.h"
@@ -44,6 +47,32 @@ struct Scene {
     std::size_t count = 0;
     EventReader(directory).each_since({}, [&](std::string_view) { return ++count > 0; });
     return count;
+  }
+};
+
+// The news of a store, in a queue.
+struct Heard {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<EventStore::News> news;
+
+  explicit Heard(EventStore& store) {
+    store.on_news([this](const EventStore::News& one) {
+      const std::lock_guard lock(mutex);
+      news.push_back(one);
+      changed.notify_all();
+    });
+  }
+  EventStore::News next() {
+    std::unique_lock lock(mutex);
+    REQUIRE(changed.wait_for(lock, kPatience, [this] { return !news.empty(); }));
+    EventStore::News first = std::move(news.front());
+    news.pop_front();
+    return first;
+  }
+  bool nothing() {
+    const std::lock_guard lock(mutex);
+    return news.empty();
   }
 };
 
@@ -154,8 +183,8 @@ TEST_CASE("a store may be opened the moment the one before it is gone") {
   const Scene scene;
   for (int i = 0; i < 300; ++i) {
     EventStore store(scene.settings, scene.clock);
-    const auto news = store.news();
-    REQUIRE_MESSAGE(!news, news->text);
+    Heard heard(store);
+    REQUIRE(heard.nothing());
   }
 }
 
@@ -171,9 +200,9 @@ TEST_CASE("what is no file in a store hangs nobody, and is named") {
   CHECK(EventReader(scene.directory).passed_over().size() == 2);
   CHECK_FALSE(SegmentFiles{.log = pipe, .index = {}}.open_log());
   EventStore store(scene.settings, scene.clock);
-  const auto news = store.news();
-  REQUIRE(news);
-  CHECK_MESSAGE(news->text.contains(" is no file"), news->text);
+  Heard heard(store);
+  const auto news = heard.next();
+  CHECK_MESSAGE(news.text.contains(" is no file"), news.text);
   store.append("message", ",\"id\":\"" + kId + "\"");
   REQUIRE(store.flush(kPatience));
   CHECK(scene.found(kId) == 2);
@@ -258,18 +287,14 @@ TEST_CASE("one process writes a store, another one is told so, and takes over") 
   REQUIRE(other->flush(kPatience));
   EventStore store(scene.settings, scene.clock);
   store.append("start", "");
-  std::optional<EventStore::News> news;
-  for (int i = 0; i < 3000 && !news; ++i) {
-    news = store.news();
-    if (!news) std::this_thread::sleep_for(10ms);
-  }
-  REQUIRE(news);
-  CHECK(news->bad);
-  CHECK(news->text.find("another process writes its events there") != std::string::npos);
+  Heard heard(store);
+  const auto news = heard.next();
+  CHECK(news.bad);
+  CHECK(news.text.find("another process writes its events there") != std::string::npos);
   other.reset();
   REQUIRE(store.flush(kPatience));
   CHECK(scene.all() == 2);
-  CHECK_FALSE(store.news()->bad);
+  CHECK_FALSE(heard.next().bad);
 }
 
 TEST_CASE("a store that cannot be written drops what does not fit, and says how much once it can") {
@@ -312,15 +337,14 @@ TEST_CASE("a store that somebody renames is begun anew in its place, and that is
   EventStore store(scene.settings, scene.clock);
   store.append("message", ",\"id\":\"" + kId + "\"");
   REQUIRE(store.flush(kPatience));
-  CHECK_FALSE(store.news().has_value());
+  Heard heard(store);
+  CHECK(heard.nothing());
   std::filesystem::rename(scene.directory, scene.directory + ".moved");
   store.append("message", ",\"id\":\"0nbzexcc9bn\"");
   REQUIRE(store.flush(kPatience));
   CHECK(scene.found(kId) == 0);
   CHECK(scene.found("0nbzexcc9bn") == 1);
-  const auto news = store.news();
-  REQUIRE(news.has_value());
-  CHECK(news->text.find("while in use") != std::string::npos);
+  CHECK(heard.next().text.find("while in use") != std::string::npos);
 }
 
 TEST_CASE("a line of a time that nobody lives to see is no event") {
@@ -352,4 +376,23 @@ TEST_CASE("the log's events are kept whole, whatever becomes of its descriptor")
   REQUIRE(lines.size() == 1);
   CHECK((*JsonView::parse(lines[0]))["from"].text() == "a\"b\n");
   CHECK(scene.all() == 2);
+}
+
+TEST_CASE("that events are lost is on the descriptor at once, and how many were at the end") {
+  const Scene scene;
+  const ScratchDirectory parent;
+  const std::string path = parent.file("log");
+  {
+    const int out = ::open(path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    EventLog log(out, LogFormat::text, scene.clock);
+    const EventStoreSettings nowhere{.directory = parent.file("missing") + "/events"};
+    log.keep_in(std::make_unique<EventStore>(nowhere, scene.clock));
+    CHECK(read_file(path).contains("error: events are not kept: "));
+    const std::string large = ",\"x\":\"" + std::string(3 << 20, 'x') + "\"";
+    for (int i = 0; i < 10; ++i) log.write(Event("message").members(large));
+    const std::string told = read_file(path);
+    CHECK(std::ranges::count(told, '\n') == 12);
+    CHECK(told.contains("error: events are lost: "));
+  }
+  CHECK(read_file(path).contains("11 events are lost, which could not be written before the end"));
 }
