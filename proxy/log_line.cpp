@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,6 +81,13 @@ std::string_view would_be_word(std::string_view written) {
   return to_string(refusal ? verdict_of_code(refusal->code) : LoggedVerdict::accept);
 }
 
+// What would have become of a message as a whole, as the event has it. "" = nothing else.
+std::string_view verdict_word(std::string_view written) {
+  for (const char* word : {verdict::kAccept, verdict::kDefer, verdict::kReject})
+    if (written == word) return word;
+  return {};
+}
+
 // Of the message as a whole, and of its recipients: each once.
 std::vector<std::string> would_be(const JsonValue& event) {
   std::vector<std::string> all;
@@ -92,30 +100,61 @@ std::vector<std::string> would_be(const JsonValue& event) {
   return all;
 }
 
-bool is_verdict(const JsonValue& event, std::string_view wanted) {
-  if (wanted.starts_with(kWould)) {
-    const auto all = would_be(event);
-    return std::ranges::find(all, wanted.substr(kWould.size())) != all.end();
-  }
-  if (to_string(verdict_of(event)) == wanted) return true;
-  if (wanted == to_string(LoggedVerdict::accept)) return false;
-  const auto heard = [&](const JsonValue& told) { return to_string(verdict_of_recipient(told)) == wanted; };
-  if (std::ranges::any_of(event["to"].items(), heard)) return true;
-  const bool arrived = event["fate"].text() == "delivered";
-  return !arrived && std::ranges::any_of(refusals_of(event), heard);
+// Somebody who was answered: a recipient, the message as a whole, or who else was refused under its id.
+struct Answered {
+  std::optional<std::string> address;  // a recipient's
+  std::vector<std::string> why;
+  std::optional<LoggedVerdict> verdict;
+  std::vector<std::string_view> would_be;
+};
+
+Answered whole(const JsonValue& event) {
+  return {.address = {},
+          .why = {event["why"].text()},
+          .verdict = verdict_of(event),
+          .would_be = {verdict_word(event["would_be"].text()),
+                       would_be_word(event["would_be_at_connect"].text())}};
 }
 
-bool is_to(const JsonValue& event, std::string_view pattern) {
-  return std::ranges::any_of(event["to"].items(), [&](const JsonValue& recipient) {
-    return address_matches(pattern, recipient["address"].text());
-  });
+// One that was taken heard what the message did.
+Answered recipient_of(const JsonValue& event, const JsonValue& recipient) {
+  Answered one{.address = recipient["address"].text(),
+               .why = {recipient["why"].text()},
+               .verdict = verdict_of_recipient(recipient),
+               .would_be = {would_be_word(recipient["would_be"].text())}};
+  if (one.would_be.front().empty()) one.would_be = {verdict_word(event["would_be"].text())};
+  if (one.verdict != LoggedVerdict::accept) return one;
+  one.verdict = verdict_of(event);
+  one.why.push_back(event["why"].text());
+  return one;
 }
 
-// Of the message, of a recipient, or of what else was refused under its id.
-bool has_reason(const JsonValue& event, std::string_view why) {
-  const auto is = [&](const JsonValue& told) { return told["why"].text() == why; };
-  return is(event) || std::ranges::any_of(event["to"].items(), is) ||
-         std::ranges::any_of(event["refused"].items(), is);
+// What was refused beside a message that arrived is no verdict on it.
+Answered beside(const JsonValue& event, const JsonValue& refused) {
+  Answered one{.address = {}, .why = {refused["why"].text()}, .verdict = {}, .would_be = {}};
+  const bool silent = one.why.front() == mail::text_of(mail::Refusal::timeout).name;
+  if (!silent && event["fate"].text() != "delivered") one.verdict = verdict_of_recipient(refused);
+  return one;
+}
+
+bool is_chosen(const Answered& one, const LogChoice& choice) {
+  const auto has = [](const auto& all, std::string_view word) {
+    return std::ranges::find(all, word) != all.end();
+  };
+  const std::string_view verdict = choice.verdict;
+  if (!choice.to.empty() && !(one.address && address_matches(choice.to, *one.address))) return false;
+  if (!choice.why.empty() && !has(one.why, choice.why)) return false;
+  if (verdict.starts_with(kWould)) return has(one.would_be, verdict.substr(kWould.size()));
+  return verdict.empty() || (one.verdict && to_string(*one.verdict) == verdict);
+}
+
+// All that is chosen by answers has to be true of one who was answered.
+bool is_answered_so(const JsonValue& event, const LogChoice& choice) {
+  if (choice.to.empty() && choice.why.empty() && choice.verdict.empty()) return true;
+  const auto recipient = [&](const JsonValue& one) { return is_chosen(recipient_of(event, one), choice); };
+  const auto refused = [&](const JsonValue& one) { return is_chosen(beside(event, one), choice); };
+  return is_chosen(whole(event), choice) || std::ranges::any_of(event["to"].items(), recipient) ||
+         std::ranges::any_of(event["refused"].items(), refused);
 }
 
 bool is_chosen(const JsonValue& event, const LogChoice& choice) {
@@ -124,10 +163,8 @@ bool is_chosen(const JsonValue& event, const LogChoice& choice) {
     if (!client || !choice.ip->contains(*client)) return false;
   }
   if (!choice.from.empty() && !address_matches(choice.from, event["from"].text())) return false;
-  if (!choice.to.empty() && !is_to(event, choice.to)) return false;
   if (!choice.user.empty() && !iequals(choice.user, event["user"].text())) return false;
-  if (!choice.why.empty() && !has_reason(event, choice.why)) return false;
-  return choice.verdict.empty() || is_verdict(event, choice.verdict);
+  return is_answered_so(event, choice);
 }
 
 std::string in_brackets(const std::string& address) {

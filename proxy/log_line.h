@@ -19,6 +19,8 @@ enum class LoggedVerdict : std::uint8_t { accept, defer, reject, none };
 std::string_view to_string(LoggedVerdict verdict);
 std::vector<std::string> verdict_choices();  // every word that LogChoice::verdict may be
 
+// `to`, `why` and `verdict` have to be true of one and the same: of a recipient, or (without `to`) of the
+// message as a whole, or of what else was refused under its id.
 struct LogChoice {
   std::string from, to;  // address patterns, or domains; "" = all
   std::optional<Network> ip;

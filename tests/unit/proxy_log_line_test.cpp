@@ -117,6 +117,43 @@ TEST_CASE("lines are chosen by who had logged in, and by reason") {
   CHECK_FALSE(is_reason("over-rated"));
 }
 
+TEST_CASE("recipient, verdict and reason have to be true of one and the same") {
+  const std::string event =
+      R"({"type":"message","to":[{"address":"bob@b.example","code":250,"why":"allowed"},)"
+      R"({"address":"eve@b.example","code":550,"why":"blocked-sender","would_be":"greylisted"}],)"
+      R"("fate":"delivered","code":250,"would_be":"reject","refused":[{"command":"NOOP","code":503,"why":"helo-first"}]})";
+  const auto fits = [&](const char* to, const char* why, const char* verdict) {
+    return chosen(event.c_str(),
+                  {.from = {}, .to = to, .ip = {}, .user = {}, .why = why, .verdict = verdict});
+  };
+  CHECK(fits("bob@*", "", "accept"));
+  CHECK_FALSE(fits("bob@*", "", "reject"));
+  CHECK(fits("eve@*", "", "reject"));
+  CHECK_FALSE(fits("eve@*", "", "accept"));
+  CHECK(fits("bob@*", "allowed", ""));
+  CHECK_FALSE(fits("bob@*", "blocked-sender", ""));
+  CHECK_FALSE(fits("bob@*", "helo-first", ""));
+  CHECK(fits("", "blocked-sender", "reject"));
+  CHECK_FALSE(fits("", "blocked-sender", "accept"));
+  CHECK(fits("", "helo-first", ""));
+  CHECK_FALSE(fits("", "helo-first", "reject"));  // the message arrived
+  CHECK(fits("bob@*", "", "would-reject"));       // as the message
+  CHECK(fits("eve@*", "", "would-defer"));
+  CHECK_FALSE(fits("bob@*", "", "would-defer"));
+  CHECK_FALSE(fits("eve@*", "", "would-reject"));
+}
+
+TEST_CASE("a recipient that was taken heard what the message did") {
+  const auto fits = [](const char* event, const char* to, const char* word) {
+    return chosen(event, {.from = {}, .to = to, .ip = {}, .verdict = word});
+  };
+  CHECK(fits(kRefused, "bob@*", "reject"));
+  CHECK_FALSE(fits(kRefused, "bob@*", "accept"));
+  CHECK(fits(kAtRecipients, "bob@*", "defer"));
+  CHECK_FALSE(fits(kAtRecipients, "bob@*", "reject"));
+  CHECK(fits(kInTransaction, "b@*", "defer"));
+}
+
 TEST_CASE("a domain stands for its addresses, and those below it for another") {
   CHECK(address_matches("example.com", "ann@Example.com"));
   CHECK_FALSE(address_matches("example.com", "ann@mail.example.com"));
