@@ -46,4 +46,17 @@ int exit_status_of(Errc code) {
   }
 }
 
+int exit_status_of_start(Errc code) {
+  switch (code) {
+    case Errc::refused:
+    case Errc::unreachable:  // an address that this machine does not have
+      return EX_UNAVAILABLE;
+    case Errc::no_space:
+    case Errc::io:
+      return EX_OSERR;
+    default:
+      return EX_CANTCREAT;
+  }
+}
+
 }  // namespace sallyport::proxy

@@ -18,4 +18,7 @@ std::span<const ExitStatus> exit_statuses();
 // Of a command that failed so, asked of the gateway or of its state.
 int exit_status_of(Errc code);
 
+// Of a server that could not start.
+int exit_status_of_start(Errc code);
+
 }  // namespace sallyport::proxy

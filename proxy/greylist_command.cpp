@@ -68,6 +68,16 @@ std::string as_text(const Node& line) {
   return shown(line, "never_came_back") + " never came back";
 }
 
+// What can be wrong with a request are the options that made it.
+int status_of(int answered) { return answered == EX_DATAERR ? EX_USAGE : answered; }
+
+bool nobody_was_there(const ControlAnswer& answer) {
+  return std::ranges::any_of(answer.lines(), [](const Node& line) {
+    const auto none = [&](const char* what) { return line.find(what) && number_of(line, what) == 0; };
+    return none("released") || none("forgotten");
+  });
+}
+
 }  // namespace
 
 int run_greylist(const GreylistOptions& options) {
@@ -81,9 +91,9 @@ int run_greylist(const GreylistOptions& options) {
     fmt::print("{}\n", options.json ? config::to_json_line(line) : as_text(line));
   if (answer->error.empty() && answer->written.empty())
     fmt::print(stderr, "sallyport greylist: {}\n", kNobody);
-  if (answer->error.empty()) return EX_OK;
+  if (answer->error.empty()) return nobody_was_there(*answer) && !options.all ? EX_NOINPUT : EX_OK;
   fmt::print(stderr, "sallyport greylist: {}\n", printable(answer->error, kMostShown));
-  return answer->status;
+  return status_of(answer->status);
 }
 
 }  // namespace sallyport::proxy

@@ -14,6 +14,7 @@
 #include "base/io/event_loop.h"
 #include "base/needed_memory.h"
 #include "proxy/check.h"
+#include "proxy/exit_status.h"
 #include "proxy/gateway.h"
 #include "proxy/reloading.h"
 #include "proxy/session_tests.h"
@@ -23,19 +24,6 @@
 
 namespace sallyport::proxy {
 namespace {
-
-int exit_status(Errc code) {
-  switch (code) {
-    case Errc::refused:
-    case Errc::unreachable:  // an address that this machine does not have
-      return EX_UNAVAILABLE;
-    case Errc::no_space:
-    case Errc::io:
-      return EX_OSERR;
-    default:
-      return EX_CANTCREAT;
-  }
-}
 
 int complain(const Error& error, int status) {
   fmt::print(stderr, "sallyport: {}\n", error.detail);
@@ -105,7 +93,7 @@ int serve(const ServeOptions& options) {
   io::SignalSet signals(loop.executor(), {SIGHUP, SIGTERM, SIGINT, SIGQUIT});
   Gateway gateway(events, system_clock());
   if (auto started = gateway.start(std::move(settings), passed_sockets()); !started)
-    return complain(started.error(), exit_status(started.error().code));
+    return complain(started.error(), exit_status_of_start(started.error().code));
   Reloading reloading(options, gateway, events, loop.executor());
   if (geteuid() == 0) events.note("warning", "running as root: use a user of its own (docs/install.md)");
   sd_notify(0, "READY=1");

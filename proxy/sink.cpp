@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/io/event_loop.h"
 #include "base/text.h"
+#include "proxy/exit_status.h"
 #include "proxy/smtp/server_machine.h"
 
 namespace sallyport::proxy {
@@ -56,7 +57,8 @@ Result<> make_maildir(const std::string& maildir) {
   std::error_code error;
   for (const char* part : {"/tmp", "/new", "/cur"}) {
     std::filesystem::create_directories(maildir + part, error);
-    if (error) return fail(Errc::io, fmt::format("cannot make {}{}: {}", maildir, part, error.message()));
+    if (error)
+      return fail(Errc::not_found, fmt::format("cannot make {}{}: {}", maildir, part, error.message()));
   }
   return Result<>{};
 }
@@ -219,7 +221,7 @@ int run_sink(SinkSettings settings, store::LogFormat format) {
   io::SignalSet signals(loop.executor(), {SIGTERM, SIGINT});
   if (auto started = sink.start(loop.executor()); !started) {
     fmt::print(stderr, "sallyport sink: {}\n", started.error().detail);
-    return EX_UNAVAILABLE;
+    return exit_status_of_start(started.error().code);
   }
   store::Event event("start");
   event.text("address", sink.local().to_string()).text("maildir", sink.settings().maildir);

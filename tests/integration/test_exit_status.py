@@ -1,8 +1,13 @@
 """What each command ends with: sysexits, as docs/command-line.md has them."""
 
 import os
+import re
+import shlex
 
 from harness.outcome import check
+
+PAGE = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "command-line.md")
+EXAMPLE = re.compile(r"^\| `sallyport ?([^`]*)` \| (\d+) \| .+ \|$", re.MULTILINE)
 
 
 def ends(site, status, *arguments):
@@ -34,7 +39,6 @@ def test_exit_status_of_every_kind(case):
         (64, ("try", "--ip", "nowhere", "--helo", "h", "--from", "<>")),
         (65, ("allow", "add", "no entry")),
         (65, ("block", "add", "partner.test", "--for", "postmaster@example.test")),
-        (65, ("greylist", "forget")),
         (65, ("correspondents", "check", "a b", "joe@partner.test")),
         (66, ("allow", "remove", "partner.test")),
         (66, ("explain", "0123456789a")),
@@ -54,3 +58,18 @@ def test_exit_status_of_the_configuration_and_of_its_state(case):
         file.write('{"no": 1}')
     for arguments in (("check", "--offline"), ("config", "show"), ("allow", "list"), ("serve",), ("log",)):
         ends(site, 78, *arguments)
+
+
+def test_exit_status_of_every_example(case):
+    """The table of docs/command-line.md, line by line, beside a gateway that runs."""
+    site = case.site({"domains": {"our.example": {"route": "groupware"}}})
+    with open(case.path("torn.zone"), "w") as file:
+        file.write("partner.example. MX\n")
+    examples = EXAMPLE.findall(open(PAGE).read())
+    check(len(examples) > 30, f"{examples}")
+    for words, status in examples:
+        arguments = shlex.split(words)
+        named = arguments and "-c" not in arguments
+        done = site.gateway.run(*arguments, *(["-c", site.gateway.conf] if named else []), cwd=case.directory)
+        check(done.returncode == int(status), f"sallyport {words}: {done}")
+        check(int(status) == 0 or done.stderr + done.stdout, f"sallyport {words}: it says nothing")

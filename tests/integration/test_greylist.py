@@ -137,7 +137,8 @@ def test_greylist_commands_choose_as_it_remembers(case):
         ("--to", "example.test"),
         ("--to", "<anna@example.test>"),
     ):
-        check(site.gateway.run("greylist", "forget", "-c", site.gateway.conf, "--client", POOR).returncode == 0, "anew")
+        anew = site.gateway.run("greylist", "forget", "-c", site.gateway.conf, "--client", POOR)
+        check(anew.returncode in (0, 66), f"{anew}")
         for number in (17, 18):
             replies, _ = asked(site, sender=f"list-{number}@plain.test")
             check(number == 18 or replies[0].matches(LATER), f"{replies}")
@@ -210,11 +211,11 @@ def test_greylist_commands_say_what_is_missing(case):
     check(said("list") == (0, "sallyport greylist: nobody waits who fits\n"), f"{said('list')}")
     asked(site)
     status, words = said("release")
-    check(status == 65 and "--all" in words, words)
+    check(status == 64 and "--all" in words, words)
     for action in ("list", "release", "forget"):
         status, words = said(action, "--client", "300.1.1.1")
-        check(status == 65 and '"300.1.1.1"' in words, words)
-        check(action == "list" or said(action, "--from", "x@y.test")[1] == "nobody waits who fits\n", action)
+        check(status == 64 and '"300.1.1.1"' in words, words)
+        check(action == "list" or said(action, "--from", "x@y.test") == (66, "nobody waits who fits\n"), action)
     line = said("list")[1]
     check(re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  203\.0\.113\.0/24  ", line), line)
     check(said("release", "--all") == (0, "released: 1\n"), "everybody")
