@@ -1,22 +1,18 @@
 #include "proxy/check.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 
 #include "base/io/event_loop.h"
-#include "base/store/message_buffer.h"
 #include "base/text.h"
 #include "dns/list_watch.h"
 #include "proxy/asker.h"
 #include "proxy/barred_users.h"
+#include "proxy/machine_lint.h"
 #include "proxy/own_names.h"
 #include "proxy/role_probe.h"
 #include "proxy/sender_list_lint.h"
@@ -44,58 +40,6 @@ std::string to_json(const config::Diagnostics& diagnostics) {
   std::string out;
   for (const auto& one : diagnostics.all()) out += (out.empty() ? "" : ",\n ") + to_json(one);
   return "[" + out + "]\n";
-}
-
-// Root is rarely who runs the gateway: a folder of somebody else's is then as it should be.
-bool belongs_to_a_service(const std::string& directory) {
-  struct stat status{};
-  return geteuid() == 0 && lstat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
-         status.st_uid != 0;
-}
-
-void look_at_temp_directory(const Settings& settings, config::Diagnostics& diagnostics) {
-  if (belongs_to_a_service(settings.temp_directory)) return;
-  if (const auto result = usable(settings); !result)
-    diagnostics.warning({}, result.error().detail, "`serve` will not start without it");
-}
-
-// Why no files can be made there; "" where they can.
-std::string why_unwritable(const std::filesystem::path& folder) {
-  if (access(folder.c_str(), W_OK | X_OK) == 0) return {};
-  return fmt::format("{}: {}", folder.string(), std::strerror(errno));
-}
-
-// The gateway runs without its memory, so this is no reason not to start.
-void look_at_state_folder(const Settings& settings, config::Diagnostics& diagnostics) {
-  if (settings.state_file.empty()) return;
-  if (const auto why = why_unwritable(std::filesystem::path(settings.state_file).parent_path());
-      !why.empty())
-    diagnostics.warning(
-        {}, "state.sqlite: " + why,
-        "without it the state is held in memory, and a restart forgets which recipients exist "
-        "and what was delivered in part");
-}
-
-// Nor is this. The gateway makes the folder, but not what it stands in; of the state's that is told
-// already.
-void look_at_events_folder(const Settings& settings, config::Diagnostics& diagnostics) {
-  const std::filesystem::path folder = settings.events.directory;
-  if (folder.empty()) return;
-  std::error_code untold;
-  const bool made = std::filesystem::exists(folder, untold);
-  if (!made && folder.parent_path() == std::filesystem::path(settings.state_file).parent_path()) return;
-  if (const auto why = why_unwritable(made ? folder : folder.parent_path()); !why.empty())
-    diagnostics.warning(
-        {}, "events.directory: " + why,
-        "without it no event is kept, and `sallyport explain` and `log` find nothing: give the "
-        "folder to the user that the gateway runs as");
-}
-
-// What only this machine can tell.
-void look_at_machine(const Settings& settings, config::Diagnostics& diagnostics) {
-  look_at_temp_directory(settings, diagnostics);
-  look_at_state_folder(settings, diagnostics);
-  look_at_events_folder(settings, diagnostics);
 }
 
 constexpr auto kNamesTime = std::chrono::seconds(5);  // for all of them
@@ -182,11 +126,6 @@ void tell_verdict(const std::string& directory, const SessionTests& tests, const
 }
 
 }  // namespace
-
-Result<> usable(const Settings& settings) {
-  const auto result = store::check_directory(settings.temp_directory);
-  return result ? result : fail(result.error().code, "temp_directory: " + result.error().detail);
-}
 
 int check(const CheckOptions& options) {
   io::ignore_sigpipe();

@@ -3,14 +3,7 @@
 
 #include <string>
 
-#include "base/result.h"
-#include "proxy/settings.h"
-
 namespace sallyport::proxy {
-
-// Whether this machine lets this user run with `settings`: what `serve` refuses to start without, a
-// reload to go over to, and `check` warns of.
-Result<> usable(const Settings& settings);
 
 struct CheckOptions {
   std::string directory;

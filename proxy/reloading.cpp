@@ -11,7 +11,7 @@
 #include "base/config/document.h"
 #include "base/faults.h"
 #include "base/needed_memory.h"
-#include "proxy/check.h"
+#include "proxy/machine_lint.h"
 #include "proxy/session_tests.h"
 #include "proxy/settings.h"
 

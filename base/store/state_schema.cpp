@@ -7,10 +7,13 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <string_view>
 
 #include "base/faults.h"
 #include "base/io/descriptor.h"
+#include "base/open_file.h"
 #include "base/store/file_error.h"
 
 namespace sallyport::store {
@@ -19,6 +22,8 @@ namespace {
 constexpr std::int64_t kApplication = 0x53414c50;  // "SALP", in the file's header
 constexpr std::int64_t kVersion = 2;
 constexpr off_t kHeader = 100;
+constexpr std::string_view kMagic{"SQLite format 3\0", 16};
+constexpr std::size_t kVersionAt = 60, kApplicationAt = 68;  // of four octets
 constexpr off_t kSharedLocks = 0x40000002,
                 kSharedLocksLength = 510;  // where SQLite's readers lock the file
 
@@ -58,6 +63,18 @@ void sync_directory_of(const std::string& path) {
   if (descriptor) ::fsync(descriptor.get());
 }
 
+std::int64_t number_at(std::string_view header, std::size_t at) {
+  std::int64_t number = 0;
+  for (const char c : header.substr(at, 4)) number = number << 8 | static_cast<unsigned char>(c);
+  return number;
+}
+
+Result<> check_size(off_t size) {
+  if (size == 0) return fail(Errc::invalid, "it is empty");
+  if (size < kHeader) return fail(Errc::invalid, "it is cut off");
+  return {};
+}
+
 Result<> fill(const std::string& path) {
   auto database = sqlite_open(path);
   if (!database) return database.error();
@@ -86,9 +103,28 @@ Result<> check_state_file(const std::string& path) {
   const io::Descriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   struct stat status{};
   if (!file || ::fstat(file.get(), &status) != 0) return file_error(path, errno);
-  if (status.st_size == 0) return fail(Errc::invalid, "it is empty");
-  if (status.st_size < kHeader) return fail(Errc::invalid, "it is cut off");
-  return {};
+  return check_size(status.st_size);
+}
+
+Result<> look_at_state_file(const std::string& path) {
+  const auto opened = open_file(path);
+  if (!opened && opened.error().code == Errc::not_found && ::access((path + "-wal").c_str(), F_OK) == 0)
+    return fail(Errc::invalid, "it is gone, and its write-ahead log is not");
+  if (!opened)
+    return fail(opened.error().code == Errc::not_found ? Errc::not_found : Errc::io, opened.error().detail);
+  const io::Descriptor file(*opened);
+  struct stat status{};
+  char octets[kHeader];
+  if (::fstat(file.get(), &status) != 0) return fail(Errc::io, std::strerror(errno));
+  if (const auto whole = check_size(status.st_size); !whole) return whole;
+  if (::pread(file.get(), octets, kHeader, 0) != kHeader) return fail(Errc::io, std::strerror(errno));
+  const std::string_view header(octets, kHeader);
+  if (!header.starts_with(kMagic)) return fail(Errc::invalid, "it is no database");
+  if (number_at(header, kApplicationAt) != kApplication)
+    return fail(Errc::invalid, "it is not a state file of Sallyport");
+  const std::int64_t version = number_at(header, kVersionAt);
+  if (version >= 1 && version <= kVersion) return {};
+  return fail(Errc::invalid, fmt::format("its version is {}, not {}", version, kVersion));
 }
 
 Result<> check_not_in_use(const std::string& path) {

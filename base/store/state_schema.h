@@ -21,4 +21,9 @@ Result<> check_state_file(const std::string& path);
 Result<> check_not_in_use(const std::string& path);
 Result<> check_state_version(sqlite3* database);
 
+// What a start would say to the file, by its first octets: it is neither locked nor changed, and may be in
+// use. The words are without its name. not_found: there is none; io: it cannot be read, or is no file;
+// invalid: it would be set aside.
+Result<> look_at_state_file(const std::string& path);
+
 }  // namespace sallyport::store
