@@ -18,21 +18,26 @@ namespace {
 std::string line(std::string_view text) { return fmt::format("  {}\n", text); }
 std::string line_below(std::string_view text) { return fmt::format("    {}\n", text); }
 
-// With an answer to a recipient, or to another command.
-bool was_hung_up_on(const JsonValue& event) {
-  const auto is_421 = [](const JsonValue& told) { return told["code"].number() == 421; };
-  return std::ranges::any_of(event["to"].items(), is_421) ||
-         std::ranges::any_of(event["refused"].items(), is_421);
+bool tells_of_421(const JsonValue& list) {
+  return std::ranges::any_of(list.items(),
+                             [](const JsonValue& told) { return told["code"].number() == 421; });
 }
 
-std::string_view fate_in_words(const JsonValue& event, std::string_view fate) {
+// With an answer to a recipient, or to another command.
+bool was_hung_up_on(const JsonValue& event, std::span<const JsonView> more) {
+  return tells_of_421(event["to"]) || tells_of_421(event["refused"]) ||
+         std::ranges::any_of(more, [](const JsonView& one) { return tells_of_421(one["to"]); });
+}
+
+std::string fate_in_words(const JsonValue& event, std::span<const JsonView> more) {
+  const std::string fate = event["fate"].text();
   if (fate == "delivered") return "the next hop took it";
   if (fate == "refused") return "it was refused";
   if (fate == "deferred") return "the client was told to try again";
   if (fate == "ambiguous")
     return "the next hop's answer was lost: it may have it, and the client tries again";
   if (fate == "client gone") return "the client was gone before it was handed over: nothing was delivered";
-  if (fate == "abandoned" && was_hung_up_on(event))
+  if (fate == "abandoned" && was_hung_up_on(event, more))
     return "we closed the connection with that 421, before it was sent";
   if (fate == "abandoned") return "the client went on or away without sending it";
   if (fate == "reset") return "the client took it back (RSET, or a new EHLO)";
@@ -67,8 +72,26 @@ std::string content_of(const JsonValue& event) {
   return line(out);
 }
 
-std::string end_of(const JsonValue& event) {
-  std::string out = line(fmt::format("in the end: {}", shown(fate_in_words(event, event["fate"].text()))));
+std::string recipients_of(const JsonValue& told_in, const JsonValue& event) {
+  std::string out;
+  for (const JsonValue& recipient : told_in["to"].items())
+    out += recipient_explained(recipient, told_in, event);
+  return out;
+}
+
+std::string all_recipients_of(const JsonValue& event, std::span<const JsonView> more) {
+  std::string out = recipients_of(event, event);
+  std::size_t kept = event["to"].items().size();
+  for (const JsonView& one : more) {
+    out += recipients_of(one.root(), event);
+    kept += one["to"].items().size();
+  }
+  const auto all = static_cast<std::size_t>(event["recipients"].number().value_or(0));
+  return all > kept ? out + line(fmt::format("of its {} recipients the others were not kept", all)) : out;
+}
+
+std::string end_of(const JsonValue& event, std::span<const JsonView> more) {
+  std::string out = line(fmt::format("in the end: {}", shown(fate_in_words(event, more))));
   if (event["code"]) out += line_below("the client was told " + reply_shown(event));
   if (event["why"]) out += line_below(reason_shown(event["why"].text()));
   return out;
@@ -76,12 +99,12 @@ std::string end_of(const JsonValue& event) {
 
 }  // namespace
 
-std::string message_explained(const JsonValue& event, WallTime began) {
-  static constexpr std::array<std::string_view, 24> said = {
-      "time",           "type",        "id",         "session", "client",     "listener",
-      "helo",           "user",        "spared",     "from",    "to",         "size",
-      "fate",           "code",        "enhanced",   "reply",   "route",      "host",
-      "next_hop_reply", "ms_next_hop", "ms_content", "ms",      "rule_texts", "why"};
+std::string message_explained(const JsonValue& event, std::span<const JsonView> more, WallTime began) {
+  static constexpr std::array<std::string_view, 25> said = {
+      "time",     "type",       "id",    "session",   "client",         "listener",    "helo",
+      "user",     "spared",     "from",  "to",        "size",           "fate",        "code",
+      "enhanced", "reply",      "route", "host",      "next_hop_reply", "ms_next_hop", "ms_content",
+      "ms",       "rule_texts", "why",   "recipients"};
   std::vector<std::string_view> keys(said.begin(), said.end());
   std::ranges::copy(evidence_keys(), std::back_inserter(keys));
   std::ranges::copy(refusal_keys(), std::back_inserter(keys));
@@ -90,9 +113,9 @@ std::string message_explained(const JsonValue& event, WallTime began) {
   out += line(fmt::format("{} UTC: from {}, brought by {}", time_shown(began), sender_of(event),
                           shown(event["client"])));
   out += evidence_explained(event);
-  for (const JsonValue& recipient : event["to"].items()) out += recipient_explained(recipient, event);
+  out += all_recipients_of(event, more);
   out += refusals_explained(event) + content_of(event) + account_explained(event, "  ") +
-         next_hop_of(event) + rest_shown(event, keys, "  ") + end_of(event);
+         next_hop_of(event) + rest_shown(event, keys, "  ") + end_of(event, more);
   return out + line_below(fmt::format("that was {} after MAIL", span_shown(span_of(event["ms"]))));
 }
 

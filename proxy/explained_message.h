@@ -1,6 +1,7 @@
 // What became of one message, and why, in plain words.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "base/clock.h"
@@ -8,6 +9,7 @@
 
 namespace sallyport::proxy {
 
-std::string message_explained(const JsonValue& event, WallTime began);
+// `more`: events that tell of others of its recipients.
+std::string message_explained(const JsonValue& event, std::span<const JsonView> more, WallTime began);
 
 }  // namespace sallyport::proxy

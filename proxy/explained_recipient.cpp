@@ -151,8 +151,7 @@ std::string want_of_proof(const JsonValue& event) {
   return ", but it does not hold without an SPF pass: " + shown(spf_explained(event));
 }
 
-std::string all_rules_of(const JsonValue& recipient, const JsonValue& event) {
-  const JsonValue texts = event["rule_texts"];
+std::string all_rules_of(const JsonValue& recipient, const JsonValue& texts, const JsonValue& event) {
   return rules_of(recipient, "rules", texts, "is", "") +
          rules_of(recipient, "observed_rules", texts, "would be", ", which is only observed") +
          rules_of(recipient, "unproven_rules", texts, "would be", want_of_proof(event));
@@ -237,7 +236,8 @@ std::string rule_shown(const JsonValue& rule, std::string_view is) {
                      shown(rule["if"]), shown(rule["at"]));
 }
 
-std::string recipient_explained(const JsonValue& recipient, const JsonValue& event) {
+std::string recipient_explained(const JsonValue& recipient, const JsonValue& told_in,
+                                const JsonValue& event) {
   static constexpr std::array<std::string_view, 35> said = {"address",
                                                             "code",
                                                             "enhanced",
@@ -279,7 +279,7 @@ std::string recipient_explained(const JsonValue& recipient, const JsonValue& eve
   out += why_of(recipient) + remembered_of(recipient) + hop_of(recipient) + rule_of(recipient) +
          unheld_of(recipient, event) + otherwise_of(recipient);
   out += greylist_of(recipient) + account_explained(recipient, "    ") + score_of(recipient);
-  out += all_rules_of(recipient, event) + would_be_of(recipient);
+  out += all_rules_of(recipient, told_in["rule_texts"], event) + would_be_of(recipient);
   return out + waited_of(recipient) + rest_shown(recipient, said, "    ");
 }
 

@@ -9,8 +9,10 @@
 
 namespace sallyport::proxy {
 
-// `event`: of the message. Older ones have no texts of rules, and name them by their places alone.
-std::string recipient_explained(const JsonValue& recipient, const JsonValue& event);
+// `told_in`: the event in whose list it stands, with texts of rules; older ones name them by their places
+// alone. `event`: of the message.
+std::string recipient_explained(const JsonValue& recipient, const JsonValue& told_in,
+                                const JsonValue& event);
 
 // One of them: `thresholds.reject is 9 here: rule {"to": "*@example.com"} (conf.d/30-rules.json:12)`.
 std::string rule_shown(const JsonValue& rule, std::string_view is = "is");

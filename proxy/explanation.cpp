@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "base/json_view.h"
@@ -22,6 +26,7 @@ struct Told {
   WallTime begins;    // by which they are told in order,
   std::size_t place;  // and as they were written, where that is the same
   JsonView event;
+  std::vector<JsonView> more;  // of a message: what else tells of its recipients
 };
 
 std::string line(std::string_view text) { return fmt::format("  {}\n", text); }
@@ -114,7 +119,7 @@ std::string other_explained(const Told& told) {
 std::string explained(const Told& told) {
   const std::string type = told.event["type"].text();
   if (type == "session") return session_explained(told);
-  if (type == "message") return message_explained(told.event.root(), told.begins);
+  if (type == "message") return message_explained(told.event.root(), told.more, told.begins);
   return other_explained(told);
 }
 
@@ -123,18 +128,33 @@ WallTime beginning(const JsonView& event, WallTime written) {
   return written - std::chrono::duration_cast<WallTime::duration>(span_of(event["ms"]));
 }
 
-}  // namespace
-
-std::string explanation(std::span<const std::string> events, std::string_view id) {
+// What was asked for, each message with all that was written of its recipients.
+std::vector<Told> read(std::span<const std::string> events, std::string_view id) {
   const bool all = id.find('.') == std::string_view::npos;
   std::vector<Told> told;
+  std::map<std::string, std::vector<Told>, std::less<>> more;  // by id, until its message comes
+  std::size_t place = 0;
   for (const std::string& one : events) {
     auto event = JsonView::parse(one);
     const auto head = store::head_of(one);
     if (!event || !head) continue;
     const bool wanted = all || head->id == id || head->type == "session";
-    if (wanted) told.push_back({beginning(*event, head->time), told.size(), std::move(*event)});
+    if (!wanted) continue;
+    auto& where = head->type == store::kMoreRecipients ? more[std::string(head->id)] : told;
+    where.push_back({beginning(*event, head->time), place++, std::move(*event), {}});
+    const auto before = head->type == "message" ? more.find(head->id) : more.end();
+    if (before == more.end()) continue;
+    for (Told& part : before->second) told.back().more.push_back(std::move(part.event));
+    more.erase(before);
   }
+  for (auto& [of, parts] : more) std::ranges::move(parts, std::back_inserter(told));  // we were killed
+  return told;
+}
+
+}  // namespace
+
+std::string explanation(std::span<const std::string> events, std::string_view id) {
+  std::vector<Told> told = read(events, id);
   std::ranges::sort(told, {}, [](const Told& one) { return std::pair(one.begins, one.place); });
   const bool ended =
       std::ranges::any_of(told, [](const Told& one) { return one.event["type"].text() == "session"; });

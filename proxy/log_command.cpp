@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <deque>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/config/suggestion.h"
 #include "base/config/units.h"
@@ -94,6 +96,41 @@ class Output {
 
 bool may_be_of_interest(std::string_view type) { return type == "message" || type == "session"; }
 
+// Recipients that stand before the event of their message, until that comes. It never comes where a gateway
+// was killed between them: those are forgotten once they are too many.
+class EarlierEvents {
+ public:
+  void keep(std::string_view id, std::string_view line) {
+    constexpr std::size_t most = 256 << 20;  // octets
+    if ((octets_ += line.size()) > most) lines_.clear(), octets_ = line.size();
+    lines_[std::string(id)].emplace_back(line);
+  }
+
+  std::vector<std::string> take(std::string_view id) {
+    const auto found = lines_.empty() ? lines_.end() : lines_.find(std::string(id));
+    if (found == lines_.end()) return {};
+    for (const std::string& line : found->second) octets_ -= line.size();
+    return std::move(lines_.extract(found).mapped());
+  }
+
+ private:
+  std::unordered_map<std::string, std::vector<std::string>> lines_;
+  std::size_t octets_ = 0;
+};
+
+std::vector<JsonView> parsed(const std::vector<std::string>& lines) {
+  std::vector<JsonView> events;
+  for (const std::string& line : lines)
+    if (auto event = JsonView::parse(line)) events.push_back(std::move(*event));
+  return events;
+}
+
+std::string as_lines(const std::vector<std::string>& before, std::string_view line) {
+  std::string out;
+  for (const std::string& one : before) out += one + '\n';
+  return out.append(line);
+}
+
 }  // namespace
 
 int run_log(LogOptions options) {
@@ -107,15 +144,18 @@ int run_log(LogOptions options) {
   bool found = false;
   const store::EventReader reader(*directory);
   tell_passed_over(kName, reader);
+  EarlierEvents earlier;
   reader.each_since(*since, [&](std::string_view line) {
     const auto head = store::head_of(line);
+    if (head && head->type == store::kMoreRecipients) earlier.keep(head->id, line);
     if (!head || !may_be_of_interest(head->type)) return true;
     const auto event = JsonView::parse(line);
     if (!event) return true;
-    auto text = log_line(event->root(), head->time, *choice);
+    const auto before = earlier.take(head->id);
+    auto text = log_line(event->root(), parsed(before), head->time, *choice);
     if (!text) return true;
     found = true;
-    return output.take(options.json ? std::string(line) : std::move(*text));
+    return output.take(options.json ? as_lines(before, line) : std::move(*text));
   });
   if (!found) fmt::print(stderr, "sallyport log: nothing fits; {}\n", what_is_kept(*directory, reader));
   return EX_OK;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,6 +24,17 @@ constexpr std::string_view kWould = "would-";
 // Why somebody was taken, as events have it.
 constexpr const char *kRole = "role", *kAllowed = "allowed";
 
+// An event with all recipients of its message.
+struct Logged {
+  Logged(const JsonValue& event, std::span<const JsonView> more) : own(event), to(event["to"].items()) {
+    for (const JsonView& one : more) std::ranges::copy(one["to"].items(), std::back_inserter(to));
+  }
+  JsonValue operator[](std::string_view key) const { return own[key]; }
+
+  JsonValue own;
+  std::vector<JsonValue> to;
+};
+
 LoggedVerdict verdict_of_code(std::int64_t code) {
   if (code >= 500) return LoggedVerdict::reject;
   return code >= 400 ? LoggedVerdict::defer : LoggedVerdict::accept;
@@ -33,9 +45,9 @@ LoggedVerdict verdict_of_recipient(const JsonValue& recipient) {
 }
 
 // The worst that a recipient heard, if none was taken.
-LoggedVerdict verdict_at_recipients(const JsonValue& event) {
+LoggedVerdict verdict_at_recipients(const Logged& event) {
   auto verdict = LoggedVerdict::none;
-  for (const JsonValue& recipient : event["to"].items()) {
+  for (const JsonValue& recipient : event.to) {
     const LoggedVerdict one = verdict_of_recipient(recipient);
     if (one == LoggedVerdict::accept) return LoggedVerdict::none;
     if (verdict != LoggedVerdict::reject) verdict = one;
@@ -44,7 +56,7 @@ LoggedVerdict verdict_at_recipients(const JsonValue& event) {
 }
 
 // Of what was refused beside recipients and content. A client that fell silent was refused nothing.
-std::vector<JsonValue> refusals_of(const JsonValue& event) {
+std::vector<JsonValue> refusals_of(const Logged& event) {
   std::vector<JsonValue> refusals;
   for (const JsonValue& refused : event["refused"].items())
     if (refused["why"].text() != mail::text_of(mail::Refusal::timeout).name) refusals.push_back(refused);
@@ -58,7 +70,7 @@ LoggedVerdict worst(const std::vector<JsonValue>& refusals) {
   return verdict;
 }
 
-LoggedVerdict verdict_of(const JsonValue& event) {
+LoggedVerdict verdict_of(const Logged& event) {
   const std::string fate = event["fate"].text();
   if (fate == "delivered") return LoggedVerdict::accept;
   if (const auto code = event["code"].number()) return verdict_of_code(*code);
@@ -89,14 +101,14 @@ std::string_view verdict_word(std::string_view written) {
 }
 
 // Of the message as a whole, and of its recipients: each once.
-std::vector<std::string> would_be(const JsonValue& event) {
+std::vector<std::string> would_be(const Logged& event) {
   std::vector<std::string> all;
   const auto add = [&](std::string_view word) {
     if (!word.empty() && std::ranges::find(all, word) == all.end()) all.emplace_back(word);
   };
   add(event["would_be"].text());
   add(would_be_word(event["would_be_at_connect"].text()));
-  for (const JsonValue& recipient : event["to"].items()) add(would_be_word(recipient["would_be"].text()));
+  for (const JsonValue& recipient : event.to) add(would_be_word(recipient["would_be"].text()));
   return all;
 }
 
@@ -108,7 +120,7 @@ struct Answered {
   std::vector<std::string_view> would_be;
 };
 
-Answered whole(const JsonValue& event) {
+Answered whole(const Logged& event) {
   return {.address = {},
           .why = {event["why"].text()},
           .verdict = verdict_of(event),
@@ -117,7 +129,7 @@ Answered whole(const JsonValue& event) {
 }
 
 // One that was taken heard what the message did.
-Answered recipient_of(const JsonValue& event, const JsonValue& recipient) {
+Answered recipient_of(const Logged& event, const JsonValue& recipient) {
   Answered one{.address = recipient["address"].text(),
                .why = {recipient["why"].text()},
                .verdict = verdict_of_recipient(recipient),
@@ -130,7 +142,7 @@ Answered recipient_of(const JsonValue& event, const JsonValue& recipient) {
 }
 
 // What was refused beside a message that arrived is no verdict on it.
-Answered beside(const JsonValue& event, const JsonValue& refused) {
+Answered beside(const Logged& event, const JsonValue& refused) {
   Answered one{.address = {}, .why = {refused["why"].text()}, .verdict = {}, .would_be = {}};
   const bool silent = one.why.front() == mail::text_of(mail::Refusal::timeout).name;
   if (!silent && event["fate"].text() != "delivered") one.verdict = verdict_of_recipient(refused);
@@ -149,15 +161,15 @@ bool is_chosen(const Answered& one, const LogChoice& choice) {
 }
 
 // All that is chosen by answers has to be true of one who was answered.
-bool is_answered_so(const JsonValue& event, const LogChoice& choice) {
+bool is_answered_so(const Logged& event, const LogChoice& choice) {
   if (choice.to.empty() && choice.why.empty() && choice.verdict.empty()) return true;
   const auto recipient = [&](const JsonValue& one) { return is_chosen(recipient_of(event, one), choice); };
   const auto refused = [&](const JsonValue& one) { return is_chosen(beside(event, one), choice); };
-  return is_chosen(whole(event), choice) || std::ranges::any_of(event["to"].items(), recipient) ||
+  return is_chosen(whole(event), choice) || std::ranges::any_of(event.to, recipient) ||
          std::ranges::any_of(event["refused"].items(), refused);
 }
 
-bool is_chosen(const JsonValue& event, const LogChoice& choice) {
+bool is_chosen(const Logged& event, const LogChoice& choice) {
   if (choice.ip) {
     const auto client = IpAddress::parse(event["client"].text());
     if (!client || !choice.ip->contains(*client)) return false;
@@ -171,11 +183,10 @@ std::string in_brackets(const std::string& address) {
   return address.starts_with('<') ? address : fmt::format("<{}>", address);
 }
 
-std::string recipients_of(const JsonValue& event) {
-  const auto all = event["to"].items();
-  if (all.empty()) return "nobody";
-  std::string out = in_brackets(shown(all.front()["address"], kWordsShown));
-  if (all.size() > 1) out += fmt::format(" and {} more", all.size() - 1);
+std::string recipients_of(const Logged& event) {
+  if (event.to.empty()) return "nobody";
+  std::string out = in_brackets(shown(event.to.front()["address"], kWordsShown));
+  if (event.to.size() > 1) out += fmt::format(" and {} more", event.to.size() - 1);
   return out;
 }
 
@@ -188,10 +199,10 @@ std::string reply_of(const JsonValue& told) {
 
 // What was said to the message, else to the first recipient by whose answer it is called; where some were
 // taken, to the first that was not.
-std::string words_of(const JsonValue& event) {
-  if (event["code"]) return reply_of(event);
+std::string words_of(const Logged& event) {
+  if (event["code"]) return reply_of(event.own);
   const LoggedVerdict verdict = verdict_at_recipients(event);
-  for (const JsonValue& recipient : event["to"].items()) {
+  for (const JsonValue& recipient : event.to) {
     const LoggedVerdict one = verdict_of_recipient(recipient);
     if (one == verdict || (verdict == LoggedVerdict::none && one != LoggedVerdict::accept))
       return reply_of(recipient);
@@ -200,8 +211,7 @@ std::string words_of(const JsonValue& event) {
   return refusals.empty() ? shown(event["fate"]) : reply_of(foremost(refusals));
 }
 
-std::string line(WallTime written, const JsonValue& event, std::string_view verdict,
-                 std::string_view rest) {
+std::string line(WallTime written, const Logged& event, std::string_view verdict, std::string_view rest) {
   std::string word(verdict);
   if (const auto all = would_be(event); !all.empty())
     word += fmt::format(" (would {})", printable(fmt::format("{}", fmt::join(all, ", ")), 40));
@@ -209,15 +219,15 @@ std::string line(WallTime written, const JsonValue& event, std::string_view verd
                      shown(event["client"], 50), rest);
 }
 
-std::string message_line(const JsonValue& event, WallTime written) {
+std::string message_line(const Logged& event, WallTime written) {
   return line(written, event, to_string(verdict_of(event)),
               fmt::format("{} -> {}  {}", in_brackets(shown(event["from"], kWordsShown)),
                           recipients_of(event), words_of(event)));
 }
 
-bool is_without_mail(const JsonValue& event) { return event["transactions"].number() == 0; }
+bool is_without_mail(const Logged& event) { return event["transactions"].number() == 0; }
 
-std::string session_line(const JsonValue& event, WallTime written) {
+std::string session_line(const Logged& event, WallTime written) {
   const auto refusals = refusals_of(event);
   const std::string refused = refusals.empty() ? "" : reply_of(foremost(refusals)) + "; ";
   return line(written, event, to_string(worst(refusals)),
@@ -268,13 +278,15 @@ bool address_matches(std::string_view pattern, std::string_view address) {
   return policy::wildcard_matches(whole, address, policy::Star::zero_or_more);
 }
 
-std::optional<std::string> log_line(const JsonValue& event, WallTime written, const LogChoice& choice) {
+std::optional<std::string> log_line(const JsonValue& written, std::span<const JsonView> more, WallTime when,
+                                    const LogChoice& choice) {
+  const Logged event(written, more);
   const std::string type = event["type"].text();
   const bool is_session = type == "session" && (is_without_mail(event) || !refusals_of(event).empty() ||
                                                 event["would_be_at_connect"]);
   if (type != "message" && !is_session) return std::nullopt;
   if (!is_chosen(event, choice)) return std::nullopt;
-  return type == "message" ? message_line(event, written) : session_line(event, written);
+  return type == "message" ? message_line(event, when) : session_line(event, when);
 }
 
 }  // namespace sallyport::proxy

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,8 +36,10 @@ struct LogChoice {
 std::vector<std::string> reasons();
 bool is_reason(std::string_view why);
 
-// nullopt: an event of another kind, or not chosen. `written` is the time of the event.
-std::optional<std::string> log_line(const JsonValue& event, WallTime written, const LogChoice& choice);
+// nullopt: an event of another kind, or not chosen. `written` is the time of the event, `more` what else
+// tells of a message's recipients.
+std::optional<std::string> log_line(const JsonValue& event, std::span<const JsonView> more,
+                                    WallTime written, const LogChoice& choice);
 
 // "anna@example.com", "example.com" (its addresses), "*.example.com" (those below it), "*@example.*".
 bool address_matches(std::string_view pattern, std::string_view address);

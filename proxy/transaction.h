@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -104,6 +105,7 @@ class Transaction {
     Duration took{0};
     Duration waited{0};  // of it: for what was asked about the client
   };
+  using Records = std::span<const RecipientRecord>;
 
   io::Task<mail::Reply> judge(smtp::Rcpt command);
   io::Task<> watch(std::shared_ptr<const Treatment> treatment, RecipientRecord& record);
@@ -166,8 +168,10 @@ class Transaction {
   bool is_worth_remembering(bool arrived) const;
   void settle();
   void tell_unconfirmed(bool remembered);
-  void record_recipients(store::Event& event, const smtp::Refusals& refused) const;
-  std::vector<policy::MatchedRule> rules_of_recipients() const;
+  Records recorded_from(std::size_t place) const;  // as many as one event tells
+  void record_more_recipients() const;
+  void record_recipients(store::Event& event, Records records) const;
+  static std::vector<policy::MatchedRule> rules_of(Records records);
   void record_otherwise(store::Event& event, const RecipientRecord& record) const;
   void record_evidence_of(store::Event& event) const;
   void record_times(store::Event& event) const;

@@ -1,4 +1,5 @@
 // The one event of a message: who, what was found out, what became of it, and how long each part took.
+#include "base/store/event_lines.h"
 #include "proxy/evidence_event.h"
 #include "proxy/recipient_verdict.h"
 #include "proxy/refusal_event.h"
@@ -7,7 +8,7 @@
 namespace sallyport::proxy {
 namespace {
 
-constexpr std::size_t kMostRecorded = 200;  // recipients in one event
+constexpr std::size_t kMostRecorded = 200;  // recipients in one event: more stand in others before it
 constexpr std::size_t kMostRules = 200;     // of all of them
 
 const char* word_for(relay::Fate fate) {
@@ -38,6 +39,7 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate, const 
   held_.give_back();
   if (content_began_ && reply.code >= 500)
     client_.account->penalty().charge(policy::Offence::refusal, common_penalty_rules());
+  record_more_recipients();
   store::Event event("message");
   event.text("id", envelope_.id)
       .text("session", client_.session_id)
@@ -47,8 +49,14 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate, const 
       .text("user", client_.facts.authenticated)
       .text("spared", to_string(client_.spared));
   event.text("from", envelope_.sender.is_null() ? "<>" : envelope_.sender.address());
-  record_recipients(event, refused);
-  record_rules(event, "rule_texts", rules_of_recipients());
+  const Records first = recorded_from(0);
+  event.begin_list("to");
+  record_recipients(event, first);
+  record_refused_recipients(event, refused);
+  event.end_list();
+  if (records_.size() > first.size())
+    event.number("recipients", static_cast<std::int64_t>(records_.size()));
+  record_rules(event, "rule_texts", rules_of(first));
   event.number("size", static_cast<std::int64_t>(content_.size())).text("fate", fate);
   if (reply.code != 0) record_reply(event, reply);
   record_refused_commands(event, refused);
@@ -62,11 +70,28 @@ void Transaction::record(const mail::Reply& reply, std::string_view fate, const 
   services_.events.write(event);
 }
 
-void Transaction::record_recipients(store::Event& event, const smtp::Refusals& refused) const {
+Transaction::Records Transaction::recorded_from(std::size_t place) const {
+  return Records(records_).subspan(place, std::min(records_.size() - place, kMostRecorded));
+}
+
+// Every refusal is on record, and no event is without a bound. The message's own comes last, so that who
+// reads it has what belongs to it.
+void Transaction::record_more_recipients() const {
+  for (std::size_t place = kMostRecorded; place < records_.size(); place += kMostRecorded) {
+    const Records some = recorded_from(place);
+    store::Event event(store::kMoreRecipients);
+    event.text("id", envelope_.id).text("session", client_.session_id);
+    event.begin_list("to");
+    record_recipients(event, some);
+    event.end_list();
+    record_rules(event, "rule_texts", rules_of(some));
+    services_.events.write(event);
+  }
+}
+
+void Transaction::record_recipients(store::Event& event, Records records) const {
   const bool differ = treatments_differ();
-  event.begin_list("to");
-  for (const RecipientRecord& record :
-       std::span(records_).first(std::min(records_.size(), kMostRecorded))) {
+  for (const RecipientRecord& record : records) {
     event.begin_item().text("address", record.path.address()).number("code", record.reply.code);
     if (!record.reply.positive())
       event.text("enhanced", record.reply.enhanced ? record.reply.enhanced.to_string() : "")
@@ -90,16 +115,12 @@ void Transaction::record_recipients(store::Event& event, const smtp::Refusals& r
     if (record.waited >= std::chrono::milliseconds(1)) event.milliseconds("ms_evidence", record.waited);
     event.end_item();
   }
-  record_refused_recipients(event, refused);
-  event.end_list();
-  if (records_.size() > kMostRecorded)
-    event.number("recipients", static_cast<std::int64_t>(records_.size()));
 }
 
 // What they say, each once: many recipients have the same.
-std::vector<policy::MatchedRule> Transaction::rules_of_recipients() const {
+std::vector<policy::MatchedRule> Transaction::rules_of(Records records) {
   std::vector<policy::MatchedRule> rules;
-  for (const RecipientRecord& record : std::span(records_).first(std::min(records_.size(), kMostRecorded)))
+  for (const RecipientRecord& record : records)
     for (const auto* of_one : {&record.treatment->matched, &record.observing, &record.unproven})
       for (const policy::MatchedRule& rule : *of_one)
         if (rules.size() < kMostRules && std::ranges::find(rules, rule) == rules.end())

@@ -25,6 +25,10 @@ struct EventHead {
 std::optional<WallTime> utc_time(const std::array<int, 7>& parts);
 std::optional<EventHead> head_of(std::string_view line);
 
+// The type of events with recipients for which that of their message, of the same id, has no room; it comes
+// behind them.
+inline constexpr const char* kMoreRecipients = "recipients";
+
 class EventLines {
  public:
   static constexpr std::size_t kLongest = 4 << 20;  // what is longer is no event

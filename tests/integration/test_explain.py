@@ -4,6 +4,7 @@ import json
 import os
 import re
 
+from harness.client import message
 from harness.outcome import check, poll
 from harness.strangers import GOOD, LISTED, POOR, answered_site, merge, stranger
 
@@ -245,6 +246,47 @@ def test_explain_each_recipient_by_its_own_values(case):
     check("score" not in event["to"][2], f"of a role address: {event['to'][2]}")
     event = taken(site, GOOD)
     check("score" not in event["to"][0], f"where all are judged by the same: {event['to']}")
+
+
+def test_explain_every_recipient_is_on_record(case):
+    """The 700th of 1000, refused for a reason of its own, and the one too many."""
+    with open(case.path("bar"), "w") as file:
+        file.write("user700@example.test\n")
+    sizes = [{"to": "user650@example.test", "use": "1MB"}, {"use": "50MB"}]
+    config = {
+        "barring": {"recipients": case.path("bar")},
+        "limits": {"recipients": 1000, "message_size": {"rules": sizes}},
+    }
+    site = case.site(config, known={f"user{n}" for n in range(1, 1003)} | {"anna"})
+    since = site.gateway.mark()
+    with site.client() as client:
+        client.mail("anna@good.test")
+        client.send("".join(f"RCPT TO:<user{n}@example.test>\r\n" for n in range(1, 1003)))
+        for n in range(1, 1003):
+            client.expect("550 5.7.1" if n == 700 else "452 4.5.3" if n == 1002 else "250")
+        client.data(message())
+    site.expect_delivered(message())
+    event = site.gateway.await_event("message", since=since)
+    parts = site.gateway.of_type("recipients", since=since)
+    sizes = [len(one["to"]) for one in [event, *parts]]
+    check(sizes == [201, 200, 200, 200, 200, 1], f"the last was told by its form alone: {sizes}")
+    check(event["recipients"] == 1001 and "rule_texts" not in event, f"{event['recipients']}")
+    told = explain(site, event["id"]).stdout
+    says(told, "to <user700@example.test>: refused\n    550 5.7.1", f"barred: user700@example.test ({case.path('bar')}:1)")
+    says(told, "to <user1002@example.test>: deferred\n    452 4.5.3", 'limits.message_size is "1MB" here: rule')
+    check("not kept" not in told and told.count("  to <user") == 1002, told[-3000:])
+
+    def log(*choice):
+        return site.gateway.run("log", *choice, "-c", site.gateway.conf).stdout
+
+    says(log("--why", "barred-recipient"), f"{event['id']} ", "<user1@example.test> and 1001 more")
+    for choice in (("--to", "user700@example.test"), ("--verdict", "defer"), ("--why", "too-many-recipients")):
+        check(log(*choice).count(event["id"]) == 1, f"{choice}")
+    lines = [json.loads(line) for line in log("--to", "user700@example.test", "--json").splitlines()]
+    check([line["type"] for line in lines] == ["recipients"] * 5 + ["message"], f"{[line['type'] for line in lines]}")
+
+
+test_explain_every_recipient_is_on_record.limit = 120
 
 
 def test_explain_what_is_only_observed_for_one_recipient(case):

@@ -179,3 +179,29 @@ TEST_CASE("limits of a session and of a message are told in words") {
   const auto message = explained(R"("code":250)", R"(,"rate":"bytes 200/1h","identity":"a.test")");
   CHECK_MESSAGE(has(message, "\n  a.test had reached its limit: bytes 200/1h (`limits.rate`)\n"), message);
 }
+
+TEST_CASE("recipients that one event has no room for are told with their message") {
+  const std::string of_recipients =
+      R"({"time":"2026-11-28T16:00:00.000Z","type":"recipients","id":"3kf.1","to":[{"address":"eve@b.test",)"
+      R"("code":421,"reply":"later","rules":"thresholds.reject: conf.d/30.json:12"}])" +
+      std::string(kTexts) + "}";
+  const auto message = [](int recipients) {
+    return fmt::format(
+        R"({{"time":"2026-11-28T16:00:00.000Z","type":"message","id":"3kf.1","session":"3kf","from":"joe@a.test",)"
+        R"("to":[{{"address":"anna@b.test","code":250}}],"recipients":{},"fate":"abandoned","ms":5}})",
+        recipients);
+  };
+  const std::vector<std::string> events{of_recipients, message(2)};
+  const auto text = explanation(events, "3kf.1");
+  const auto first = text.find("to <anna@b.test>: taken"), second = text.find("to <eve@b.test>: deferred");
+  CHECK_MESSAGE((first < second && second < text.find("in the end: we closed the connection")), text);
+  CHECK(has(text, "thresholds.reject is 9 here"));
+  CHECK_FALSE(has(text, "not kept"));
+  CHECK_FALSE(has(text, "recipients: "));
+
+  const std::vector<std::string> incomplete{of_recipients, message(5)};
+  CHECK(has(explanation(incomplete, "3kf.1"), "of its 5 recipients the others were not kept"));
+  const std::vector<std::string> alone{of_recipients};
+  CHECK(has(explanation(alone, "3kf.1"), "eve@b.test"));
+  CHECK_FALSE(has(explanation(alone, "3kf.2"), "eve@b.test"));
+}

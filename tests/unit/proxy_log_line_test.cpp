@@ -13,7 +13,7 @@ namespace {
 std::string line_of(std::string event, const LogChoice& choice = {}) {
   const auto view = JsonView::parse(event);
   REQUIRE(view);
-  return log_line(view->root(), WallTime(std::chrono::milliseconds(1'795'363'200'123)), choice)
+  return log_line(view->root(), {}, WallTime(std::chrono::milliseconds(1'795'363'200'123)), choice)
       .value_or("");
 }
 
@@ -175,4 +175,27 @@ TEST_CASE("what was refused beside recipients and content is found, under the id
   CHECK(line_of(kInTransaction).ends_with("defer   192.0.2.9  <> -> <b@b.example>  421 junk"));
   CHECK(chosen(kInTransaction, verdict("defer")));
   CHECK_FALSE(chosen(kInTransaction, verdict("reject")));
+}
+
+TEST_CASE("a message is chosen by all of its recipients, in however many events they stand") {
+  const std::string own =
+      R"({"type":"message","id":"3kf.1","client":"192.0.2.9","from":"ann@a.example",)"
+      R"("to":[{"address":"bob@b.example","code":250}],"fate":"delivered","code":250,"reply":"ok"})";
+  const std::string other =
+      R"({"type":"recipients","id":"3kf.1","to":[{"address":"eve@c.example","code":550,"why":"barred-recipient"}]})";
+  const auto message = JsonView::parse(own), recipients = JsonView::parse(other);
+  const auto chosen = [&](const LogChoice& choice) {
+    return log_line(message->root(), std::span(&*recipients, 1), WallTime(), choice).value_or("");
+  };
+  const auto by = [](std::string LogChoice::* what, const char* word) {
+    LogChoice choice;
+    choice.*what = word;
+    return choice;
+  };
+  CHECK(chosen({}).find("<bob@b.example> and 1 more") != std::string::npos);
+  CHECK_FALSE(chosen(by(&LogChoice::to, "c.example")).empty());
+  CHECK_FALSE(chosen(by(&LogChoice::why, "barred-recipient")).empty());
+  CHECK_FALSE(chosen(by(&LogChoice::verdict, "reject")).empty());
+  CHECK(chosen(by(&LogChoice::to, "d.example")).empty());
+  CHECK_FALSE(log_line(recipients->root(), {}, WallTime(), {}));
 }
