@@ -160,7 +160,7 @@ const Table<TestFileSection>& test_file_table() {
                  "what the DNS says to all of them: lines of a master file")
           .required("sessions", &TestFileSection::sessions,
                     located(list_of(located(config::section(session_table())))), Stage::start,
-                    "one after another");
+                    "a list: who comes, and what should become of each recipient (docs/session-tests.md)");
   return table;
 }
 

@@ -117,11 +117,23 @@ Result<std::string> parse_reply_text(std::string_view text) {
 
 std::string recipient_source_words() { return R"("ask", "any", {"ask": "host:port"} or {"list": "file"})"; }
 
+// In two files they are merged, and neither takes the other's place.
+bool tell_both_sources(const config::Member& one, const config::Member& other, config::Reader& reader) {
+  return reader.error(other.position,
+                      fmt::format("\"{}\", and \"{}\" at {}: it is one of the two", other.key, one.key,
+                                  one.position.to_string()),
+                      fmt::format(R"(take one out; in a file that comes later: {{"{}": ..., "{}": null}})",
+                                  other.key, one.key));
+}
+
 bool read_source_object(const Node& node, RecipientSource& out, config::Reader& reader) {
-  const auto& members = *node.as<config::Object>();
-  if (members.size() != 1)
+  std::vector<const config::Member*> written;  // `null` is as if it were not
+  for (const config::Member& member : *node.as<config::Object>())
+    if (!member.value.is_null()) written.push_back(&member);
+  if (written.size() == 2) return tell_both_sources(*written[0], *written[1], reader);
+  if (written.size() != 1)
     return reader.expected(node, recipient_source_words(), "exactly one of the two keys");
-  const auto& [key, position, value] = members.front();
+  const auto& [key, position, value] = *written.front();
   const config::Reader::Step step(reader, key);
   if (key == "list") {
     out.check = relay::RecipientCheck::list;

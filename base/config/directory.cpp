@@ -51,6 +51,28 @@ std::optional<Node> read_node(const std::string& path, Diagnostics& diagnostics)
   return text ? parse(std::move(*text), path, diagnostics) : std::nullopt;
 }
 
+// What only files of tests have at the top; one of them whose name has a slip is else told of as a heap of
+// unknown keys.
+std::optional<Node> read_configuration(const std::string& path, Diagnostics& diagnostics) {
+  auto node = read_node(path, diagnostics);
+  const auto* sessions = node ? node->find("sessions") : nullptr;
+  if (!sessions || !sessions->as<Array>()) return node;
+  const auto name = fs::path(path).filename().string();
+  diagnostics.error(sessions->position, "sessions are stated in files whose names end in .test.json",
+                    fmt::format("mv {} {}{}", name, name.substr(0, name.find('.')), test_ending));
+  return std::nullopt;
+}
+
+std::optional<Node> read_test_file(const std::string& path, Diagnostics& diagnostics) {
+  auto text = read_file(path, {path, 0, 0}, diagnostics);
+  if (!text) return std::nullopt;
+  if (text->find_first_not_of(" \t\r\n") != std::string::npos)
+    return parse(std::move(*text), path, diagnostics);
+  diagnostics.error({path, 0, 0}, "the file is empty, and states no session",
+                    R"({ "sessions": [ ... ] } as docs/session-tests.md has it; or remove it)");
+  return std::nullopt;
+}
+
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
@@ -102,7 +124,7 @@ std::optional<Node> load_directory(const std::string& directory, Diagnostics& di
   }
   std::optional<Node> merged = Node::object();
   for (const auto& path : *paths) {
-    auto node = read_node(path, diagnostics);
+    auto node = read_configuration(path, diagnostics);
     if (!node)
       merged.reset();
     else if (merged)
@@ -115,7 +137,7 @@ std::vector<Node> load_test_files(const std::string& directory, Diagnostics& dia
   std::vector<Node> files;
   const auto paths = paths_in(directory, is_test, diagnostics);
   for (const auto& path : paths.value_or(std::vector<std::string>{}))
-    if (auto node = read_node(path, diagnostics)) files.push_back(std::move(*node));
+    if (auto node = read_test_file(path, diagnostics)) files.push_back(std::move(*node));
   return files;
 }
 

@@ -11,6 +11,9 @@ namespace sallyport::config {
 namespace {
 
 constexpr std::size_t max_path_step = 80;
+constexpr const char* kRulable =
+    "docs/configuration.md says \"rules\" where a value may be one: values in checks, thresholds, limits, "
+    "barring and lists";
 
 // As it stands in a path: a name with a dot or blank in it is quoted.
 std::string path_step(std::string_view name) {
@@ -61,12 +64,23 @@ bool Reader::error(const Position& position, std::string_view message, std::stri
 }
 
 bool Reader::expected(const Node& node, std::string_view words, std::string hint) {
+  if (is_ruleset(node))
+    return error(node.position, fmt::format("this takes no ruleset, but {}", words), kRulable);
   return error(node.position, fmt::format("expected {}, found {}", words, node.describe()),
                std::move(hint));
 }
 
 void Reader::unknown_key(const Member& member, const std::vector<std::string>& known, std::string hint) {
   constexpr std::size_t kMostNamed = 12;
+  if (member.key == "rules" && member.value.as<Array>() &&
+      std::ranges::find(known, "rules") == known.end()) {
+    diagnostics_.error(
+        member.position,
+        path_.empty() ? "a ruleset stands in the place of a value, not of all"
+                      : fmt::format("{} takes no ruleset: it is no value, but a section of them", path_),
+        kRulable);
+    return;
+  }
   std::string message = fmt::format("unknown key \"{}\"", printable(member.key, max_path_step));
   if (!path_.empty()) message += " in " + path_;
   if (auto near = did_you_mean(member.key, known); !near.empty()) hint = std::move(near);

@@ -266,7 +266,7 @@ TEST_CASE("errors of rules refuse the configuration, files that they name includ
   CHECK(has(told(R"({"thresholds": {"reject": {"rules": [{"listener": "mxx", "use": 5}, {"use": 6}]}}})"),
             "did you mean \"mx\"?"));
   CHECK(has(told(R"({"timeouts": {"relay": {"rules": [{"use": "5s"}]}}})"),
-            "timeouts.relay: expected a duration"));
+            "timeouts.relay: this takes no ruleset, but a duration"));
 }
 
 TEST_CASE("check warns of values that do little, and of rules that do nothing") {

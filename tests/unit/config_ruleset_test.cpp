@@ -167,7 +167,7 @@ TEST_CASE("what is wrong with a ruleset is told where it stands") {
            Case{R"({"rules": [{"to": "x", "use": 11}, {"use": 12}]})",
                 "room.chairs: expected an integer from 0 to 10, found 12"},
            Case{R"({"rules": [{"to": "x", "use": {"rules": [{"use": 1}]}}, {"use": 1}]})",
-                "expected an integer from 0 to 10, found an object"},
+                "room.chairs: this takes no ruleset, but an integer from 0 to 10"},
        }) {
     CAPTURE(one.written);
     const Read read(R"({"room": {"chairs": )" + std::string(one.written) + "}}");

@@ -65,6 +65,12 @@ TEST_CASE("all that is wrong with stated sessions is told at once") {
     CHECK_MESSAGE(has(run.told, told), run.told);
 }
 
+TEST_CASE("a file of tests that is empty is no configuration to be completed") {
+  CHECK(has(Run("").told, "20.test.json: error: the file is empty, and states no session"));
+  CHECK(has(Run(" \n").told, "the file is empty"));
+  CHECK(has(Run("{}").told, "20.test.json:1:1: error: \"sessions\" is missing"));
+}
+
 TEST_CASE("sessions that test nothing, and users who cannot log in, are warned of") {
   CHECK(has(Run(R"({"sessions": []})").told, "20.test.json:1:14: warning: no session is stated"));
   const Run nobody(R"({"sessions": [)" + session("192.0.2.1", "{}") + "]}");
