@@ -29,6 +29,11 @@ bool ListReader::next(ListEntry& entry) {
   return false;
 }
 
+int column_within(std::string_view entry, std::size_t place, int column) {
+  const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; };
+  return column + static_cast<int>(std::ranges::count_if(entry.substr(0, place), begins));
+}
+
 std::size_t end_of_quoted(std::string_view text) {
   if (!text.starts_with('"')) return 0;
   for (std::size_t i = 1; i < text.size(); ++i) {

@@ -35,6 +35,9 @@ std::size_t end_of_quoted(std::string_view text);
 // entry.
 std::string_view without_comment(std::string_view entry);
 
+// The column at `place` of an entry that begins at `column`: in characters.
+int column_within(std::string_view entry, std::size_t place, int column);
+
 struct ListFault {
   int line = 0;
   int column = 0;

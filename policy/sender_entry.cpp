@@ -171,13 +171,32 @@ Result<WallTime> parse_expiry_day(std::string_view day) {
 }
 
 Result<SenderEntry> parse_sender_entry(std::string_view line) {
+  std::size_t untold = 0;
+  return parse_sender_entry(line, untold);
+}
+
+Result<SenderEntry> parse_sender_entry(std::string_view line, std::size_t& word_at) {
   SenderEntry entry;
+  word_at = 0;
   if (line.size() > 4 * kMaxText) return fail(Errc::invalid, "the line is too long");
-  if (auto set = set_pattern(entry, take_word(line)); !set) return set.error();
-  while (!line.empty() && !line.starts_with('#'))
-    if (auto taken = take_option(entry, take_word(line)); !taken) return taken.error();
-  if (!line.empty()) entry.reason = trim(line.substr(1));
+  auto rest = line;
+  const auto next = [&] {
+    const auto word = take_word(rest);
+    word_at = static_cast<std::size_t>(word.data() - line.data());
+    return word;
+  };
+  if (auto set = set_pattern(entry, next()); !set) return set.error();
+  while (!rest.empty() && !rest.starts_with('#'))
+    if (auto taken = take_option(entry, next()); !taken) return taken.error();
+  if (!rest.empty()) entry.reason = trim(rest.substr(1));
   return entry;
+}
+
+std::size_t word_of(std::string_view line, std::string_view option) {
+  for (auto rest = line; !rest.empty() && !rest.starts_with('#');)
+    if (const auto word = take_word(rest); word.starts_with(option))
+      return static_cast<std::size_t>(word.data() - line.data());
+  return 0;
 }
 
 std::string to_line(const SenderEntry& entry) {

@@ -47,6 +47,10 @@ struct SenderEntry {
 
 // Errors: invalid, with words for whoever wrote it.
 Result<SenderEntry> parse_sender_entry(std::string_view line);
+// `word_at`: where in the line the word at fault begins.
+Result<SenderEntry> parse_sender_entry(std::string_view line, std::size_t& word_at);
+// Where the word begins that begins so ("for=", "authenticated"); 0: there is none.
+std::size_t word_of(std::string_view line, std::string_view option);
 // As it is read again.
 std::string to_line(const SenderEntry& entry);
 // The pattern and the recipient alone, as options of a command give them.

@@ -55,9 +55,11 @@ SenderList SenderList::parse(std::string_view text, std::string file, std::vecto
   list.text_ = text;
   ListReader reader(list.text_);
   for (ListEntry written; reader.next(written);) {
-    const auto entry = parse_sender_entry(written.text);
+    std::size_t word_at = 0;
+    const auto entry = parse_sender_entry(written.text, word_at);
     if (!entry) {
-      faults.push_back({written.line, written.column, entry.error().detail});
+      faults.push_back(
+          {written.line, column_within(written.text, word_at, written.column), entry.error().detail});
       continue;
     }
     const auto begin = static_cast<std::size_t>(written.text.data() - list.text_.data());
@@ -70,7 +72,14 @@ SenderList SenderList::parse(std::string_view text, std::string file, std::vecto
 }
 
 SenderList::Found SenderList::read(const Line& line) const {
-  return {*parse_sender_entry(std::string_view(text_).substr(line.begin, line.length)), line.number};
+  const auto written = std::string_view(text_).substr(line.begin, line.length);
+  const auto before = line.begin == 0 ? std::string_view::npos : text_.rfind('\n', line.begin - 1);
+  const auto begin = before == std::string_view::npos ? 0 : before + 1;
+  return {*parse_sender_entry(written), line.number, static_cast<int>(line.begin - begin) + 1, written};
+}
+
+int SenderList::Found::column_of(std::string_view option) const {
+  return column_within(written, word_of(written, option), column);
 }
 
 std::optional<SenderList::Found> SenderList::find(std::string_view name) const {
@@ -85,7 +94,7 @@ void SenderList::each(const std::function<bool(const Found&)>& visit) const {
     auto entry = parse_sender_entry(written.text);
     const auto counts = entry ? lines_.find(entry->name()) : lines_.end();
     if (counts == lines_.end() || counts->second.number != written.line) continue;
-    if (!visit({std::move(*entry), written.line})) return;
+    if (!visit({std::move(*entry), written.line, written.column, written.text})) return;
   }
 }
 
@@ -95,7 +104,7 @@ void SenderList::each_repeated(const std::function<void(const Found&, int)>& vis
     auto entry = parse_sender_entry(written.text);
     const auto counts = entry ? lines_.find(entry->name()) : lines_.end();
     if (counts != lines_.end() && counts->second.number != written.line)
-      visit({std::move(*entry), written.line}, counts->second.number);
+      visit({std::move(*entry), written.line, written.column, written.text}, counts->second.number);
   }
 }
 

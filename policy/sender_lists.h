@@ -44,6 +44,11 @@ class SenderList {
   struct Found {
     SenderEntry entry;
     int line = 0;
+    int column = 0;
+    std::string_view written{};  // while the list lives
+
+    // Of the word that begins with `option`.
+    int column_of(std::string_view option) const;
   };
   // By SenderEntry::name(). Expired entries are found, too.
   std::optional<Found> find(std::string_view name) const;

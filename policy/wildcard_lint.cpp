@@ -38,8 +38,20 @@ bool is_everybody(std::string_view pattern) {
          pattern.find_first_not_of("*@") == std::string_view::npos && std::ranges::count(pattern, '@') <= 1;
 }
 
+// `/.../` with or without letters behind it, or a beginning that other programs write so: taken to the
+// letter here.
+bool is_regular_expression(std::string_view pattern) {
+  if (pattern.starts_with('^') || pattern.starts_with(".*")) return true;
+  const auto end = pattern.rfind('/');
+  return pattern.starts_with('/') && end > 0 && std::ranges::all_of(pattern.substr(end + 1), is_alnum);
+}
+
 // Why no address can match, "" where one could.
 std::string impossible(std::string_view pattern) {
+  if (is_regular_expression(pattern))
+    return "no address that is meant can match this: a barring list has no regular expressions, but * (one "
+           "or more "
+           "characters), ?, % (a digit) and $ (a letter)";
   for (auto at = pattern.find_first_of(kNeverInAddress); at != std::string_view::npos;
        at = pattern.find_first_of(kNeverInAddress, at + 1)) {
     if (may_be_quoted(pattern.substr(0, at), pattern.substr(at + 1))) continue;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "base/io/together.h"
@@ -30,9 +31,11 @@ constexpr const char* kAnyLabel = "some-name-that-nobody-has";
 // Entries with one fault, told in one warning.
 class Faulty {
  public:
-  void add(const SenderList::Found& found) {
+  // `option`: that of the entry which is at fault; without, it is whom it names.
+  void add(const SenderList::Found& found, std::string_view option = {}) {
     ++count_;
-    entries_.emplace_back(found.line, found.entry.name());
+    entries_.emplace_back(found.line, option.empty() ? found.column : found.column_of(option),
+                          found.entry.name());
     std::ranges::sort(entries_);
     if (entries_.size() > kMaxNamed) entries_.pop_back();
   }
@@ -42,15 +45,15 @@ class Faulty {
             std::vector<SenderListFault>& out) const {
     if (count_ == 0) return;
     std::string names;
-    for (const auto& [line, name] : entries_) names += (names.empty() ? "" : ", ") + name;
+    for (const auto& [line, column, name] : entries_) names += (names.empty() ? "" : ", ") + name;
     if (count_ > entries_.size()) names += fmt::format(" and {} more", count_ - entries_.size());
-    out.push_back(
-        {{list.file(), entries_.front().first, 1}, fmt::format("{}: {}", names, what), std::move(hint)});
+    const auto& [line, column, name] = entries_.front();
+    out.push_back({{list.file(), line, column}, fmt::format("{}: {}", names, what), std::move(hint)});
   }
 
  private:
   std::size_t count_ = 0;
-  std::vector<std::pair<int, std::string>> entries_;  // the first ones
+  std::vector<std::tuple<int, int, std::string>> entries_;  // the first ones
 };
 
 bool is_off(const Settings& settings, mail::Check check) {
@@ -123,7 +126,7 @@ void tell_repeated(const SenderList& list, std::vector<SenderListFault>& out) {
   std::size_t told = 0;
   list.each_repeated([&](const SenderList::Found& found, int counts) {
     if (++told > kMaxNamed) return;
-    out.push_back({{list.file(), found.line, 1},
+    out.push_back({{list.file(), found.line, found.column},
                    fmt::format("{}: this line does nothing, line {} says the same name and counts",
                                found.entry.name(), counts),
                    "take one of them out: what they say of `authenticated`, `expires`, `owner` is not put "
@@ -143,11 +146,11 @@ void tell_surprises(const SenderList& list, SenderListKind kind, const policy::S
   list.each([&](const SenderList::Found& found) {
     if (const auto breadth = policy::breadth_of(found.entry); breadth != Breadth::ordinary)
       broad[breadth].add(found);
-    if (is_for_others(found.entry, settings)) foreign.add(found);
+    if (is_for_others(found.entry, settings)) foreign.add(found, "for=");
     if (has_wildcard(found.entry)) literal.add(found);
     if (const char* what = kind == SenderListKind::block ? blocked_of_ours(found.entry, settings) : nullptr)
       ours[what].add(found);
-    if (found.entry.expires && *found.entry.expires <= now) expired.add(found);
+    if (found.entry.expires && *found.entry.expires <= now) expired.add(found, "expires=");
     return true;
   });
   for (const auto& [breadth, entries] : broad) entries.tell(list, words(kind, breadth), {}, out);

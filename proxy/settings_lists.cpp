@@ -14,16 +14,65 @@
 namespace sallyport::proxy {
 namespace {
 
-// The recipient's key, or "" and an error.
-std::string read_recipient(std::string_view line, const config::Position& position,
-                           config::Diagnostics& diagnostics) {
+constexpr const char* kEverybody =
+    R"("recipients": "any" on the route takes all of them, "ask" those that the next hop knows)";
+
+// The recipient, or a fault.
+std::optional<mail::Path> read_recipient(std::string_view line, const config::Position& position,
+                                         config::Diagnostics& diagnostics) {
   mail::Path path;
   const bool good = mail::parse_path(line, {.smtputf8 = true}, path) == mail::PathFault::none;
-  if (good && !path.is_null() && !path.source_route) return path.key();
+  const bool is_domain = line.starts_with("*@");
+  if (good && !path.is_null() && !path.source_route && !is_domain) return path;
   diagnostics.error(position, fmt::format("\"{}\" is not an address", printable(line, 80)),
-                    "one address a line: user@example.com");
-  return {};
+                    is_domain ? kEverybody : "one address a line: user@example.com");
+  return std::nullopt;
 }
+
+// Lines of a list of recipients by which nobody is known who is meant; the first of each kind is told.
+class RecipientLint {
+ public:
+  RecipientLint(const std::string& file, const Loading& loading) : file_(file), loading_(loading) {
+    config::Diagnostics untold;
+    for (const auto& domain : loading.written.domains.value)
+      if (const auto name = canonical_domain(domain, untold); !name.empty()) ours_.add(name, {});
+  }
+
+  void look_at(const policy::ListEntry& entry, const mail::Path& path) {
+    if (!path.domain.empty() && !ours_.find(path.domain_ascii)) foreign_.add(entry);
+    const bool pattern = entry.text.find_first_of("*?") < entry.text.rfind('@');
+    if (pattern || entry.text.starts_with('~') || entry.text.starts_with('!')) literal_.add(entry);
+  }
+  void tell() const {
+    tell(foreign_, "is in no domain of ours, and nobody asks for it",
+         "\"domains\" has those that are ours");
+    tell(literal_, "is taken to the letter: a list of recipients has no patterns, and clears nobody",
+         kEverybody);
+  }
+
+ private:
+  struct Lines {
+    std::size_t count = 0;
+    policy::ListEntry first;
+    void add(const policy::ListEntry& entry) {
+      if (count++ == 0) first = entry;
+    }
+  };
+
+  void tell(const Lines& lines, const char* what, const char* hint) const {
+    if (lines.count == 0) return;
+    const auto more = lines.count > 1 ? fmt::format("; {} more such lines", lines.count - 1) : "";
+    loading_.diagnostics.warning(
+        {file_, lines.first.line, lines.first.column},
+        fmt::format("\"{}\" {}{}", printable(policy::without_comment(lines.first.text), 80), what, more),
+        hint);
+  }
+
+  const std::string& file_;
+  const Loading& loading_;
+  policy::Domains ours_;
+  Lines foreign_, literal_;
+};
 
 bool has_an_entry(std::string_view text) {
   policy::ListReader lines(text);
@@ -171,13 +220,13 @@ std::shared_ptr<const policy::SenderList> read_sender_list(const Located<std::st
 // otherwise is a mistake.
 void check_block_entries(const policy::SenderList& list, const Loading& loading) {
   if (!list.shape().recipients && !list.shape().authenticated) return;
-  const auto error = [&](int line, const std::string& message) {
-    loading.diagnostics.error({list.file(), line, 1}, message);
-  };
   list.each([&](const policy::SenderList::Found& found) {
+    const auto error = [&](std::string_view word, const std::string& message) {
+      loading.diagnostics.error({list.file(), found.line, found.column_of(word)}, message);
+    };
     if (policy::is_role_entry(found.entry.recipient, loading.written.role_names))
-      error(found.line, found.entry.recipient + " is a role address: mail to it is never blocked");
-    if (found.entry.authenticated) error(found.line, policy::kAuthenticatedBlock);
+      error("for=", found.entry.recipient + " is a role address: mail to it is never blocked");
+    if (found.entry.authenticated) error("authenticated", policy::kAuthenticatedBlock);
     return true;
   });
 }
@@ -210,12 +259,15 @@ std::vector<std::string> read_recipients(const std::string& file, const config::
   if (!text) return {};
   loading.diagnostics.remember_source(file, *text);
   std::vector<std::string> keys;
+  RecipientLint lint(file, loading);
   policy::ListReader lines(*text);
   for (policy::ListEntry entry; lines.next(entry);)
-    if (auto key = read_recipient(policy::without_comment(entry.text), {file, entry.line, entry.column},
-                                  loading.diagnostics);
-        !key.empty())
-      keys.push_back(std::move(key));
+    if (const auto path = read_recipient(policy::without_comment(entry.text),
+                                         {file, entry.line, entry.column}, loading.diagnostics)) {
+      keys.push_back(path->key());
+      if (loading.options.lint) lint.look_at(entry, *path);
+    }
+  lint.tell();
   if (keys.empty())
     loading.diagnostics.error(blame, fmt::format("{} names no recipient at all", file),
                               "was it cut off while it was written?");

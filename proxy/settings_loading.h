@@ -43,6 +43,9 @@ std::map<std::string, std::shared_ptr<const relay::Route>> compose_routes(const 
 std::shared_ptr<const io::ServerTls> compose_tls(const Loading& loading);
 std::vector<ListenerSettings> compose_listeners(const Loading& loading);
 
+// A domain of ours as it is compared, "*." kept; "" if it is none, which is then reported.
+std::string canonical_domain(const Named<DomainSection>& domain, config::Diagnostics& diagnostics);
+
 void check_lists(const Loading& loading);  // DNS lists
 void check_greylist_rules(const Loading& loading);
 // Values that are possible, and do little or what nobody means: for `check`.

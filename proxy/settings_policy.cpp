@@ -10,22 +10,6 @@
 #include "proxy/settings_loading.h"
 
 namespace sallyport::proxy {
-namespace {
-
-std::string system_hostname() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
-
-// RFC 2606 keeps these for documentation: whoever has one has not edited it yet.
-bool is_placeholder(std::string_view hostname) {
-  return std::ranges::any_of(std::array{"example.com", "example.net", "example.org"},
-                             [&](std::string_view domain) {
-                               return hostname == domain || hostname.ends_with("." + std::string(domain));
-                             });
-}
-
-// A domain as it is compared, "*." kept; "" if it is none, which is then reported.
 std::string canonical_domain(const Named<DomainSection>& domain, config::Diagnostics& diagnostics) {
   std::string_view name = domain.name;
   const bool wildcard = name.starts_with("*.");
@@ -45,6 +29,21 @@ std::string canonical_domain(const Named<DomainSection>& domain, config::Diagnos
     return (wildcard ? "*." : "") + parsed.ascii;
   }
   return {};
+}
+
+namespace {
+
+std::string system_hostname() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+// RFC 2606 keeps these for documentation: whoever has one has not edited it yet.
+bool is_placeholder(std::string_view hostname) {
+  return std::ranges::any_of(std::array{"example.com", "example.net", "example.org"},
+                             [&](std::string_view domain) {
+                               return hostname == domain || hostname.ends_with("." + std::string(domain));
+                             });
 }
 
 policy::Domains compose_domains(const Loading& loading) {

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "proxy/sender_list_lint.h"
 #include "tests/unit/config_site.h"
 
 using namespace sallyport;
@@ -107,4 +108,33 @@ TEST_CASE("a list that loses all its entries is taken for one that is being writ
       read_again(*reloaded.settings);  // it has none, and had none
     }
   }
+}
+
+TEST_CASE("lines of a recipient list that mean nobody are told, the first of each kind") {
+  ConfD conf;
+  write_site(conf).file("lists/known",
+                        "anna@site.test\nj*e@site.test\n  ~ben@site.test\n!carl@site.test\njoe@else.test\n"
+                        "x@sub.site.test\n\"a~!\"@site.test\nx@below.xn--bcher-kva.test\n");
+  const auto told = Loaded(conf.path(), {.lint = true}).diagnostics.to_string();
+  CHECK(told.contains("lists/known:2:1: warning: \"j*e@site.test\" is taken to the letter"));
+  CHECK(told.contains("and clears nobody; 2 more such lines"));
+  CHECK(told.contains("lists/known:5:1: warning: \"joe@else.test\" is in no domain of ours"));
+  CHECK(told.contains("nobody asks for it; 1 more such lines"));
+  CHECK_FALSE(Loaded(conf.path()).diagnostics.to_string().contains("lists/known"));
+}
+
+TEST_CASE("what surprises in an entry is told with the column of its word") {
+  ConfD conf;
+  write_lists(conf).file("lists/allow",
+                         "  a.test\n  b.test  owner=j\u00f6 for=joe@else.test\nc.test expires=2020-01-01\n"
+                         "   a.test\n");
+  std::string told;
+  const Loaded loaded(conf.path());
+  REQUIRE(loaded.settings);
+  for (const auto& fault : surprising_entries(*loaded.settings, WallTime::clock::now()))
+    told += fault.position.to_string() + ": " + fault.what + "\n";
+  CAPTURE(told);
+  CHECK(told.contains("lists/allow:2:20: b.test for=joe@else.test: that recipient is not"));
+  CHECK(told.contains("lists/allow:3:8: c.test: expired"));
+  CHECK(told.contains("lists/allow:1:3: a.test: this line does nothing"));
 }

@@ -122,3 +122,15 @@ TEST_CASE("so many warnings and no more") {
 TEST_CASE("lines with faults are passed over") {
   CHECK(lints("~\na@x.test\nbad\\\n*@x.test\n").size() == 1);
 }
+
+TEST_CASE("regular expressions are told apart from patterns") {
+  for (const char* text :
+       {"/^joe@.*$/\n", "/spam/i\n", "~/joe@x[.]test/\n", "^joe@x.test\n", ".*@x.test\n"}) {
+    CAPTURE(text);
+    const auto told = lints(text);
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].contains("1:1: no address that is meant can match this: a barring list has no regular"));
+  }
+  for (const std::string& told : lints("/o=site/cn=joe@x.test\n*/*@x.test\njoe.*@x.test\n"))
+    CHECK_FALSE(told.contains("regular"));
+}
