@@ -1,7 +1,7 @@
 #include "policy/correspondents.h"
 
+#include "base/case_folding.h"
 #include "base/mail/digest.h"
-#include "base/text.h"
 #include "policy/envelope_sender.h"
 #include "policy/recipient.h"
 #include "policy/settings.h"
@@ -30,7 +30,7 @@ bool makes_correspondent(const SentMail& sent, const mail::Path& recipient, cons
 }
 
 std::string mailbox_of(const mail::Path& path) {
-  return without_tag(to_lower(path.plain_local())) + '@' + path.domain_ascii;
+  return without_tag(fold_case(path.plain_local())) + '@' + path.domain_ascii;
 }
 
 std::string correspondent_of(const mail::Path& sender) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/case_folding.h"
 #include "base/text.h"
 
 namespace sallyport::policy {
@@ -100,7 +101,7 @@ std::string lasting_sender(const mail::Path& sender) {
 }
 
 std::string unstamped_local(const mail::Path& sender) {
-  const std::string local = to_lower(sender.plain_local());
+  const std::string local = fold_case(sender.plain_local());
   return without_hash(without_stamp(local));
 }
 

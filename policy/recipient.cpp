@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/case_folding.h"
 #include "base/text.h"
 
 namespace sallyport::policy {
@@ -126,7 +127,7 @@ std::string mailbox_behind_detail(const mail::Path& recipient, const Settings& s
   const auto found =
       route ? settings.subaddress_separators.find(*route) : settings.subaddress_separators.end();
   if (found == settings.subaddress_separators.end()) return {};
-  const std::string local = to_lower(recipient.plain_local());
+  const std::string local = fold_case(recipient.plain_local());
   const auto user = mail::without_detail(local, found->second);
   return user.size() == local.size() ? "" : std::string(user) + '@' + recipient.domain_ascii;
 }

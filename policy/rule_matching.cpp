@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "base/case_folding.h"
 #include "base/text.h"
 #include "policy/rule_values.h"
 
@@ -90,7 +91,7 @@ void RuleMatching::begin(RuleFact fact) { starts_.at(static_cast<std::size_t>(fa
 
 void RuleMatching::find_text(RuleFact fact, std::string_view text) {
   begin(fact);
-  tables_.facts.at(static_cast<std::size_t>(fact)).find(to_lower(text), found_);
+  tables_.facts.at(static_cast<std::size_t>(fact)).find(fold_case(text), found_);
 }
 
 void RuleMatching::find_path(RuleFact fact, const mail::Path* path) {

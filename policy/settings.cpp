@@ -1,6 +1,6 @@
 #include "policy/settings.h"
 
-#include "base/text.h"
+#include "base/case_folding.h"
 
 namespace sallyport::policy {
 
@@ -26,7 +26,7 @@ const std::string* Domains::find(std::string_view domain_ascii) const {
 // is joe@our.domain, and what clears the one clears the other.
 std::optional<int> BarringList::bars(const mail::Path& path) const {
   const std::string written = path.address(), compared = path.key();
-  return iequals(written, compared) ? list.bars(written, star) : list.bars({written, compared}, star);
+  return folds_alike(written, compared) ? list.bars(written, star) : list.bars({written, compared}, star);
 }
 
 }  // namespace sallyport::policy

@@ -144,7 +144,7 @@ Place RunTable::last_of(const Key& key, const WildcardQuestion& question, Place 
     const auto& [place, tag] = places_[i - 1];
     if (place <= best) break;
     if (tag == key.tag && place < question.below &&
-        wildcard_matches(question.patterns[place], question.address, question.star))
+        wildcard_matches_folded(question.patterns[place], question.address, question.star))
       return place;
   }
   return best;
@@ -182,7 +182,7 @@ Place WildcardIndex::last_match(const WildcardQuestion& question) const {
   for (const RunTable& table : runs_) best = table.last_match(question, best);
   for (auto place = others_.rbegin(); place != others_.rend() && *place > best; ++place)
     if (*place < question.below &&
-        wildcard_matches(question.patterns[*place], question.address, question.star))
+        wildcard_matches_folded(question.patterns[*place], question.address, question.star))
       return *place;
   return best;
 }

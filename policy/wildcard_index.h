@@ -4,8 +4,8 @@
 // hash of the literal; others by the rarest run of octets in them that stands in every address that they
 // match; what has no run of three is tried in turn. What matches is the same as by wildcard_matches().
 //
-// Addresses are given in lower case, and not empty. Immutable once built. Holds no pointers into the
-// patterns, which are given again at each look-up.
+// Addresses are given without regard to case (base/case_folding.h), and not empty. Immutable once built.
+// Holds no pointers into the patterns, which are given again at each look-up.
 #pragma once
 
 #include <array>

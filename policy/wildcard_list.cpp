@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "base/case_folding.h"
 #include "base/mail/address.h"
 #include "base/text.h"
 
@@ -51,7 +52,7 @@ WildcardList WildcardList::parse(std::string_view text, std::string file, std::v
     else if (is_ascii(pattern))
       lines->patterns.add(pattern, clears, entry.line);
     else
-      lines->patterns.add(with_a_labels(pattern), clears, entry.line);
+      lines->patterns.add(with_a_labels(fold_case(pattern)), clears, entry.line);
   }
   lines->patterns.finish();
   lines->index = WildcardIndex(lines->patterns);
@@ -68,7 +69,7 @@ std::optional<int> WildcardList::bars(std::initializer_list<std::string_view> sp
   Place place = 0;
   for (const std::string_view address : spellings) {
     if (address.empty()) continue;
-    const std::string compared = to_lower(address);
+    const std::string compared = fold_case(address);
     place = std::max(place, index().last_match({patterns(), compared, star}));
   }
   if (place == 0 || patterns().clears(place)) return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/case_folding.h"
 #include "base/text.h"
 
 namespace sallyport::mail {
@@ -147,7 +148,7 @@ std::string Path::plain_local() const {
   return quoted + '"';
 }
 
-std::string Path::key() const { return mailbox(to_lower(plain_local()), domain_ascii); }
+std::string Path::key() const { return mailbox(fold_case(plain_local()), domain_ascii); }
 
 std::string Path::spelling() const { return mailbox(to_lower(local), domain_ascii); }
 

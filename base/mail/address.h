@@ -58,9 +58,10 @@ struct Path {
   // The local part for comparing: "joe" and "j\oe", in quotes, are joe (RFC 5321 4.1.2). What a dot-string
   // cannot say stays in quotes, without needless backslashes.
   std::string plain_local() const;
-  // The whole address for comparing: plain_local in lower case, domain_ascii.
+  // The whole address for comparing: plain_local without regard to case (case_folding.h), domain_ascii.
   std::string key() const;
-  // The key of this very spelling, quotes kept: what a next hop says of it need not hold for another one.
+  // The key of this very spelling, quotes kept, and beyond ASCII the case: what a next hop says of it need
+  // not hold for another one.
   std::string spelling() const;
 };
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/address_literal.h"
+#include "base/case_folding.h"
 #include "base/id.h"
 #include "base/ip_address.h"
 #include "base/text.h"
@@ -114,4 +115,25 @@ TEST_CASE("ids are short, ordered by time, and never repeat, even when the clock
     CHECK(id > last);
     last = id;
   }
+}
+
+TEST_CASE("case is folded in every script, each character by itself") {
+  CHECK(fold_case("Joe@EXAMPLE") == "joe@example");
+  CHECK(fold_case("ÄRGER.Straße") == "ärger.straße");
+  CHECK(fold_case("STRAẞE") == "straße");
+  CHECK(fold_case("ИВАН ΝΊΚΟΣ νίκος ŁÓDŹ ÿ Ÿ") == "иван νίκοσ νίκοσ łódź ÿ ÿ");
+  CHECK(fold_case("Ⱥ\xf0\x90\x90\x80") == "ⱥ\xf0\x90\x90\xa8");  // longer than before; four octets
+  CHECK(fold_case("日本語×÷") == "日本語×÷");
+  CHECK(folds_alike("Änna", "änNA"));
+  CHECK_FALSE(folds_alike("änna", "anna"));
+}
+
+TEST_CASE("folding makes no ASCII of what was none, and leaves alone what is no UTF-8") {
+  CHECK(fold_case("\xe2\x84\xaa ſ İ") == "\xe2\x84\xaa ſ İ");  // the Kelvin sign, long s, I with a dot
+  for (const char* broken :
+       {"\xc3", "\xc3\x28", "\xe0\x83\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff\x80"})
+    CHECK(fold_case(broken) == broken);
+  CHECK(fold_case("\xc3\xc3\x84") == "\xc3\xc3\xa4");
+  CHECK(octets_of_character("ä@") == 2);
+  CHECK(octets_of_character("\xc3") == 1);
 }

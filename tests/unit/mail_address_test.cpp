@@ -321,6 +321,14 @@ TEST_CASE("domain: form of labels") {
   CHECK(domain_fault(long_label + ".example") == DomainFault::length);
 }
 
+TEST_CASE("an address compares without regard to case, and goes out as it came") {
+  Path path;
+  REQUIRE(parse_path("JÖRG.Ω@Example.TEST", {.smtputf8 = true}, path) == PathFault::none);
+  CHECK(path.key() == "jörg.ω@example.test");
+  CHECK(path.address() == "JÖRG.Ω@Example.TEST");
+  CHECK(path.spelling() == "jÖrg.Ω@example.test");  // what a next hop knows need not be the other
+}
+
 TEST_CASE("take_bracketed: up to the closing bracket outside quotes") {
   const auto take = [](std::string_view text) {
     const auto taken = take_bracketed(text);

@@ -68,6 +68,7 @@ TEST_CASE("correspondents: neither automatic mail nor a newsletter teaches") {
 TEST_CASE("correspondents: a mailbox is the same with and without what stands behind +") {
   CHECK(mailbox_of(path("Anna+shop@Our.Test")) == "anna@our.test");
   CHECK(mailbox_of(path("anna@our.test")) == "anna@our.test");
+  CHECK(mailbox_of(path("JÖRG+shop@our.test")) == "jörg@our.test");
   CHECK(mailbox_of(path("+anna@our.test")) == "+anna@our.test");
   CHECK(mailbox_of(path("\"Anna\"@our.test")) == "anna@our.test");
   CHECK(mailbox_of(path("\"anna +shop\"@our.test")) == "\"anna +shop\"@our.test");

@@ -123,6 +123,8 @@ TEST_CASE("greylist: keys tell identity, sender and recipient apart, and nothing
   CHECK(key.size() == 16);
   CHECK(key == greylist_key(net, path("ANNA@Example.NET"), path("Bob@EXAMPLE.com")));
   CHECK(key == greylist_key(net, path(R"("anna"@example.net)"), path(R"("b\ob"@example.com)")));
+  CHECK(greylist_key(net, path("JÖRG@x.test"), path("ÄNNE@y.test")) ==
+        greylist_key(net, path("jörg@x.test"), path("änne@y.test")));
   CHECK(key != greylist_key(other, path("anna@example.net"), path("bob@example.com")));
   CHECK(key != greylist_key(net, path("anne@example.net"), path("bob@example.com")));
   CHECK(key != greylist_key(net, path("anna@example.net"), path("ben@example.com")));

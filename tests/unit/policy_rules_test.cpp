@@ -38,6 +38,7 @@ TEST_CASE("addresses and domains as conditions") {
   CHECK_FALSE(holds(R"("to": "*.ours.test")", {}));
   CHECK(holds(R"("to": "*@ours.test")", {}));
   CHECK(holds(R"("to": "?@o*.test")", {}));
+  CHECK(holds(R"("to": "?ÖRG@ours.test")", {.to = "jörg@ours.test"}));
   CHECK(holds(R"("to": ["x@y.test", "ours.test"])", {}));
   CHECK(holds(R"("to": "bücher.test")", {.to = "b@xn--bcher-kva.test"}));
   CHECK(holds(R"("to": "b@bücher.test")", {.to = "b@xn--bcher-kva.test"}));

@@ -128,6 +128,7 @@ TEST_CASE("a sender list finds what means the sender, its client and its reverse
       "rdns:mail.example.net\n"  // 7
       "rdns:*.example.net\n");   // 8
   using Lines = std::vector<int>;
+  CHECK(lines(list_of("JÖRG@x.test\n"), "jörg@x.test", "203.0.113.1", "", "u@our.example") == Lines{1});
   CHECK(lines(list, "JOE@example.com", "203.0.113.1", "", "u@our.example") == Lines{2, 3});
   CHECK(lines(list, "x@a.b.Example.com", "203.0.113.1", "", "u@our.example") == Lines{4});
   CHECK(lines(list, "x@badexample.com", "203.0.113.1", "", "u@our.example") == Lines{});

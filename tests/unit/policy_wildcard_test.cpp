@@ -161,6 +161,29 @@ TEST_CASE("wildcards mean one character, one letter, one digit, one or more") {
   CHECK(wildcard_matches("*a*a*a*b", "xaaaaaaaab"));
 }
 
+TEST_CASE("a character is one, however many octets it takes, and has no case") {
+  CHECK(wildcard_matches("j?rg@x", "jörg@x"));
+  CHECK_FALSE(wildcard_matches("j??rg@x", "jörg@x"));
+  CHECK_FALSE(wildcard_matches("*?@x", "ö@x"));
+  CHECK(wildcard_matches("*?@x", "öß@x"));
+  CHECK(wildcard_matches("*?@x", "ö@x", kZero));
+  CHECK_FALSE(wildcard_matches("*??@x", "ö@x", kZero));
+  CHECK(wildcard_matches("J*\\Ö@x", "JÖjö@X"));
+  CHECK_FALSE(wildcard_matches("$@x", "ö@x"));
+  CHECK(wildcard_covers("j?rg@x", "jörg@x"));
+  CHECK_FALSE(wildcard_covers("j??rg@x", "jörg@x"));
+  CHECK_FALSE(wildcard_covers("*?@x", "ö@x"));
+  CHECK(wildcard_covers("*ö", "aö?ö"));
+
+  const auto barring = list("Jörg@x\n*@MÜLLER.test\nÄ*\n*Ö%*\n?\\É@x\n");
+  CHECK(barring.bars("JÖRG@x") == 1);
+  CHECK(barring.bars("a@xn--mller-kva.test") == 2);
+  CHECK(barring.bars("änna@y") == 3);
+  CHECK(barring.bars("aö1@y") == 4);
+  CHECK(barring.bars("ñé@x") == 5);
+  CHECK_FALSE(barring.bars("jorg@x"));
+}
+
 TEST_CASE("or zero or more, where the list expects it") {
   CHECK(wildcard_matches("*a", "a", kZero));
   CHECK(wildcard_matches("a*", "a", kZero));
