@@ -14,6 +14,7 @@
 #include "base/needed_memory.h"
 #include "base/store/event_segment.h"
 #include "base/store/event_text.h"
+#include "base/store/state_clock.h"
 
 namespace sallyport::store {
 namespace {
@@ -31,12 +32,22 @@ std::uint64_t segment_size(std::uint64_t max_size) {
   return std::clamp<std::uint64_t>(max_size / 16, 64 << 10, 64 << 20);
 }
 
+// By the process before this one.
+std::optional<StateClock::Reading> last_written(const std::string& directory) {
+  const auto segments = segments_of(directory);
+  if (segments.empty()) return std::nullopt;
+  return StateClock::Reading{.store = segments.back().written, .wall = segments.back().written};
+}
+
 }  // namespace
 
 class EventStore::Impl {
  public:
   Impl(EventStoreSettings settings, const Clock& clock)
-      : settings_(std::move(settings)), clock_(clock), time_(true) {}
+      : settings_(std::move(settings)),
+        clock_(clock),
+        time_(true),
+        age_(clock, last_written(settings_.directory)) {}
 
   void begin();  // before the writer runs
   bool append(std::string_view type, std::string_view body);
@@ -86,6 +97,7 @@ class EventStore::Impl {
   std::optional<EventSegment> segment_;
   bool unsynced_ = false;
   bool troubled_ = false;
+  StateClock age_;  // as time passes, so that a wall clock that leaps ahead makes nothing old
   TimePoint sync_at_{};
   TimePoint expire_at_{};
 };
@@ -249,13 +261,14 @@ bool EventStore::Impl::open() {
 }
 
 void EventStore::Impl::tend() {
+  age_.look();
   const TimePoint now = std::chrono::steady_clock::now();
   if (unsynced_ && now >= sync_at_) sync();
   if (!segment_ || now < expire_at_) return;
   expire_at_ = now + kBetweenExpiries;
   const std::uint64_t current = segment_size(settings_.max_size);
   const auto keep = std::chrono::duration_cast<WallTime::duration>(settings_.keep);
-  expire(settings_.directory, settings_.max_size - current, clock_.wall() - keep);
+  expire(settings_.directory, settings_.max_size - current, std::min(age_.now(), clock_.wall()) - keep);
 }
 
 void EventStore::Impl::sync() {

@@ -7,8 +7,9 @@
 // A store that cannot be written is told of at once, by whoever notices, and tried again every second; mail
 // flows.
 //
-// The store is bounded: whole segments are removed when they are older than `keep`, or when all together
-// exceed `max_size`. Reading it (event_reader.h) needs neither a lock nor this process.
+// The store is bounded: whole segments are removed when they are older than `keep`, by the time that passes
+// (state_clock.h) and by the wall clock, or when all together exceed `max_size`. Reading it (event_reader.h)
+// needs neither a lock nor this process.
 #pragma once
 
 #include <cstdint>

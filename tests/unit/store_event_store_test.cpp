@@ -268,6 +268,24 @@ TEST_CASE("by age one segment goes at a time, so that a clock that jumps empties
   CHECK(segments_of(scene.directory).size() == 1);  // the one that is written stays
 }
 
+TEST_CASE("what is too old goes by the time that passes, and not by a clock that leaps ahead") {
+  constexpr Duration years = 10 * 365 * 24h;
+  Scene scene;
+  EventStore store(scene.settings, scene.clock);
+  const auto write = [&] {
+    store.append("message", "");
+    REQUIRE(store.flush(kPatience));
+  };
+  write();
+  scene.clock.jumped = years;
+  write();
+  CHECK(segments_of(scene.directory).size() == 2);
+  scene.clock.jumped = {};
+  scene.clock.time += years + 48h;
+  write();
+  CHECK(segments_of(scene.directory).size() == 2);  // the first of them is gone
+}
+
 TEST_CASE("a clock that steps back does not put a segment before its elders") {
   Scene scene;
   scene.settings.max_size = 1'000'000;
