@@ -140,6 +140,11 @@ TEST_CASE("a permanent refusal beats a temporary one, also one that is still on 
   CHECK(undecided(stranger({later}, {kBad}), settings));
   CHECK(decided(stranger({later, listed(kBad, "127.0.0.4")}), settings).action == Action::reject);
   CHECK(decided(stranger({later}, {kGood}), settings).action == Action::defer);
+
+  // What is on its way could only delay the mail, which is delayed already.
+  auto doubtful = shipped_checks();
+  doubtful.outcome(Check::rdns, Finding::rdns_temporary) = Outcome::points(9);
+  CHECK(decided(stranger({later}, {{Check::rdns}}), doubtful).action == Action::defer);
 }
 
 TEST_CASE("observe and off: recorded or not asked, never acted on") {
