@@ -69,7 +69,7 @@ class ConditionLint {
       if (condition.key == to_string(RuleFact::auth)) look_at_users(texts);
       if (condition.key == to_string(RuleFact::to) && !find(RuleFact::direction)) look_at_recipients(texts);
       if (condition.key == to_string(RuleFact::rdns)) look_at_names(texts);
-      if (condition.key == to_string(RuleFact::to) && is_of_evidence()) look_at_roles(texts);
+      if (condition.key == to_string(RuleFact::to) && spares_roles(path_)) look_at_roles(texts);
       for (const Node* text : texts) look_for_expressions(*text);
     }
   }
@@ -138,14 +138,11 @@ class ConditionLint {
              fmt::format(R"("ip": "{}")", written));
   }
 
-  // What is found about a client, and what that counts.
-  bool is_of_evidence() const { return path_.starts_with("checks.") || path_.starts_with("thresholds."); }
-
   void look_at_roles(const Texts& texts) {
     for (const Node* text : texts)
       if (const auto& written = *text->as<std::string>(); is_role_entry(written, context_.site.role_names))
         warn(text->position,
-             fmt::format("\"{}\" is a role address: its mail is taken whatever is found about the client, "
+             fmt::format("\"{}\" is a role address: its mail is taken whatever this value is, "
                          "and this rule does nothing for it",
                          printable(written, 80)),
              "take it out; sizes hold for role addresses too, and \"role_names\" has those that are some");
@@ -223,6 +220,13 @@ bool is_nobodys(std::string_view recipient, std::string_view path, const RuleSit
                             (path.starts_with("checks.") && path != "checks.malformed_header") ||
                             (path.starts_with("lists.") && !path.starts_with("lists.correspondents."));
   return of_strangers || !site.sends_out;
+}
+
+bool spares_roles(std::string_view path) {
+  constexpr std::array<std::string_view, 7> spared{
+      "thresholds.", "lists.", "barring.", "checks.", "limits.rate.", "limits.penalty.", "limits.harvest"};
+  return path != "checks.malformed_header" &&
+         std::ranges::any_of(spared, [&](std::string_view name) { return path.starts_with(name); });
 }
 
 std::string hint_for_recipient(std::string_view recipient, const RuleSite& site) {

@@ -17,6 +17,9 @@ void lint_conditions(const config::Ruleset& ruleset, const config::Rule& rule, c
 // Whether a recipient, as a condition has it, is nobody to whom rules for the value of `path` could apply:
 // it is in no domain of ours, and mail to others is not taken, or not judged by that value.
 bool is_nobodys(std::string_view recipient, std::string_view path, const RuleSite& site);
+// Whether role addresses are taken whatever the value of `path` is (promise P4). What size and syntax a
+// mail may have holds for them, too.
+bool spares_roles(std::string_view path);
 std::string hint_for_recipient(std::string_view recipient, const RuleSite& site);
 
 // What a key of the compiled rules stands for.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <map>
 #include <span>
@@ -12,6 +11,7 @@
 #include "base/config/json_line.h"
 #include "base/config/type.h"
 #include "policy/condition_reader.h"
+#include "policy/rule_lint.h"
 #include "policy/rule_tables.h"
 #include "policy/rule_values.h"
 
@@ -32,14 +32,6 @@ MatchedRule in_words(const std::string& path, const config::Position& position, 
   return {path, fmt::format("{}:{}", position.file, position.line),
           config::to_short_line(condition, kMostWords),
           config::to_short_line(*rule.find("use"), kMostWords)};
-}
-
-// What size and syntax a mail may have holds for role addresses, too (promise P4).
-bool spares_roles(std::string_view path) {
-  constexpr std::array<std::string_view, 7> spared{
-      "thresholds.", "lists.", "barring.", "checks.", "limits.rate.", "limits.penalty.", "limits.harvest"};
-  return path != "checks.malformed_header" &&
-         std::ranges::any_of(spared, [&](std::string_view name) { return path.starts_with(name); });
 }
 
 class Compiler {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <vector>
 
 #include "base/mail/replies.h"
@@ -127,8 +128,7 @@ bool names(std::string_view places, std::string_view one) {
 bool is_of_another_refusal(std::string_view value, const JsonValue& recipient) {
   if (!value.ends_with("reply") && !value.ends_with("reply_id")) return false;
   const std::string_view refusal = value.starts_with("barring.") ? "barred" : "blocked";
-  return !recipient["why"].text().starts_with(refusal) &&
-         !recipient["would_be"].text().starts_with(refusal);
+  return !recipient["why"].text().starts_with(refusal) && !recipient["would_be"].text().contains(refusal);
 }
 
 std::string rules_of(const JsonValue& recipient, std::string_view key, const JsonValue& texts,
@@ -238,7 +238,7 @@ std::string rule_shown(const JsonValue& rule, std::string_view is) {
 
 std::string recipient_explained(const JsonValue& recipient, const JsonValue& told_in,
                                 const JsonValue& event) {
-  static constexpr std::array<std::string_view, 35> said = {"address",
+  static constexpr std::array<std::string_view, 31> said = {"address",
                                                             "code",
                                                             "enhanced",
                                                             "reply",
@@ -260,19 +260,17 @@ std::string recipient_explained(const JsonValue& recipient, const JsonValue& tol
                                                             "counts",
                                                             "observed_counts",
                                                             "would_be_score",
-                                                            "rate",
-                                                            "penalty",
-                                                            "slowed",
                                                             "correspondent",
                                                             "greylist",
                                                             "greylist_for",
-                                                            "identity",
                                                             "first_seen",
                                                             "otherwise",
                                                             "otherwise_code",
                                                             "otherwise_reply",
                                                             "host",
                                                             "next_hop_reply"};
+  std::vector<std::string_view> keys(said.begin(), said.end());
+  std::ranges::copy(account_keys(), std::back_inserter(keys));
   const auto code = recipient["code"].number().value_or(0);
   std::string out = line(fmt::format("to <{}>: {}", shown(recipient["address"]), word_for(code)));
   if (recipient["reply"]) out += line_below(reply_shown(recipient));
@@ -280,7 +278,7 @@ std::string recipient_explained(const JsonValue& recipient, const JsonValue& tol
          unheld_of(recipient, event) + otherwise_of(recipient);
   out += greylist_of(recipient) + account_explained(recipient, "    ") + score_of(recipient);
   out += all_rules_of(recipient, told_in["rule_texts"], event) + would_be_of(recipient);
-  return out + waited_of(recipient) + rest_shown(recipient, said, "    ");
+  return out + waited_of(recipient) + rest_shown(recipient, keys, "    ");
 }
 
 }  // namespace sallyport::proxy

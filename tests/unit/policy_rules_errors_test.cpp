@@ -211,6 +211,14 @@ TEST_CASE("check tells of recipients that no rule could apply to") {
   CHECK_FALSE(is_nobodys("anna@oru.test", "limits.rate.messages", site));
 }
 
+TEST_CASE("role addresses are spared all but what size and syntax a mail may have") {
+  for (const char* path : {"checks.rdns.missing", "thresholds.reject", "lists.block", "barring.senders",
+                           "limits.rate.messages", "limits.penalty.slow", "limits.harvest"})
+    CHECK_MESSAGE(spares_roles(path), path);
+  for (const char* path : {"checks.malformed_header", "limits.message_size", "limits.recipients"})
+    CHECK_FALSE_MESSAGE(spares_roles(path), path);
+}
+
 TEST_CASE("check tells of conditions that nobody can meet") {
   Domains ours;
   ours.add("our.test", "r");
