@@ -6,6 +6,7 @@
 
 #include "base/case_folding.h"
 #include "base/text.h"
+#include "policy/observed.h"
 
 namespace sallyport::policy {
 namespace {
@@ -25,7 +26,8 @@ struct Bar {
   Refuse refusal() const { return {why, mail::reply(why, by.reply), line, by.reply_id, {}, pattern}; }
   // For a list that only observes.
   std::string observed() const {
-    return line.empty() ? "" : fmt::format("{} {}", mail::text_of(why).name, line);
+    return line.empty() || by.mode != Mode::observe ? ""
+                                                    : fmt::format("{} {}", mail::text_of(why).name, line);
   }
 };
 
@@ -61,7 +63,8 @@ Bar bar(Refusal why, const BarringList& by, const mail::Path* path) {
 }
 
 RecipientVerdict observing(RecipientVerdict verdict, const Bar& recipient, const Bar& sender) {
-  const auto observed = recipient.line.empty() ? sender.observed() : recipient.observed();
+  std::string observed = recipient.observed();
+  add_observed(observed, sender.observed());
   std::visit([&](auto& decided) { decided.observed = observed; }, verdict);
   return verdict;
 }
@@ -146,13 +149,13 @@ RecipientVerdict judge_recipient(const ClientFacts& client, const mail::Path* se
     return Accept{*route, true, false};
   if (bare && iequals(recipient.local, "postmaster")) return judge_bare(settings);
   const Bar barred = bar(Refusal::barred_recipient, settings.barring.recipients, &recipient);
-  if (barred.refuses()) return barred.refusal();
+  const Bar from = bar(Refusal::barred_sender, settings.barring.senders, sender);
+  if (barred.refuses()) return observing(barred.refusal(), barred, from);
   if (bare) return refuse(Refusal::no_domain);
   auto verdict =
       route ? judge_ours(client, recipient, *route, settings) : judge_foreign(client, recipient, settings);
   if (std::holds_alternative<Refuse>(verdict)) return verdict;
-  const Bar from = bar(Refusal::barred_sender, settings.barring.senders, sender);
-  if (from.refuses()) return from.refusal();
+  if (from.refuses()) return observing(from.refusal(), barred, from);
   return observing(std::move(verdict), barred, from);
 }
 

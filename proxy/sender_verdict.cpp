@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "policy/observed.h"
+
 namespace sallyport::proxy {
 namespace {
 
@@ -127,8 +129,9 @@ class Look {
       verdict_.kind = what;
       verdict_.rule = rule;
       verdict_.entry = std::move(entry);
-    } else if (verdict_.observed.empty()) {
-      verdict_.observed = (what == Kind::blocked ? "blocked-sender " : "allowed ") + rule;
+    } else {
+      policy::add_observed(verdict_.observed,
+                           (what == Kind::blocked ? "blocked-sender " : "allowed ") + rule);
     }
   }
 
@@ -153,8 +156,8 @@ class Look {
     if (acts) {
       verdict_.known_in_domain = true;
       verdict_.score = settings.score;
-    } else if (verdict_.observed.empty()) {
-      verdict_.observed = "correspondent of " + asked_.recipient.domain_ascii;
+    } else {
+      policy::add_observed(verdict_.observed, "correspondent of " + asked_.recipient.domain_ascii);
     }
   }
 

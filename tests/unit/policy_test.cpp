@@ -220,6 +220,25 @@ TEST_CASE("a barred sender is refused at the recipient, the null sender never") 
   CHECK(std::holds_alternative<Accept>(judge_recipient(stranger(), &null, path("u@local.host"), settings)));
 }
 
+TEST_CASE("each barring list that only observes is told, whatever the other says") {
+  const auto observed = [](Mode recipients, Mode senders) {
+    Settings settings = site();
+    settings.barring.recipients.list = list("u@local.host\n");
+    settings.barring.senders.list = list("\nspammer@spam.net\n");
+    settings.barring.recipients.mode = recipients;
+    settings.barring.senders.mode = senders;
+    const mail::Path from = path("spammer@spam.net");
+    const auto verdict = judge_recipient(stranger(), &from, path("u@local.host"), settings);
+    return std::visit([](const auto& one) { return one.observed; }, verdict);
+  };
+  const std::string recipient = "barred-recipient lists/test:1", sender = "barred-sender lists/test:2";
+  CHECK(observed(Mode::observe, Mode::observe) == recipient + ", " + sender);
+  CHECK(observed(Mode::observe, Mode::enforce) == recipient);
+  CHECK(observed(Mode::enforce, Mode::observe) == sender);
+  CHECK(observed(Mode::enforce, Mode::enforce).empty());
+  CHECK(observed(Mode::off, Mode::observe) == sender);
+}
+
 TEST_CASE("a barred sender does not relay out either") {
   Settings settings = site();
   settings.barring.senders.list = list("*@spam.host");
