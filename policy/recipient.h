@@ -40,6 +40,13 @@ struct Unheld {
   std::string entry;  // what it says
 };
 
+// Somebody else in the recipient's domain has written to the sender: no greylisting, and points of the
+// recipient's own beside those of the client.
+struct KnownInDomain {
+  std::string domain;  // "" = nobody has
+  int score = 0;
+};
+
 struct Refuse {
   Refusal why;
   mail::Reply reply;
@@ -48,6 +55,7 @@ struct Refuse {
   std::string observed = {};  // as of Accept
   std::string entry = {};     // what that line or entry says
   std::optional<Unheld> unheld = {};
+  KnownInDomain correspondent = {};
 };
 // As the table of replies has it; `detail` stands for its {}.
 Refuse refuse(Refusal why, std::string_view detail = {});
@@ -58,8 +66,7 @@ struct Accept {
   bool role = false;
   bool outbound = false;
   std::string rule = {};  // the allow entry by which nothing more was looked at
-  // The domain of ours from which somebody has written to the sender: it waits for no greylisting.
-  std::string correspondent = {};
+  KnownInDomain correspondent = {};
   std::string observed =
       {};                  // what lists that only observe would have said: "blocked-sender lists/block:3"
   std::string entry = {};  // what the allow entry says

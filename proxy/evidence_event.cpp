@@ -128,8 +128,8 @@ void record_evidence(store::Event& event, const mail::Evidence& evidence,
   record_not_asked(event, evidence, checks);
 }
 
-void record_score(store::Event& event, const mail::Evidence& evidence,
-                  const policy::CheckSettings& checks) {
+void record_score(store::Event& event, const mail::Evidence& evidence, const policy::CheckSettings& checks,
+                  int of_correspondent) {
   const auto is_observed = [&](const mail::Fact& fact) {
     return checks.mode_of(fact.key) == policy::Mode::observe;
   };
@@ -145,9 +145,13 @@ void record_score(store::Event& event, const mail::Evidence& evidence,
                          one.own_sender ? "the sender's domain is ours"
                                         : policy::describe(evidence.known.at(one.fact), checks));
   }
-  event.number("score", acting.score).number("reject_at", checks.reject_at).text("counts", counts);
+  if (of_correspondent != 0)
+    counts += fmt::format("{}{:+} somebody of its domain has written to the sender",
+                          counts.empty() ? "" : ", ", of_correspondent);
+  event.number("score", acting.score + of_correspondent).number("reject_at", checks.reject_at);
+  event.text("counts", counts);
   event.text("observed_counts", observed);
-  if (would_be.score != acting.score) event.number("would_be_score", would_be.score);
+  if (would_be.score != acting.score) event.number("would_be_score", would_be.score + of_correspondent);
 }
 
 }  // namespace sallyport::proxy

@@ -18,7 +18,9 @@ void record_evidence(store::Event& event, const mail::Evidence& evidence,
 // `score`, `reject_at`, and in `counts` what makes the score, "+5 listed by bl.test, +2 no reverse name":
 // of one recipient, by its own settings. What is only observed: `observed_counts`, and `would_be_score`
 // with it.
-void record_score(store::Event& event, const mail::Evidence& evidence, const policy::CheckSettings& checks);
+// `of_correspondent`: points that a correspondent known to a colleague has besides.
+void record_score(store::Event& event, const mail::Evidence& evidence, const policy::CheckSettings& checks,
+                  int of_correspondent);
 
 // The members of a fact that are the same in every event.
 std::string written(const mail::Fact& fact);

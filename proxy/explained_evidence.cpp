@@ -102,7 +102,8 @@ std::string would_be_explained(const JsonValue& event) {
 
 // Whether its recipients are judged by different values.
 bool by_own_values(const JsonValue& event) {
-  return std::ranges::any_of(event["to"].items(), [](const JsonValue& one) { return bool(one["score"]); });
+  return std::ranges::any_of(event["to"].items(),
+                             [](const JsonValue& one) { return one["score"] && !one["correspondent"]; });
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "policy/client.h"
+#include "policy/observed.h"
 #include "proxy/sender_verdict.h"
 
 namespace sallyport::proxy {
@@ -20,14 +21,19 @@ bool is_judged_by_client(const policy::RecipientVerdict& verdict, const policy::
   return accept && !spared && policy::relay_right(client, settings) == policy::RelayRight::none;
 }
 
-// What comes first of what only observes.
+// All that only observes.
 std::string observed_by(const policy::RecipientVerdict& barring, const SenderVerdict& listed) {
-  const std::string& barred = std::get<policy::Accept>(barring).observed;
-  return barred.empty() ? listed.observed : barred;
+  std::string all = std::get<policy::Accept>(barring).observed;
+  policy::add_observed(all, listed.observed);
+  return all;
+}
+
+const std::string& observed_of(const policy::RecipientVerdict& verdict) {
+  return std::visit([](const auto& one) -> const auto& { return one.observed; }, verdict);
 }
 
 // Allowed: nothing more is looked at. Blocked: refused.
-void apply(const SenderVerdict& listed, const mail::Path& recipient, const policy::SenderLists& lists,
+void apply(const SenderVerdict& listed, const policy::SenderLists& lists,
            policy::RecipientVerdict& verdict) {
   if (listed.kind == SenderVerdict::Kind::blocked) {
     verdict = policy::Refuse{mail::Refusal::blocked_sender,
@@ -42,7 +48,6 @@ void apply(const SenderVerdict& listed, const mail::Path& recipient, const polic
   accept.observed = observed_by(verdict, listed);
   accept.rule = listed.rule;
   accept.entry = listed.entry;
-  if (listed.known_in_domain) accept.correspondent = recipient.domain_ascii;
 }
 
 // Points that are the recipient's own count against those of the client.
@@ -84,13 +89,18 @@ class RecipientJudgement {
   }
 
   policy::RecipientVerdict verdict() && {
-    if (listed_.unheld)
-      std::visit([this](auto& verdict) { verdict.unheld = std::move(listed_.unheld); }, verdict_);
+    std::visit([this](auto& verdict) { add_lists_to(verdict); }, verdict_);
     return std::move(verdict_);
   }
 
  private:
   enum class Step : std::uint8_t { lists, client, none };
+
+  // What is told of them whatever became of it.
+  void add_lists_to(auto& verdict) {
+    if (listed_.unheld) verdict.unheld = std::move(listed_.unheld);
+    if (listed_.known_in_domain) verdict.correspondent = {asked_.recipient.domain_ascii, listed_.score};
+  }
 
   // A sender who is both barred and allowed is allowed: what its recipient would be without that line.
   std::optional<policy::Refuse> sender_barred() {
@@ -110,12 +120,14 @@ class RecipientJudgement {
         look_at_sender({book, client.address, sender, recipient, settings, now, sparing, view}, inquiry_);
     if (!known_decides && !look.missing.empty()) return std::move(look.missing);
     listed_ = std::move(look.verdict);
-    apply(listed_, recipient, settings.sender_lists, verdict_);
+    apply(listed_, settings.sender_lists, verdict_);
     next_ = listed_.kind == SenderVerdict::Kind::allowed || !inquiry_ ? Step::none : Step::client;
-    if (barred_ && listed_.kind != SenderVerdict::Kind::allowed)
+    if (barred_ && listed_.kind != SenderVerdict::Kind::allowed) {
+      barred_->observed = observed_of(verdict_);
       refuse(*barred_);
-    else if (const auto* blocked = std::get_if<policy::Refuse>(&verdict_))
+    } else if (const auto* blocked = std::get_if<policy::Refuse>(&verdict_)) {
       refuse(*blocked);
+    }
     if (!known_decides && book && hits == Hits::are_counted)
       for (const auto& [kind, entry] : look.hits) book->count_hit(kind, entry);
     return {};
@@ -175,6 +187,10 @@ std::string in_words(const policy::Refuse& refusal) {
 std::string in_words(const policy::RecipientVerdict& verdict) {
   const auto* refusal = std::get_if<policy::Refuse>(&verdict);
   return refusal ? in_words(*refusal) : "accept";
+}
+
+const policy::KnownInDomain& correspondent_of(const policy::RecipientVerdict& verdict) {
+  return std::visit([](const auto& one) -> const auto& { return one.correspondent; }, verdict);
 }
 
 const std::optional<policy::Unheld>& unheld_of(const policy::RecipientVerdict& verdict) {

@@ -13,6 +13,7 @@ namespace sallyport::proxy {
 std::string name_of(const policy::RecipientVerdict& verdict);  // "accept", or the refusal's name
 std::string in_words(const policy::Refuse& refusal);           // "blocked-sender lists/block:3"
 std::string in_words(const policy::RecipientVerdict& verdict);
+const policy::KnownInDomain& correspondent_of(const policy::RecipientVerdict& verdict);
 const std::optional<policy::Unheld>& unheld_of(const policy::RecipientVerdict& verdict);
 
 // In place of a refusal for good, while something that might spare the mail cannot be looked up.

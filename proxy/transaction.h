@@ -92,8 +92,8 @@ class Transaction {
     std::optional<policy::Unheld> unheld{};
     std::optional<Watched> watched{};
     bool role = false;
-    bool allowed = false;          // by a list of senders, or as the recipient's correspondent
-    std::string correspondent{};   // as of policy::Accept
+    bool allowed = false;  // by a list of senders, or as the recipient's correspondent
+    policy::KnownInDomain correspondent{};
     bool refused_at_data = false;  // a bounce: it was taken at RCPT
     GreylistVerdict greylist{};
     AccountVerdict account{};

@@ -1,5 +1,6 @@
 // The one event of a message: who, what was found out, what became of it, and how long each part took.
 #include "base/store/event_lines.h"
+#include "policy/observed.h"
 #include "proxy/evidence_event.h"
 #include "proxy/recipient_verdict.h"
 #include "proxy/refusal_event.h"
@@ -97,15 +98,16 @@ void Transaction::record_recipients(store::Event& event, Records records) const 
       event.text("enhanced", record.reply.enhanced ? record.reply.enhanced.to_string() : "")
           .text("reply", record.reply.text);
     event.text("why", record.why).text("rule", record.rule).text("entry", record.entry);
-    event.text("would_be", would_be(record)).text("correspondent", record.correspondent);
+    event.text("would_be", would_be(record)).text("correspondent", record.correspondent.domain);
     event.text("rules", in_words(record.treatment->matched));
     event.text("observed_rules", in_words(record.observing));
     event.text("unproven_rules", in_words(record.unproven));
     if (record.unheld) event.text("unheld", record.unheld->rule).text("unheld_entry", record.unheld->entry);
     record_otherwise(event, record);
-    if (differ && client_.inquiry && !policy::is_role_address(record.path, *record.treatment->policy))
+    const bool own_score = differ || record.correspondent.score != 0;
+    if (own_score && client_.inquiry && !policy::is_role_address(record.path, *record.treatment->policy))
       record_score(event, client_.inquiry->evidence(policy::View::would_be),
-                   record.treatment->policy->checks);
+                   record.treatment->policy->checks, record.correspondent.score);
     record_greylist(event, record.greylist);
     record_account(event, record.account, record.greylist.identity.empty());
     if (record.from_memory) event.flag("from_memory", true);
@@ -130,7 +132,8 @@ std::vector<policy::MatchedRule> Transaction::rules_of(Records records) {
 
 // Who was taken because somebody decided so: what would have become of him, by what is known.
 void Transaction::record_otherwise(store::Event& event, const RecipientRecord& record) const {
-  if (!record.reply.positive() || !(record.role || record.allowed || !record.correspondent.empty())) return;
+  if (!record.reply.positive() || !(record.role || record.allowed || !record.correspondent.domain.empty()))
+    return;
   const auto judged = judge_recipient_now(
       {client_.facts, envelope_.sender, record.path, *record.treatment->policy, &services_.senders,
        services_.clock.wall(), Hits::are_not_counted, policy::Sparing::nobody},
@@ -143,8 +146,10 @@ void Transaction::record_otherwise(store::Event& event, const RecipientRecord& r
 
 // What only observes would have decided, where that is something else.
 std::string Transaction::would_be(const RecipientRecord& record) const {
-  if (auto watched = watched_otherwise(record); !watched.empty()) return watched;
-  if (!record.would_be.empty()) return record.would_be;
+  std::string lists = watched_otherwise(record);
+  if (lists == "accept") return lists;  // in spite of all others
+  policy::add_observed(lists, record.would_be);
+  if (!lists.empty()) return lists;
   if (!record.account.would_be.empty()) return record.account.would_be;
   if (record.greylist.observed) return "greylisted";
   if (record.reply.positive() && !record.role && !content_account_.would_be.empty())

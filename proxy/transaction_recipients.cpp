@@ -48,7 +48,8 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
                          .treatment = treated.acting,
                          .otherwise = treated.otherwise,
                          .unproven = treated.unproven,
-                         .unheld = unheld_of(verdict)};
+                         .unheld = unheld_of(verdict),
+                         .correspondent = correspondent_of(verdict)};
   if (treated.would_be != treated.acting) co_await watch(treated.would_be, record);
   record.waited = services_.clock.now() - began;
   if (auto* refused = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refused);
@@ -210,7 +211,6 @@ void Transaction::note(RecipientRecord& record, const policy::Accept& accept) {
   record.rule = accept.rule;
   record.entry = accept.entry;
   if (record.would_be.empty()) record.would_be = accept.observed;
-  record.correspondent = accept.correspondent;
 }
 
 mail::Reply Transaction::add(relay::Recipient recipient, std::shared_ptr<const relay::Route> route,
@@ -228,7 +228,7 @@ mail::Reply Transaction::add(relay::Recipient recipient, std::shared_ptr<const r
 // The last that is asked. Whoever is allowed, is written to, or writes to a role address, waits for
 // nothing.
 io::Task<GreylistVerdict> Transaction::judge_by_greylist(const RecipientRecord& record) {
-  if (record.role || record.allowed || !record.correspondent.empty()) co_return GreylistVerdict{};
+  if (record.role || record.allowed || !record.correspondent.domain.empty()) co_return GreylistVerdict{};
   co_return co_await proxy::judge_by_greylist(services_.greylist,
                                               greylist_question(record, record.treatment));
 }

@@ -44,8 +44,8 @@ io::Task<> Transaction::watch_before_asking(RecipientRecord& record) {
 io::Task<> Transaction::watch_greylist(RecipientRecord& record) {
   if (!is_watched(record)) co_return;
   const auto& [treatment, accept, none] = *record.watched;
-  if (accept.role || !accept.rule.empty() || !accept.correspondent.empty()) co_return;
-  const bool may_wait = !record.role && !record.allowed && record.correspondent.empty();
+  if (accept.role || !accept.rule.empty() || !accept.correspondent.domain.empty()) co_return;
+  const bool may_wait = !record.role && !record.allowed && record.correspondent.domain.empty();
   const bool acts = may_wait && co_await is_asked(greylist_question(record, record.treatment));
   GreylistQuestion question = greylist_question(record, treatment);
   question.view = policy::View::would_be;

@@ -4,6 +4,7 @@ NSD answers. `good.test` publishes SPF for GOOD and LISTED, `plain.test` publish
 list, DOUBTFUL has points, and waits."""
 
 import json
+import re
 
 from harness.client import message
 from harness.nsd import start_nsd
@@ -59,6 +60,13 @@ def ask(site, client, wanted, sender=JOE, recipient=ANNA):
     return site.gateway.await_event("message", since=since)["to"][0]
 
 
+def adds_up(told):
+    """The score of a recipient, which is the sum of what is told to count for it."""
+    points = [int(one.split()[0]) for one in re.split(r", (?=[+-]\d)", told["counts"])]
+    check(-2 in points and sum(points) == told["score"], f"{told}")
+    return told["score"]
+
+
 def correspondents(site, *arguments, status=0):
     result = site.gateway.run("correspondents", *arguments, "--json", "-c", site.gateway.conf)
     check(result.returncode == status, f"{arguments}: {result}")
@@ -90,12 +98,14 @@ def test_correspondents_of_a_colleague_wait_for_nothing_and_have_points(case):
     spared = ask(site, DOUBTFUL, "250", recipient=BERT)
     check(spared["correspondent"] == "example.test" and "greylist" not in spared, f"{spared}")
     # Six points less two; a threshold of four refuses them all the same.
-    check(ask(site, LISTED, "250", recipient=BERT)["correspondent"] == "example.test", "points")
+    taken = ask(site, LISTED, "250", recipient=BERT)
+    check(taken["correspondent"] == "example.test" and adds_up(taken) < taken["reject_at"], f"{taken}")
     merge(site.config, {"thresholds": {"reject": 4}})
     site.gateway.reload(site.config)
-    ask(site, LISTED, REFUSED, recipient=BERT)
+    refused = ask(site, LISTED, REFUSED, recipient=BERT)
+    check(refused["correspondent"] == "example.test" and adds_up(refused) >= refused["reject_at"], f"{refused}")
     ask(site, LISTED, "250")
-    ask(site, DOUBTFUL, LATER, recipient="bert@example.org")
+    check("score" not in ask(site, DOUBTFUL, LATER, recipient="bert@example.org"), "of nobody's correspondent")
 
 
 def test_correspondents_of_a_domain_without_spf_have_points_and_no_more(case):
