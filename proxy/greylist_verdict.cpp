@@ -73,7 +73,8 @@ void record_greylist(store::Event& event, const GreylistVerdict& verdict) {
 ComesAgain comes_again(const policy::RecipientVerdict& verdict, const policy::ClientFacts& client,
                        const Inquiry* inquiry, const policy::Settings& settings) {
   const auto* accept = std::get_if<policy::Accept>(&verdict);
-  if (!inquiry || !accept || accept->role || !accept->rule.empty() || !accept->correspondent.domain.empty() ||
+  if (!inquiry || !accept || accept->role || !accept->rule.empty() ||
+      !accept->correspondent.domain.empty() ||
       policy::relay_right(client, settings) != policy::RelayRight::none)
     return ComesAgain::no;
   const auto judged = policy::is_greylisted(inquiry->evidence(), settings.checks, false);
