@@ -109,7 +109,7 @@ def test_check_senders_that_a_block_list_cannot_have(case):
         out.write("a.test\nb.test authenticated\n")
     site = case.site({"lists": {"block": file}}, start=False)
     result = site.gateway.run("check", "--offline", "-c", site.gateway.conf)
-    check(result.returncode == 78 and f"{file}:2:1: error: `authenticated` is for allow lists" in result.stderr, f"{result}")
+    check(result.returncode == 78 and f"{file}:2:8: error: `authenticated` is for allow lists" in result.stderr, f"{result}")
 
 
 def test_check_senders_barred_role_addresses(case):
