@@ -107,7 +107,8 @@ class Transaction {
   };
   using Records = std::span<const RecipientRecord>;
 
-  io::Task<mail::Reply> judge(smtp::Rcpt command);
+  // What these tasks are given by reference outlives them: whoever begins one waits for it.
+  io::Task<mail::Reply> judge(const smtp::Rcpt& command);
   io::Task<> watch(std::shared_ptr<const Treatment> treatment, RecipientRecord& record);
   static bool is_watched(const RecipientRecord& record);
   static void note_watched(RecipientRecord& record, const std::optional<policy::Refuse>& refusal);
@@ -118,7 +119,7 @@ class Transaction {
   std::optional<policy::Refuse> watched_refuse(std::uint64_t octets) const;
   std::string would_be(const RecipientRecord& record) const;
   std::string watched_otherwise(const RecipientRecord& record) const;
-  mail::Reply refuse(RecipientRecord record, const policy::Refuse& refusal);
+  mail::Reply refuse(RecipientRecord&& record, const policy::Refuse& refusal);
   static void answer(RecipientRecord& record, const policy::Refuse& refusal);
   void charge(const RecipientRecord& record, mail::Refusal why);
   static PenaltyRules penalty_rules(const RecipientRecord& record);
@@ -139,13 +140,13 @@ class Transaction {
   std::optional<policy::Refuse> too_large_for(const relay::Route& route, std::uint64_t octets) const;
   std::optional<policy::Refuse> other_route(const std::string& route) const;
   std::optional<policy::Refuse> waits_apart(bool role, const Treatment& treatment) const;
-  io::Task<mail::Reply> ask(smtp::Rcpt command, policy::Accept accept,
-                            std::shared_ptr<const relay::Route> route, RecipientRecord record);
+  io::Task<mail::Reply> ask(const smtp::Rcpt& command, const policy::Accept& accept,
+                            std::shared_ptr<const relay::Route> route, RecipientRecord&& record);
   policy::Refuse without_cutting_off(policy::Refuse refusal);
-  mail::Reply pass_on(relay::RecipientAnswer answer, RecipientRecord record);
+  mail::Reply pass_on(relay::RecipientAnswer answer, RecipientRecord&& record);
   static void note(RecipientRecord& record, const policy::Accept& accept);
   mail::Reply add(relay::Recipient recipient, std::shared_ptr<const relay::Route> route,
-                  RecipientRecord record);
+                  RecipientRecord&& record);
   io::Task<GreylistVerdict> judge_by_greylist(const RecipientRecord& record);
   GreylistQuestion greylist_question(const RecipientRecord& record,
                                      std::shared_ptr<const Treatment> treatment) const;

@@ -29,13 +29,13 @@ std::shared_ptr<const relay::Route> without_asking(const relay::Route& route) {
 io::Task<mail::Reply> Transaction::add_recipient(smtp::Rcpt command) {
   const std::size_t place = records_.size();
   const TimePoint began = services_.clock.now();
-  mail::Reply reply = co_await judge(std::move(command));
+  mail::Reply reply = co_await judge(command);
   if (client_.inquiry && settings_.record_all) co_await client_.inquiry->settle_all(View::would_be);
   if (records_.size() > place) records_.back().took = services_.clock.now() - began;
   co_return reply;
 }
 
-io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
+io::Task<mail::Reply> Transaction::judge(const smtp::Rcpt& command) {
   const TimePoint began = services_.clock.now();
   Inquiry* const inquiry = client_.inquiry.get();
   const Treated treated = co_await treatment_of(
@@ -53,7 +53,7 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
   if (treated.would_be != treated.acting) co_await watch(treated.would_be, record);
   record.waited = services_.clock.now() - began;
   if (auto* refused = std::get_if<policy::Refuse>(&verdict)) co_return refuse(std::move(record), *refused);
-  auto accept = std::get<policy::Accept>(verdict);
+  const auto& accept = std::get<policy::Accept>(verdict);
   std::shared_ptr<const relay::Route> route = settings_.routes.at(accept.route);
   if (accept.outbound) route = without_asking(*route);
   auto refusal = other_route(accept.route);
@@ -64,7 +64,7 @@ io::Task<mail::Reply> Transaction::judge(smtp::Rcpt command) {
     refusal = refused_by(*treated.acting, treated.otherwise,
                          [&](const Treatment& one) { return limits_refuse(one.limits); });
   if (refusal) co_return refuse(std::move(record), *refusal);
-  co_return co_await ask(std::move(command), accept, std::move(route), std::move(record));
+  co_return co_await ask(command, accept, std::move(route), std::move(record));
 }
 
 std::optional<policy::Refuse> Transaction::limits_refuse(const Limits& limits) const {
@@ -145,8 +145,9 @@ std::optional<policy::Refuse> Transaction::too_large_for(const relay::Route& rou
   return policy::refuse(mail::Refusal::too_large_for_route, fmt::format("{}", most));
 }
 
-io::Task<mail::Reply> Transaction::ask(smtp::Rcpt command, policy::Accept accept,
-                                       std::shared_ptr<const relay::Route> route, RecipientRecord record) {
+io::Task<mail::Reply> Transaction::ask(const smtp::Rcpt& command, const policy::Accept& accept,
+                                       std::shared_ptr<const relay::Route> route,
+                                       RecipientRecord&& record) {
   if (const auto& away = client_.account->sent_away(); away && !accept.role)
     co_return refuse(std::move(record), without_cutting_off(*away));
   co_await watch_before_asking(record);
@@ -195,7 +196,7 @@ policy::Refuse Transaction::without_cutting_off(policy::Refuse refusal) {
 }
 
 // What the next hop says of it, in place of 250.
-mail::Reply Transaction::pass_on(relay::RecipientAnswer answer, RecipientRecord record) {
+mail::Reply Transaction::pass_on(relay::RecipientAnswer answer, RecipientRecord&& record) {
   record.reply = std::move(answer.reply);
   record.why = mail::reason_of(record.reply);
   record.host = std::move(answer.host);
@@ -214,7 +215,7 @@ void Transaction::note(RecipientRecord& record, const policy::Accept& accept) {
 }
 
 mail::Reply Transaction::add(relay::Recipient recipient, std::shared_ptr<const relay::Route> route,
-                             RecipientRecord record) {
+                             RecipientRecord&& record) {
   record.reply = mail::reply(mail::Answer::recipient_ok);
   treat_as_well(record);
   passed_ = passed_ || !record.role;
@@ -288,7 +289,7 @@ void Transaction::put_bounce_off(policy::Refuse& refusal) {
     if (record.refused_at_data && !record.reply.transient()) answer_at_data(record, refusal);
 }
 
-mail::Reply Transaction::refuse(RecipientRecord record, const policy::Refuse& refusal) {
+mail::Reply Transaction::refuse(RecipientRecord&& record, const policy::Refuse& refusal) {
   answer(record, refusal);
   charge(record, refusal.why);
   records_.push_back(std::move(record));
