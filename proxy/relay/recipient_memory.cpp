@@ -22,14 +22,15 @@ constexpr std::int64_t kRefreshedAfter = 600;  // a delivery renews a record old
 
 constexpr std::string_view kFoundPrefix = "found ";
 
-std::string found_key(const Route& route, const mail::Path& recipient) {
-  return asked_host(route).to_string() + " " + recipient.spelling();
+// `host`: asked_host(), in words.
+std::string found_key(const std::string& host, const mail::Path& recipient) {
+  return host + " " + recipient.spelling();
 }
 
 // Exactly as the next hop was told: whether ANNA and anna, or the two forms of a domain, are one is its to
 // say.
-std::string unknown_key(const Route& route, const mail::Path& recipient) {
-  return asked_host(route).to_string() + " <" + recipient.address() + ">";
+std::string unknown_key(const std::string& host, const mail::Path& recipient) {
+  return host + " <" + recipient.address() + ">";
 }
 
 std::string domain_key(const Route& route, const mail::Path& recipient) {
@@ -78,10 +79,11 @@ std::int64_t RecipientMemory::seconds() const {
 
 std::optional<KnownRecipient> RecipientMemory::recall(const Route& route,
                                                       const mail::Path& recipient) const {
-  if (const auto record = state_.get(kRecipients, unknown_key(route, recipient)))
+  const auto host = asked_host(route).to_string();
+  if (const auto record = state_.get(kRecipients, unknown_key(host, recipient)))
     if (const auto reply = from_record(*record))
       return KnownRecipient{.found = false, .fresh = true, .reply = *reply};
-  const auto record = state_.get(kRecipients, found_key(route, recipient));
+  const auto record = state_.get(kRecipients, found_key(host, recipient));
   if (!record || !record->starts_with(kFoundPrefix)) return std::nullopt;
   const auto since = parse_unsigned(std::string_view(*record).substr(kFoundPrefix.size())).value_or(0);
   const auto age = seconds() - static_cast<std::int64_t>(since);
@@ -90,8 +92,9 @@ std::optional<KnownRecipient> RecipientMemory::recall(const Route& route,
 }
 
 void RecipientMemory::found(const Route& route, const mail::Path& recipient) {
-  state_.erase(kRecipients, unknown_key(route, recipient));
-  const auto key = found_key(route, recipient);
+  const auto host = asked_host(route).to_string();
+  state_.erase(kRecipients, unknown_key(host, recipient));
+  const auto key = found_key(host, recipient);
   const auto now = seconds();
   if (const auto record = state_.get(kRecipients, key); record && record->starts_with(kFoundPrefix)) {
     const auto since = parse_unsigned(std::string_view(*record).substr(kFoundPrefix.size())).value_or(0);
@@ -102,7 +105,8 @@ void RecipientMemory::found(const Route& route, const mail::Path& recipient) {
 }
 
 void RecipientMemory::unknown(const Route& route, const mail::Path& recipient, const mail::Reply& reply) {
-  state_.put(kRecipients, unknown_key(route, recipient), to_record(reply), state_.now() + kUnknownKept);
+  const auto key = unknown_key(asked_host(route).to_string(), recipient);
+  state_.put(kRecipients, key, to_record(reply), state_.now() + kUnknownKept);
 }
 
 DomainTrust RecipientMemory::trust(const Route& route, const mail::Path& recipient) const {
