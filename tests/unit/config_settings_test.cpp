@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/mail/replies.h"
-#include "proxy/check.h"
+#include "proxy/machine_lint.h"
 #include "proxy/settings.h"
 #include "tests/unit/config_site.h"
 #include "tests/unit/source_tree.h"
@@ -34,7 +34,7 @@ TEST_CASE("a whole site loads into what its files say") {
   CHECK_FALSE(policy.domains.find("xn--bcher-kva.test"));
   CHECK(policy.outbound_route == "smarthost");
   CHECK(policy.trusted_networks.size() == 2);
-  CHECK(policy.upstream.at(0).to_string() == "192.0.2.0/28");
+  CHECK(policy.upstream.begin()->to_string() == "192.0.2.0/28");
   CHECK(policy.client_certificates.fingerprints.at(0) == "aa" + std::string(62, '0'));
   CHECK(policy.role_mailbox == "it@site.test");
   CHECK(policy.max_received == 30);
@@ -98,7 +98,7 @@ TEST_CASE("later files override earlier ones, and null takes back") {
   INFO(loaded.diagnostics.to_string());
   REQUIRE(loaded.settings);
   CHECK(loaded.settings->workers == 0);
-  CHECK(loaded.settings->policy->trusted_networks.at(0).to_string() == "10.0.0.9");
+  CHECK(loaded.settings->policy->trusted_networks.begin()->to_string() == "10.0.0.9");
   CHECK(loaded.settings->listeners.size() == 1);
 }
 
