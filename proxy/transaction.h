@@ -118,6 +118,7 @@ class Transaction {
   void watch_content(std::uint64_t octets);
   std::optional<policy::Refuse> watched_refuse(std::uint64_t octets) const;
   std::string would_be(const RecipientRecord& record) const;
+  std::string would_be_by_evidence(const RecipientRecord& record) const;
   std::string watched_otherwise(const RecipientRecord& record) const;
   mail::Reply refuse(RecipientRecord&& record, const policy::Refuse& refusal);
   static void answer(RecipientRecord& record, const policy::Refuse& refusal);

@@ -1,5 +1,6 @@
 // The one event of a message: who, what was found out, what became of it, and how long each part took.
 #include "base/store/event_lines.h"
+#include "policy/client.h"
 #include "policy/observed.h"
 #include "proxy/evidence_event.h"
 #include "proxy/recipient_verdict.h"
@@ -155,7 +156,25 @@ std::string Transaction::would_be(const RecipientRecord& record) const {
   if (record.reply.positive() && !record.role && !content_account_.would_be.empty())
     return content_account_.would_be;
   const bool malformed = headers_.malformed() && record.treatment->malformed_header == Mode::observe;
-  return malformed && record.reply.positive() ? mail::text_of(mail::Refusal::malformed_header).name : "";
+  if (malformed && record.reply.positive()) return mail::text_of(mail::Refusal::malformed_header).name;
+  return would_be_by_evidence(record);
+}
+
+// By what the checks found. Where all are treated alike, the message says it.
+std::string Transaction::would_be_by_evidence(const RecipientRecord& record) const {
+  if (!client_.inquiry || record.role || record.allowed || !treatments_differ()) return {};
+  const mail::Evidence& evidence = client_.inquiry->evidence(policy::View::would_be);
+  policy::CheckSettings checks = record.treatment->policy->checks;
+  checks.reject_at -= record.correspondent.score;
+  const auto judged = [&](policy::View view) {
+    const auto decision = policy::judge_known(evidence, checks, view);
+    return decision.action == policy::ClientDecision::Action::accept
+               ? "accept"
+               : in_words(policy::refusal(decision, evidence, checks));
+  };
+  const std::string acting = judged(policy::View::acting), would_be = judged(policy::View::would_be);
+  const bool decides = record.reply.positive() || record.judged == acting;
+  return decides && would_be != acting ? would_be : std::string();
 }
 
 void Transaction::record_evidence_of(store::Event& event) const {

@@ -285,6 +285,17 @@ def test_watched_rules_of_lists(case):
     check_told(to, f"barred-sender {bar}:2", "barring.senders")
 
 
+def test_watched_checks_of_some_recipients(case):
+    """A check that refuses for one and observes for another: each is told what it would have come to."""
+    mode = {"rules": [{"to": "bert@example.test", "use": "observe"}, {"use": "enforce"}]}
+    site = site_of(case, {"checks": {"rdns": {"mode": mode, "missing": "reject"}}})
+    anna, bert = told(site, "anna@example.test", "bert@example.test", address=POOR, wanted=("250", "550"))
+    check((anna["code"], anna["why"], anna.get("would_be")) == (550, "reverse-name", None), f"{anna}")
+    check((bert["code"], bert["would_be"]) == (250, "reverse-name"), f"{bert}")
+    result = site.gateway.run("log", "-c", site.gateway.conf, "--verdict", "would-reject", "--to", "bert@example.test")
+    check("(would reject)" in result.stdout, f"{result}")
+
+
 def test_watched_rules_at_connect(case):
     def watching_all(use, usual):
         return {"rules": [{"ip": "203.0.113.0/24", "mode": "observe", "use": use}, {"use": usual}]}
