@@ -336,7 +336,9 @@ const Table<ChecksSection>& checks_table() {
                  "whether a stranger has to come again")
           .field("malformed_header", &ChecksSection::malformed_header,
                  choice<Mode>({{"reject", Mode::enforce}, {"observe", Mode::observe}, {"pass", Mode::off}}),
-                 Stage::data, "a header block with a line that is no header field");
+                 Stage::data,
+                 "a header block with a line that is no header field; where the first line is none, there "
+                 "is no header block");
   return table;
 }
 
