@@ -313,6 +313,33 @@ def test_greylist_asks_lists_anew_on_the_retry(case):
     check(to[0]["greylist"] == "came back, refused", f"it has not passed: {to}")
 
 
+def test_greylist_asks_lists_anew_once_for_all_recipients(case):
+    site, server = site_of(case, dnsbl={"zones": {"bl.test": {"codes": {"127.0.0.2": 5}}}})
+    both, question = ("anna@example.test", "bert@example.test"), ("77.113.0.203.bl.test", "A")
+    asked(site, *both)
+    reload(site, delay="1s")
+
+    def passed():
+        before = server.questions().count(question)
+        replies, _ = asked(site, *both)
+        return all(reply.matches("250") for reply in replies) and server.questions().count(question) - before
+
+    check(poll(passed, 15, "both pass") == 1, f"{server.questions()}")
+
+
+def test_greylist_whom_a_list_names_is_no_longer_known(case):
+    """Though mail of it was delivered before; not even when the list has it no more."""
+    site, server = site_of(case, {"mode": "off"})
+    server.records["1.113.0.203.bl.test"] = {"A": ["127.0.0.2"]}
+    delivered(site, address=GOOD)
+    merge(site.config, {"checks": {"dnsbl": {"zones": {"bl.test": {"codes": {"127.0.0.2": 5}}}}}})
+    reload(site, mode="enforce", apply="unknown")
+    check(asked(site, address=GOOD)[0][0].matches("550"), "it is listed")
+    merge(site.config, {"checks": {"dnsbl": {"mode": "off"}}})
+    reload(site)
+    check(asked(site, address=GOOD)[1][0].get("greylist") == "begins", "it is known")
+
+
 def bounced(site, *recipients):
     """The last reply to a bounce that is not taken, and what its event says of its recipients."""
     since = site.gateway.mark()

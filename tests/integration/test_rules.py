@@ -49,6 +49,18 @@ def test_rules_recipients_of_one_message_are_judged_each_by_its_own(case):
     check(bert["rules"].startswith("checks.dnsbl.mode: ") and "10-site.json:" in bert["rules"], bert)
 
 
+def test_rules_the_strictest_limit_of_those_taken_holds_for_all(case):
+    """As many as anna may be one of, though bert may be one of more."""
+    site = site_of(case, {"limits": {"recipients": rules(({"to": "anna@example.test"}, 100), 1000)}})
+    client = stranger(site, GOOD)
+    client.mail("anna@good.test")
+    client.rcpt("anna@example.test", "250")
+    for _ in range(99):
+        client.rcpt("bert@example.test", "250")
+    client.rcpt("bert@example.test", "452 4.5.3")
+    client.quit()
+
+
 def test_rules_by_reverse_name_wait_for_it(case):
     partner = rules(({"rdns": "*.good.test", "ip": "203.0.113.0/24"}, "ignore"), "reject")
     site = site_of(case, {"checks": {"dnsbl": {"mode": "off"}, "rdns": {"confirmed": partner, "missing": "ignore"}}})
