@@ -8,8 +8,8 @@
 // flows.
 //
 // The store is bounded: whole segments are removed when they are older than `keep`, by the time that passes
-// (state_clock.h) and by the wall clock, or when all together exceed `max_size`. Reading it (event_reader.h)
-// needs neither a lock nor this process.
+// (state_clock.h) and by the wall clock, or when all together exceed `max_size`. Reading it
+// (event_reader.h) needs neither a lock nor this process.
 #pragma once
 
 #include <cstdint>
