@@ -5,13 +5,11 @@ import signal
 
 from harness.client import message
 from harness.gateway import merged
-from harness.injection import injected
+from harness.injection import HUNG, has_ended, injected
 from harness.outcome import check, poll
 from harness.scenes import TRACED
 from harness.strangers import GOOD, stranger
 from test_lists import BLOCKED, ask, site_of
-
-HUNG = 100  # seconds: longer than the gateway takes for its end
 
 
 def write(path, text):
@@ -210,12 +208,6 @@ def test_list_files_that_break_a_session_test_change_nothing(case):
     ask(site, GOOD, "250")
     renewed(site, lambda: os.remove(site.gateway.conf + "/good.test.json"), path)
     refused(site, "anna@good.test")
-
-
-def has_ended(pid):
-    """But for the thread that strace holds."""
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_list_files_that_hang_do_not_hold_up_the_end(case):

@@ -1,19 +1,16 @@
 """What an admin is told: by `check` of this machine, and by a reload that is refused or not enough."""
 
 import contextlib
-import glob
 import json
 import os
 import signal
 
-from harness.injection import injected
+from harness.injection import HUNG, has_ended, has_taken_its_signals, injected
 from harness.network import connects
 from harness.outcome import check, poll
 from harness.scenes import TRACED
 from harness.setups import need_root
 from test_watchdog import Manager
-
-HUNG = 100  # seconds: longer than any test waits
 
 
 def notes(site):
@@ -89,28 +86,6 @@ def test_process_check_as_root(case):
     said = result.stdout + result.stderr
     check(result.returncode == 0 and "temp_directory" not in said and "chown" not in said, said)
     check("sudo -u sallyport sallyport check" in said, said)
-
-
-def has_ended(pid):
-    """But for the thread that strace holds."""
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[0] == "Z"
-
-
-def threads_of(pid):
-    """What /proc says of each."""
-    said = []
-    for path in glob.glob(f"/proc/{pid}/task/*/status"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(path) as file:  # it has just ended
-            said.append(dict(line.rstrip("\n").split(":\t", 1) for line in file))
-    return said
-
-
-def has_taken_its_signals(pid):
-    """None is pending or in the hands of strace, which would take them along when it is ended: it holds just the thread that it delays."""
-    threads = threads_of(pid)
-    pending = any(int(thread["ShdPnd"], 16) for thread in threads)
-    return not pending and sorted(thread["State"][0] for thread in threads) == ["S"] * (len(threads) - 1) + ["t"]
 
 
 def site_with_list(case, config=None):

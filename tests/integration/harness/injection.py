@@ -1,12 +1,15 @@
 """What a running program hears from the kernel, as strace injects it."""
 
 import contextlib
+import glob
 import os
 import select
 import subprocess
 
 from .outcome import Skip, check
 from .setups import need_program
+
+HUNG = 100  # seconds that a call is delayed: longer than any test waits, and the gateway takes for its end
 
 
 @contextlib.contextmanager
@@ -27,3 +30,25 @@ def injected(pid, files, calls, does, log="/dev/null"):
     finally:
         tracer.kill()  # it would wait for a call that it delays; what it traced runs on
         tracer.wait(30)
+
+
+def has_ended(pid):
+    """But for the thread that strace holds."""
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] == "Z"
+
+
+def threads_of(pid):
+    """What /proc says of each."""
+    said = []
+    for path in glob.glob(f"/proc/{pid}/task/*/status"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(path) as file:  # it has just ended
+            said.append(dict(line.rstrip("\n").split(":\t", 1) for line in file))
+    return said
+
+
+def has_taken_its_signals(pid):
+    """None is pending or in the hands of strace, which would take them along when it is ended: it holds just the thread that it delays."""
+    threads = threads_of(pid)
+    pending = any(int(thread["ShdPnd"], 16) for thread in threads)
+    return not pending and sorted(thread["State"][0] for thread in threads) == ["S"] * (len(threads) - 1) + ["t"]
